@@ -1,0 +1,1 @@
+"""envctl keeps a Python environment equal to what one file says."""

@@ -1,0 +1,200 @@
+"""Every change to the file system goes through here, so that tests can stop it anywhere.
+
+Each function is one operation that the kernel does whole, or (`replace`) a sequence after
+which a path holds either its old content or its new one. Before each operation the hook is
+told its name and path: fault tests raise from it, or kill the process; nothing else sets it.
+Nothing heavy is imported: the fast path loads this module.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Told ``(operation, path)`` before each operation; may raise. Set by tests only.
+hook: Callable[[str, str], None] | None = None
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+
+
+def _announce(operation: str, path: str) -> None:
+    if hook is not None:
+        hook(operation, path)
+
+
+def write(path: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a new file at ``path``; it must not exist. Not flushed to the disk.
+
+    The mode is exactly ``mode``, whatever the umask.
+    """
+    _announce("write", path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC, mode)
+    with open(descriptor, "wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        if os.name == "posix":
+            os.fchmod(descriptor, mode)
+
+
+def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
+    """Make ``path`` hold ``data``, whole, or leave it as it was; flushed to the disk.
+
+    The mode of a file that is there is kept unless ``mode`` is given; a new one gets 0644.
+    A symlink is followed: what it points to is replaced.
+    """
+    path = os.path.realpath(path)
+    if mode is None:
+        try:
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        except FileNotFoundError:
+            mode = 0o644
+    temporary = f"{path}.{secrets.token_hex(6)}.tmp"
+    try:
+        write(temporary, data, mode=mode)
+        flush(temporary)
+        rename(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        raise
+    flush_directory(os.path.dirname(path))
+
+
+def make_directory(path: str, *, mode: int = 0o755) -> None:
+    """Make one directory; it must not exist. The mode is exactly ``mode``."""
+    _announce("mkdir", path)
+    os.mkdir(path, mode)
+    if os.name == "posix":
+        os.chmod(path, mode)
+
+
+def make_directories(path: str, *, mode: int = 0o755) -> None:
+    """Make a directory and its parents, as far as they are not there."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for each in reversed(missing):
+        try:
+            make_directory(each, mode=mode)
+        except FileExistsError:
+            if not os.path.isdir(each):
+                raise
+
+
+def link(source: str, target: str) -> None:
+    """Make ``target`` a hard link to ``source``; it must not exist."""
+    if hook is not None:
+        hook("link", target)
+    os.link(source, target, follow_symlinks=False)
+
+
+def symlink(text: str, path: str) -> None:
+    """Make ``path`` a symbolic link with ``text`` as its target; it must not exist."""
+    _announce("symlink", path)
+    os.symlink(text, path)
+
+
+def rename(source: str, target: str) -> None:
+    """Rename ``source`` to ``target``; a file that is there is replaced."""
+    _announce("rename", target)
+    os.replace(source, target)
+
+
+def remove(path: str) -> None:
+    """Remove one file or symbolic link; it need not be there."""
+    _announce("unlink", path)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory and all below it, never following a link, never leaving its device.
+
+    A directory that cannot be entered for want of permission bits of our own is made
+    accessible first. What is already gone is passed over.
+    """
+    _announce("rmtree", path)
+    try:
+        device = os.lstat(path).st_dev
+    except FileNotFoundError:
+        return
+    _remove_below(path, device)
+
+
+def _remove_below(path: str, device: int) -> None:
+    status = os.lstat(path)
+    if status.st_dev != device:
+        raise OSError(errno.EXDEV, "a mounted folder is in the way", path)
+    if status.st_mode & 0o700 != 0o700:
+        os.chmod(path, 0o700)
+    with os.scandir(path) as entries:
+        children = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for child, is_directory in children:
+        try:
+            if is_directory:
+                _remove_below(child, device)
+            else:
+                os.unlink(child)
+        except FileNotFoundError:
+            pass
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+
+
+def flush(path: str) -> None:
+    """Flush one file's content to the disk."""
+    _announce("fsync", path)
+    descriptor = os.open(path, os.O_RDWR | _CLOEXEC if os.name == "nt" else os.O_RDONLY | _CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_directory(path: str) -> None:
+    """Flush a directory's entries to the disk, where the platform can."""
+    if os.name != "posix":
+        return
+    _announce("fsync", path)
+    descriptor = os.open(path or ".", os.O_RDONLY | _CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def flush_file_system(path: str) -> None:
+    """Flush the file system that holds ``path``: one ``syncfs`` on Linux, ``sync`` elsewhere."""
+    _announce("syncfs", path)
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - a few milliseconds that only a switch should pay
+
+        descriptor = os.open(path, os.O_RDONLY | _CLOEXEC)
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), path)
+        finally:
+            os.close(descriptor)
+    elif os.name == "posix":
+        os.sync()

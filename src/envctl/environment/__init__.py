@@ -1,0 +1,1 @@
+"""Interpreters, and one environment on disk: the bare one, and what is really in it."""

@@ -1,0 +1,209 @@
+"""The manifest as a value: what `parse` makes of ``env.toml``, frozen and already valid.
+
+Every default of the contract is filled in here, so that no reader asks twice. Names of projects,
+groups and extras are normalised (PEP 503, PEP 685, PEP 735). Paths are absolute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRequest:
+    """One statement about Python: ``>=3.11,<3.14``, ``3.12``, ``3.12.4``, ``3.14t``, ``pypy3.11`` or a path.
+
+    ``specifier`` holds what the text means (``3.12`` is ``==3.12.*``); None for a path. ``where`` is the
+    place it stands at, such as ``env.toml:2``.
+    """
+
+    text: str
+    specifier: SpecifierSet | None
+    implementation: str = "cpython"
+    free_threaded: bool = False
+    path: str | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A requirement of one of the manifest's lists.
+
+    ``by`` says which list, for people: ``env.toml``, ``group dev``, ``extra postgres``, or
+    ``pyproject.toml``; ``where`` is file and line.
+    """
+
+    requirement: Requirement
+    by: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index; ``packages`` are globs over normalised names. ``url`` may have been expanded from a path."""
+
+    name: str
+    url: str
+    flat: bool = False
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSource:
+    """A directory, wheel or sdist of this machine. ``written`` is the path as the manifest has it."""
+
+    path: str
+    written: str
+    editable: bool = False
+    subdirectory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSource:
+    """One index, by name, for one project."""
+
+    index: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """A git repository; at most one of ``branch``, ``tag``, ``rev``."""
+
+    url: str
+    branch: str | None = None
+    tag: str | None = None
+    rev: str | None = None
+    subdirectory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlSource:
+    """An archive or wheel at a URL."""
+
+    url: str
+    subdirectory: str | None = None
+
+
+Source = PathSource | IndexSource | GitSource | UrlSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockSettings:
+    """The ``[lock]`` table. ``prerelease`` and ``exclude_newer`` map names, or ``*``, to a setting."""
+
+    path: str
+    targets: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()
+    resolution: str = "highest"
+    prerelease: Mapping[str, str] = field(default_factory=lambda: {"*": "if-necessary"})
+    exclude_newer: Mapping[str, timedelta | datetime | date | None] = field(default_factory=dict)
+    constraints: tuple[Requirement, ...] = ()
+    overrides: tuple[Requirement, ...] = ()
+    excludes: frozenset[str] = frozenset()
+    conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()  # (("group", "cpu"), ("group", "gpu"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """The ``[build]`` table. ``allow`` is True for all, else names."""
+
+    allow: bool | frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    no_binary: frozenset[str] = frozenset()
+    constraints: tuple[Requirement, ...] = ()
+    config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallSettings:
+    """The ``[install]`` table; ``compile`` is ``auto``, ``true`` or ``false``."""
+
+    link: str = "auto"
+    switch: str = "auto"
+    compile: str = "auto"
+    prune: str = "all"
+    keep_generations: int = 3
+    accept_bad_record: frozenset[str] = frozenset()
+    allow_overwrite: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One policy rule: its mode (``enforce``, ``warn``, ``off``) and its own settings."""
+
+    name: str
+    mode: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """An exception to a rule for one package, with its reason and last day."""
+
+    rule: str
+    package: str
+    reason: str
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """The ``[policy]`` table, with the contract's defaults filled in."""
+
+    rules: Mapping[str, Rule]
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """One named environment: ``groups`` and ``extras`` are already defaulted as the contract says."""
+
+    name: str
+    path: str
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    python: PythonRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectReference:
+    """``project = …``: the folder of the ``pyproject.toml`` whose lists are used, absolute."""
+
+    path: str
+    written: str
+    editable: bool = True
+    install: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One ``env.toml``.
+
+    ``path`` is the file, ``folder`` where it lies; ``digest`` is over what was parsed, so comments and
+    order do not move it (``sha256:…``). ``pythons`` are all top-level statements about Python that must
+    hold together (the manifest's own and the project's ``requires-python``). ``groups`` are resolved:
+    includes are followed. ``lists_in`` is the file whose lists ``add`` and ``remove`` edit.
+    """
+
+    path: str
+    folder: str
+    digest: str
+    name: str | None = None
+    pythons: tuple[PythonRequest, ...] = ()
+    project: ProjectReference | None = None
+    dependencies: tuple[Asked, ...] = ()
+    extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    indexes: tuple[Index, ...] = ()
+    lock: LockSettings
+    build: BuildSettings
+    install: InstallSettings
+    policy: PolicySettings
+    environments: Mapping[str, Declaration]
+    lists_in: str = ""

@@ -1,0 +1,28 @@
+"""Machine matters: where the cache is, how to reach the network. Never what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """From the command line, ``ENVCTL_*`` variables and the user's ``config.toml``, in that order.
+
+    ``environ`` is a copy of the process environment: rooms read it from here, never from ``os``.
+    ``mirrors`` maps an index name to the URL to fetch it from. ``link`` is ``auto``, ``reflink``,
+    ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
+    """
+
+    cache_dir: str
+    offline: bool = False
+    no_cache: bool = False
+    link: str | None = None
+    compile: str | None = None
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    ca_bundle: str | None = None
+    client_certificate: str | None = None
+    proxy: str | None = None
+    insecure_hosts: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)

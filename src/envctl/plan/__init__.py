@@ -1,0 +1,1 @@
+"""What is wanted against what is there: the plan, as a pure function with laws."""

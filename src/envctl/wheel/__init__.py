@@ -1,0 +1,1 @@
+"""One wheel: opened strictly, checked against its RECORD, unpacked; its scripts and its bytecode."""

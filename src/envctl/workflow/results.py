@@ -1,0 +1,122 @@
+"""What the use cases answer, as values; ``cli`` turns them into words, JSON and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envctl.lock.difference import LockChange
+from envctl.model.state import Drift
+from envctl.plan.change import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """The options that shape a plan. ``verify`` is ``stat`` or ``hash``; ``reinstall`` holds normalised names."""
+
+    locked: bool = False
+    from_lock: str | None = None
+    adopt: bool = False
+    verify: str = "stat"
+    reinstall: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """The answer of ``lock``: ``fresh`` says the lock fitted before; ``written`` that the file was replaced."""
+
+    path: str
+    fresh: bool
+    written: bool
+    packages: int
+    changes: tuple[LockChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The answer of ``apply``. ``outcome`` is ``applied``, ``nothing-to-do`` or ``already-applied``."""
+
+    plan: Plan
+    outcome: str
+    generation: int | None
+    lock_written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The answer of ``status``: offline, without resolving.
+
+    ``lock`` is ``fits``, ``missing``, ``stale`` or ``not-locked-for``; ``environment`` is ``fits``,
+    ``missing``, ``differs`` or ``not-ours``. ``pending`` says what a killed run left, for people.
+    ``changes`` counts the lines a plan would have.
+    """
+
+    name: str
+    path: str
+    python: str | None
+    generation: int | None
+    lock: str
+    environment: str
+    changes: int = 0
+    drift: tuple[Drift, ...] = ()
+    pending: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether lock and environment are what the manifest wants and nothing is pending."""
+        return self.lock == "fits" and self.environment == "fits" and self.pending is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One line of the history, newest first. ``kept`` says that rolling back to it is possible.
+
+    ``time`` is RFC 3339 in UTC; ``live`` marks the one in place.
+    """
+
+    number: int
+    time: str
+    command: str
+    python: str
+    packages: int
+    live: bool
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """The answer of ``rollback``."""
+
+    path: str
+    before: int | None
+    after: int
+    packages: Mapping[str, tuple[str | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One installed distribution, for ``list``."""
+
+    name: str
+    version: str
+    direct: bool
+    foreign: bool
+    source: str
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheInfo:
+    """What the cache holds: bytes and entries by bucket."""
+
+    path: str
+    buckets: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How ``run`` starts its command. ``remark`` is the one line about an environment that differs."""
+
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+    remark: str | None = None

@@ -1,0 +1,1 @@
+"""What tests build: wheels, an index on loopback, environments."""
