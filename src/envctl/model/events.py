@@ -73,5 +73,5 @@ Event = Started | Advanced | Grew | Ended | Notice
 Emit = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:  # noqa: ARG001 - the null object of `Emit`
+def ignore(event: Event) -> None:
     """Drop an event."""

@@ -1,0 +1,176 @@
+"""A source tree as data: what its ``pyproject.toml`` states, and a digest of what decides its metadata.
+
+Nothing here runs code. A tree whose metadata only a backend can tell is told apart from one that
+states all of it (PEP 621 without ``dynamic``), so that a build happens only where it must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from envctl.errors import InputError
+from envctl.resolve.port import Metadata
+
+#: The files from which backends make metadata; the code of the tree is not among them.
+METADATA_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO")
+
+
+LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSystem:
+    """The ``[build-system]`` table (PEP 518, 517), with the defaults for a tree that has none."""
+
+    requires: tuple[str, ...] = ("setuptools>=40.8.0",)
+    backend: str = LEGACY_BACKEND
+    backend_path: tuple[str, ...] = ()
+
+
+def digest_metadata(path: str) -> str:
+    """Digest the files of a source tree that decide its metadata (``sha256:…``).
+
+    Raises:
+        InputError: `no-source` when the folder is not there, or holds nothing that can be built.
+    """
+    digest = hashlib.sha256()
+    found = False
+    for name in METADATA_FILES:
+        try:
+            with open(os.path.join(path, name), "rb") as file:
+                content = file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        found = found or name in {"pyproject.toml", "setup.py"}
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    if not found:
+        raise InputError(
+            "no-source",
+            f"`{path}` holds neither a pyproject.toml nor a setup.py",
+            where=path,
+            hints=["point the source at the folder of a Python project"],
+        )
+    return f"sha256:{digest.hexdigest()}"
+
+
+def read_pyproject(path: str) -> Mapping[str, Any]:
+    """Read the ``pyproject.toml`` of a source tree; empty where there is none.
+
+    Raises:
+        InputError: `bad-pyproject` when it is not TOML.
+    """
+    file_name = os.path.join(path, "pyproject.toml")
+    try:
+        with open(file_name, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            "bad-pyproject", f"the project's file is not valid TOML: {error}", where=file_name
+        ) from error
+
+
+def parse_build_system(pyproject: Mapping[str, Any], *, where: str) -> BuildSystem:
+    """Parse ``[build-system]``; a tree without one is built the legacy way (PEP 517, "Source trees").
+
+    Raises:
+        InputError: `bad-pyproject` for wrong types; `backend-path-escapes` for a path that leaves the tree.
+    """
+    table = pyproject.get("build-system")
+    if table is None:
+        return BuildSystem()
+    requires = table.get("requires") if isinstance(table, dict) else None
+    if not _is_list_of_text(requires):
+        raise InputError(
+            "bad-pyproject", "`build-system.requires` is not a list of requirements", where=where
+        )
+    backend = table.get("build-backend", LEGACY_BACKEND)
+    paths = table.get("backend-path", [])
+    if not isinstance(backend, str) or not _is_list_of_text(paths):
+        raise InputError("bad-pyproject", "`build-system` has a key of the wrong type", where=where)
+    for path in paths:
+        # Refused before the backend starts: a path outside the tree would run code nobody named.
+        if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == os.pardir:
+            raise InputError(
+                "backend-path-escapes",
+                f"`build-system.backend-path` leaves the source tree: `{path}`",
+                where=where,
+            )
+    return BuildSystem(requires=tuple(requires), backend=backend, backend_path=tuple(paths))
+
+
+def _is_list_of_text(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def read_static_metadata(pyproject: Mapping[str, Any], *, where: str) -> Metadata | None:
+    """Read the metadata that ``[project]`` states whole; None where a backend must be asked.
+
+    A backend is needed when the table is missing, or when name, version, dependencies, extras or
+    requires-python are ``dynamic``.
+
+    Raises:
+        InputError: `bad-pyproject` for a value that its specification does not allow.
+
+    Source: the pyproject.toml specification, "Declaring project metadata".
+    """
+    project = pyproject.get("project")
+    if not isinstance(project, dict) or "name" not in project or "version" not in project:
+        return None
+    dynamic = set(project.get("dynamic", ()))
+    if dynamic & {"version", "dependencies", "optional-dependencies", "requires-python"}:
+        return None
+    try:
+        return _parse_project(project)
+    except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError) as error:
+        raise InputError("bad-pyproject", f"the `project` table is invalid: {error}", where=where) from error
+
+
+def _parse_project(project: Mapping[str, Any]) -> Metadata:
+    requirements = [Requirement(text) for text in project.get("dependencies", ())]
+    extras = project.get("optional-dependencies", {})
+    for extra, wanted in extras.items():
+        requirements += [_under_extra(text, canonicalize_name(extra)) for text in wanted]
+    python = project.get("requires-python")
+    return Metadata(
+        name=canonicalize_name(project["name"]),
+        version=Version(project["version"]),
+        requires_python=SpecifierSet(python) if python else None,
+        requirements=tuple(requirements),
+        extras=frozenset(canonicalize_name(extra) for extra in extras),
+    )
+
+
+def _under_extra(text: str, extra: str) -> Requirement:
+    requirement = Requirement(text)
+    condition = f'extra == "{extra}"'
+    marker = f"({requirement.marker}) and {condition}" if requirement.marker else condition
+    requirement.marker = None
+    return Requirement(f"{requirement} ; {marker}")
+
+
+def find_source_folder(unpacked: str, entries: Sequence[str]) -> str:
+    """Find the one top-level folder of an unpacked sdist.
+
+    Raises:
+        InputError: `bad-sdist` when there is not exactly one.
+
+    Source: the source distribution format, "Source distribution archive features".
+    """
+    if len(entries) != 1 or not os.path.isdir(os.path.join(unpacked, entries[0])):
+        raise InputError(
+            "bad-sdist", "the archive does not hold exactly one top-level folder", where=unpacked
+        )
+    return os.path.join(unpacked, entries[0])
