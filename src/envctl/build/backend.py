@@ -10,11 +10,15 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing, SubprocessRunner
+from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
 from envctl.build.source import BuildSystem
 from envctl.errors import BuildError
+
+if TYPE_CHECKING:
+    from pyproject_hooks import SubprocessRunner
 
 #: Variables that a compiler or a proxy needs; everything else stays here.
 ALLOWED_VARIABLES = frozenset(
