@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from envctl.lock.lock import Lock
+from envctl.manifest.manifest import Manifest
+from envctl.model.artifact import Artifact
 from envctl.model.events import Emit
+from envctl.model.interpreter import Interpreter
+from envctl.model.selection import Pin
 from envctl.model.settings import Settings
+from envctl.model.target import Target
+from envctl.store.entry import Entry
+from envctl.store.store import Store
+
+
+class Remote(Protocol):
+    """What may need the network or a build. Made only when a command comes to need it, for its weight."""
+
+    def resolve(
+        self,
+        manifest: Manifest,
+        target: Target,
+        *,
+        direct: Mapping[str, Artifact],
+        preferences: Mapping[str, str],
+        digest: str,
+        old: Lock | None,
+    ) -> Lock:
+        """Resolve the manifest's lists into a lock. Raises ResolutionError, UpstreamError, BuildError."""
+
+    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+        """Fetch or build the wheels of pins into the store, verified; by project name.
+
+        Raises UpstreamError, BuildError, MachineError.
+        """
+
+    def close(self) -> None:
+        """Drop connections and temporary files."""
+
+
+#: Makes the remote side of one run: settings, manifest, interpreter and store are given then.
+MakeRemote = Callable[["Context", Manifest, Interpreter, Store], Remote]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +53,7 @@ class Context:
 
     ``directory`` is the working folder after ``-C``, absolute; ``manifest`` the file given by ``-f``, or
     None to look for ``env.toml`` upwards; ``environment`` the name given by ``-e``, or None.
+    ``make_remote`` is called at most once, by what needs the network or a build.
     """
 
     directory: str
@@ -21,3 +61,4 @@ class Context:
     environment: str | None
     settings: Settings
     emit: Emit
+    make_remote: MakeRemote

@@ -1,0 +1,78 @@
+"""What exists, for the resolver: indexes and builds joined behind one port.
+
+This is where the recursion *resolve, build, resolve* is tied, which no other room knows about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from envctl.errors import BuildError, UpstreamError
+from envctl.index.client import IndexClient
+from envctl.index.metadata import parse_metadata
+from envctl.model.artifact import Artifact, Directory
+from envctl.resolve.port import ListedFile, Metadata, Project
+
+#: Tells the metadata of a source distribution or of a source tree, perhaps by a build.
+SdistMetadata = Callable[[str, ListedFile], Metadata]
+DirectoryMetadata = Callable[[str, Directory], Metadata]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedCatalog:
+    """The catalog of one run: pages and wheels from ``client``, what needs a source from the two callables."""
+
+    client: IndexClient
+    sdist_metadata: SdistMetadata
+    directory_metadata: DirectoryMetadata
+
+    def project(self, name: str) -> Project | None:
+        """See `Catalog.project`."""
+        return self.client.project(name)
+
+    def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
+        """See `Catalog.metadata`; what is found must be of the project and version that were asked for."""
+        match artifact:
+            case ListedFile() if artifact.filename.endswith(".whl"):
+                found = parse_metadata(self.client.core_metadata(artifact), where=artifact.filename)
+            case ListedFile():
+                found = self.sdist_metadata(name, artifact)
+            case Directory():
+                found = self.directory_metadata(name, artifact)
+            case _:
+                raise BuildError("source-not-supported", f"the source of `{name}` is of a kind not installed yet")
+        _check_identity(found, name, version, artifact)
+        return found
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """See `Catalog.prefetch`."""
+        self.client.prefetch(names)
+
+    def prefetch_metadata(self, name: str, file: ListedFile) -> None:
+        """See `Catalog.prefetch_metadata`; an sdist's cannot be fetched ahead."""
+        del name
+        if file.filename.endswith(".whl"):
+            self.client.prefetch_metadata(file)
+
+    def near_names(self, name: str) -> Sequence[str]:
+        """See `Catalog.near_names`."""
+        return self.client.near_names(name)
+
+
+def _check_identity(
+    found: Metadata, name: str, version: Version | None, artifact: ListedFile | Artifact
+) -> None:
+    where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", None)
+    if canonicalize_name(found.name) != name:
+        raise UpstreamError("wrong-metadata", f"metadata of `{found.name}` where `{name}` was asked for", where=where)
+    # A wheel's file name may leave out the local version; its metadata may not differ otherwise.
+    if version is not None and found.version != version and found.version.public != str(version):
+        raise UpstreamError(
+            "wrong-metadata",
+            f"metadata of `{name}` {found.version} where {version} was asked for",
+            where=where,
+        )

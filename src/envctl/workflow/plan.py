@@ -1,0 +1,144 @@
+"""``envctl plan``: what would be done, and why. Changes nothing but the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+
+from envctl.model.selection import Selection
+from envctl.model.state import Owner, State
+from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
+from envctl.plan.decide import decide
+from envctl.plan.staleness import digest_selection
+from envctl.policy.facts import Facts
+from envctl.policy.judge import diagnose, judge
+from envctl.store.store import Store
+from envctl.workflow.context import Context
+from envctl.workflow.prepare import Choice, Run, Situation, choose_pins, project_digests, survey
+from envctl.workflow.results import PlanOptions
+
+
+def make_plan(context: Context, options: PlanOptions) -> Plan:
+    """Plan what would make the environment equal to the manifest.
+
+    Raises:
+        InputError, MachineError, CheckError, ResolutionError, UpstreamError, BuildError: as the steps do.
+    """
+    run = open_run(context)
+    try:
+        situation = survey(context, options)
+        choice = choose_pins(run, situation, options)
+        return assemble(situation, choice, options)
+    finally:
+        run.close()
+
+
+def open_run(context: Context) -> Run:
+    """Open the store for one command."""
+    return Run(context, Store(context.settings.cache_dir))
+
+
+def assemble(situation: Situation, choice: Choice, options: PlanOptions) -> Plan:
+    """Put the plan together: the decision, what it was made from, and what policy says of it."""
+    manifest, state = situation.manifest, situation.state
+    changes = decide(
+        choice.selection,
+        state,
+        interpreter=situation.interpreter,
+        prune=manifest.install.prune,
+        reinstall=options.reinstall,
+    )
+    today = datetime.now(UTC).date()
+    return Plan(
+        inputs=make_inputs(situation, options),
+        environment=_planned_environment(situation),
+        observed=observe(state),
+        changes=changes,
+        drift=state.drift,
+        lock_changes=choice.changes,
+        lock_text=choice.text.decode() if choice.text is not None else None,
+        planned_digest=digest_selection(choice.selection, situation.interpreter),
+        policy=judge(changes, choice.selection, gather_facts(choice.selection), manifest.policy, today),
+        diagnostics=diagnose(manifest.policy),
+        adopt=state.owner is Owner.OTHERS,
+    )
+
+
+def gather_facts(selection: Selection) -> Facts:
+    """Gather what policy rules ask that neither the plan nor the selection says."""
+    del selection
+    return Facts()
+
+
+def _planned_environment(situation: Situation) -> PlannedEnvironment:
+    interpreter = situation.interpreter
+    return PlannedEnvironment(
+        name=situation.declaration.name,
+        path=relative(situation.declaration.path, situation.manifest.folder),
+        python=interpreter.version,
+        executable=interpreter.executable,
+        implementation=interpreter.implementation,
+        platform=situation.target.name,
+        switch=situation.manifest.install.switch,
+    )
+
+
+def observe(state: State) -> Observed:
+    """Say what the environment was when the plan was made."""
+    return Observed(
+        exists=state.owner is not Owner.NOBODY,
+        digest=state.digest,
+        generation=state.generation,
+        owner=state.owner.value,
+    )
+
+
+def make_inputs(situation: Situation, options: PlanOptions) -> Inputs:
+    """Digest everything a plan depends on, by label. Of what was parsed: a comment makes nothing stale."""
+    manifest, interpreter = situation.manifest, situation.interpreter
+    shown = option_table(options)
+    lock = situation.lock
+    return Inputs(
+        digests={
+            "manifest": digest_value([manifest.digest, situation.declaration.name]),
+            "lock": digest_value(lock.lock.content if lock.lock is not None else None),
+            "options": digest_value(shown),
+            "interpreter": digest_value(
+                [interpreter.version, interpreter.identity, interpreter.platform, interpreter.implementation]
+            ),
+            "projects": digest_value(dict(project_digests(situation.direct))),
+        },
+        manifest_path=os.path.basename(manifest.path),
+        lock_path=relative(lock.path, manifest.folder) if lock.digest is not None else None,
+        options=shown,
+    )
+
+
+def option_table(options: PlanOptions) -> dict[str, object]:
+    """Give the options that shape a plan, those that are set, as JSON values."""
+    table: dict[str, object] = {}
+    if options.from_lock is not None:
+        table["from"] = options.from_lock
+    if options.adopt:
+        table["adopt"] = True
+    if options.reinstall:
+        table["reinstall"] = sorted(options.reinstall)
+    return table
+
+
+def digest_value(value: object) -> str:
+    """Digest a JSON value in its canonical form (``sha256:…``)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def relative(path: str, folder: str) -> str:
+    """Write a path relative to a folder, POSIX, so that another checkout reads it alike."""
+    try:
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    except ValueError:  # another drive on Windows
+        return path.replace(os.sep, "/")
+
+

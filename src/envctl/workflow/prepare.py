@@ -1,0 +1,292 @@
+"""From the files and the disk to a plan: the steps that ``plan``, ``apply`` and ``status`` share.
+
+Each step is a function of what came before; none of them changes anything but the cache.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from envctl.environment.interpreters import find as find_interpreter
+from envctl.environment.scan import scan
+from envctl.errors import CheckError, EnvctlError, MachineError
+from envctl.lock.choose import choose
+from envctl.lock.difference import compare
+from envctl.lock.format import format_lock
+from envctl.lock.freshness import covers, digest, is_fresh, preferences
+from envctl.lock.lock import Lock
+from envctl.manifest.manifest import Declaration, Manifest
+from envctl.manifest.select import python_requests, select_environment
+from envctl.model.artifact import Artifact, Directory
+from envctl.model.interpreter import Interpreter
+from envctl.model.selection import Selection
+from envctl.model.state import Owner, State
+from envctl.model.target import Target, choose_target
+from envctl.plan.change import LockChange
+from envctl.store.store import Store
+from envctl.workflow.context import Context, Remote
+from envctl.workflow.inputs import Loaded, LoadedLock, load_lock, load_manifest
+from envctl.workflow.results import PlanOptions
+from envctl.workflow.sources import find_direct_artifacts
+
+
+@dataclass(slots=True)
+class Run:
+    """The things of one command that are made late: the store, and the remote side at first use."""
+
+    context: Context
+    store: Store
+    _remote: Remote | None = None
+
+    def remote(self, manifest: Manifest, interpreter: Interpreter) -> Remote:
+        """Return the remote side, made at the first call."""
+        if self._remote is None:
+            self._remote = self.context.make_remote(self.context, manifest, interpreter, self.store)
+        return self._remote
+
+    def close(self) -> None:
+        """Drop what was made."""
+        if self._remote is not None:
+            self._remote.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is there before anything is decided: the inputs of every plan."""
+
+    loaded: Loaded
+    declaration: Declaration
+    state: State
+    interpreter: Interpreter
+    target: Target
+    direct: Mapping[str, Artifact]
+    lock: LoadedLock
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return self.loaded.manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is wanted: the lock that holds (``text`` only when it is to be written) and its selection."""
+
+    lock: Lock
+    text: bytes | None
+    selection: Selection
+    changes: tuple[LockChange, ...] = ()
+
+
+def survey(context: Context, options: PlanOptions) -> Situation:
+    """Read manifest, lock and environment, and find the interpreter.
+
+    Raises:
+        InputError: anything wrong with the files.
+        MachineError: `not-an-environment`, `not-ours`, `no-python`.
+    """
+    loaded = load_manifest(context)
+    manifest = loaded.manifest
+    declaration = select_environment(manifest, context.environment)
+    state = scan(declaration.path, verify=options.verify)
+    refuse_others(state, adopt=options.adopt)
+    lock = load_lock(manifest, resolve_path(context, options.from_lock))
+    interpreter = find_interpreter(
+        python_requests(manifest, declaration),
+        settings=context.settings,
+        present=state.executable,
+        covered=lock.lock.pythons if lock.lock is not None else (),
+    )
+    return Situation(
+        loaded=loaded,
+        declaration=declaration,
+        state=state,
+        interpreter=interpreter,
+        target=choose_target(interpreter),
+        direct=find_direct_artifacts(manifest),
+        lock=lock,
+    )
+
+
+def resolve_path(context: Context, path: str | None) -> str | None:
+    """Make a path of the command line absolute; they are relative to the working folder."""
+    return None if path is None else os.path.abspath(os.path.join(context.directory, path))
+
+
+def refuse_others(state: State, *, adopt: bool) -> None:
+    """Refuse an environment that envctl must not touch.
+
+    Raises:
+        MachineError: `not-an-environment`; `not-ours` without ``adopt``.
+    """
+    if state.owner is Owner.UNKNOWN:
+        raise MachineError(
+            "not-an-environment",
+            f"`{state.path}` is left alone: {state.reason}",
+            where=state.path,
+            hints=["move it away, or give the environment another `path` in the manifest"],
+        )
+    if state.owner is Owner.OTHERS and not adopt:
+        raise MachineError(
+            "not-ours",
+            f"`{state.path}` is an environment that envctl did not make",
+            where=state.path,
+            hints=["`--adopt` takes it over and keeps it as generation 0", "or move it away"],
+        )
+
+
+def expected_digest(situation: Situation) -> str:
+    """Digest what decides the lock: the manifest's part of it, its targets, its path sources."""
+    lock = situation.lock.lock
+    manifest, target = situation.manifest, situation.target
+    targets = manifest.lock.targets or (lock.targets if lock is not None else ()) or (target.name,)
+    pythons = manifest.lock.python or (lock.pythons if lock is not None else ()) or (target.python,)
+    return digest(manifest, targets=targets, pythons=pythons, projects=project_digests(situation.direct))
+
+
+def project_digests(direct: Mapping[str, Artifact]) -> Mapping[str, str]:
+    """Give the metadata digests of the directories among the direct artifacts."""
+    return {
+        name: artifact.metadata_digest for name, artifact in direct.items() if isinstance(artifact, Directory)
+    }
+
+
+def lock_fits(situation: Situation) -> bool:
+    """Whether the lock is up to date and covers this machine."""
+    lock = situation.lock.lock
+    return lock is not None and is_fresh(lock, expected_digest(situation)) and covers(lock, situation.target)
+
+
+def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
+    """Choose what the environment shall hold; makes the lock anew, in memory, where it does not fit.
+
+    Raises:
+        CheckError: `lock-stale` or `lock-missing` under ``--locked``.
+        ResolutionError, UpstreamError, BuildError: when a lock had to be made and could not.
+    """
+    if options.from_lock is not None:
+        return _choose_from(situation)
+    if lock_fits(situation):
+        lock = situation.lock.lock
+        assert lock is not None  # noqa: S101 - `lock_fits` said so
+        return Choice(lock=lock, text=None, selection=choose_for(situation, lock))
+    if options.locked:
+        raise refuse_unlocked(situation)
+    lock = make_lock(run, situation, preferred=_old_preferences(situation))
+    return Choice(
+        lock=lock,
+        text=format_lock(lock),
+        selection=choose_for(situation, lock),
+        changes=compare(situation.lock.lock, lock),
+    )
+
+
+def refuse_unlocked(situation: Situation) -> EnvctlError:
+    """Say why ``--locked`` cannot hold."""
+    path = os.path.basename(situation.lock.path)
+    lock = situation.lock.lock
+    hints = ["`envctl lock` brings it up to date"]
+    if lock is None:
+        return CheckError("lock-missing", f"there is no `{path}`", where=situation.lock.path, hints=hints)
+    if is_fresh(lock, expected_digest(situation)):
+        target = situation.target
+        return MachineError(
+            "not-locked-for",
+            f"`{path}` does not cover {target.name} with Python {target.python}",
+            where=situation.lock.path,
+            hints=hints,
+        )
+    return CheckError(
+        "lock-stale", f"`{path}` does not fit the manifest any more", where=situation.lock.path, hints=hints
+    )
+
+
+def make_lock(run: Run, situation: Situation, *, preferred: Mapping[str, str]) -> Lock:
+    """Resolve anew for this machine; ``preferred`` versions stay where they fit."""
+    manifest, target = situation.manifest, situation.target
+    refuse_other_targets(manifest, target)
+    return run.remote(manifest, situation.interpreter).resolve(
+        manifest,
+        target,
+        direct=situation.direct,
+        preferences=preferred,
+        digest=digest(
+            manifest,
+            targets=manifest.lock.targets or (target.name,),
+            pythons=manifest.lock.python or (target.python,),
+            projects=project_digests(situation.direct),
+        ),
+        old=situation.lock.lock,
+    )
+
+
+def refuse_other_targets(manifest: Manifest, target: Target) -> None:
+    """Refuse to lock for machines and Pythons other than this one, which this version cannot.
+
+    Raises:
+        MachineError: `target-not-supported`, or `not-locked-for` when this machine is not among them.
+    """
+    others = [name for name in manifest.lock.targets if name != target.name]
+    others += [f"Python {python}" for python in manifest.lock.python if python != target.python]
+    if others:
+        raise MachineError(
+            "target-not-supported",
+            f"`[lock]` asks for {', '.join(others)}; this version locks for the machine at hand only "
+            f"({target.name}, Python {target.python})",
+            where=os.path.basename(manifest.path),
+            hints=["leave `targets` and `python` out of `[lock]` for now"],
+        )
+
+
+def _old_preferences(situation: Situation) -> Mapping[str, str]:
+    return preferences(situation.lock.lock) if situation.lock.lock is not None else {}
+
+
+def choose_for(situation: Situation, lock: Lock) -> Selection:
+    """Choose from ``lock`` what the declared environment holds on this machine."""
+    declaration = situation.declaration
+    selection = choose(
+        lock,
+        situation.target,
+        groups=frozenset(declaration.groups),
+        extras=frozenset(declaration.extras),
+        asked=asked_by_lists(situation.manifest, declaration),
+    )
+    return _with_directories(selection, situation)
+
+
+def _choose_from(situation: Situation) -> Choice:
+    lock = situation.lock.lock
+    assert lock is not None  # noqa: S101 - a lock that was named and is not there was refused before
+    selection = choose(
+        lock, situation.target, groups=frozenset(), extras=frozenset(), asked={}, default_selection=True
+    )
+    return Choice(lock=lock, text=None, selection=_with_directories(selection, situation))
+
+
+def _with_directories(selection: Selection, situation: Situation) -> Selection:
+    # The lock does not hold the digest of a directory's metadata; the disk does.
+    direct = situation.direct
+    pins = {
+        name: replace(pin, artifact=direct[name])
+        if isinstance(pin.artifact, Directory) and name in direct
+        else pin
+        for name, pin in selection.pins.items()
+    }
+    return replace(selection, pins=pins)
+
+
+def asked_by_lists(manifest: Manifest, declaration: Declaration) -> Mapping[str, tuple[str, ...]]:
+    """Say which lists of the manifest ask for what, for one environment: project name to lists."""
+    lists = [manifest.dependencies]
+    lists += [manifest.groups[group] for group in declaration.groups]
+    lists += [manifest.extras[extra] for extra in declaration.extras]
+    asked: dict[str, tuple[str, ...]] = {}
+    for entries in lists:
+        for entry in entries:
+            name = entry.requirement.name.lower().replace("_", "-").replace(".", "-")
+            if entry.by not in asked.get(name, ()):
+                asked[name] = (*asked.get(name, ()), entry.by)
+    return asked

@@ -1,0 +1,233 @@
+"""The remote side of a run: resolving, fetching and building, with the concrete adapters joined.
+
+Heavy (HTTP, the resolver, metadata): loaded only by a command that comes to need it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from packaging.requirements import Requirement
+
+from envctl.environment.bare import bare, write_bare
+from envctl.environment.layout import layout
+from envctl.errors import BuildError, UpstreamError
+from envctl.index.client import IndexClient
+from envctl.index.http import HttpTransport
+from envctl.lock.choose import choose_wheel
+from envctl.lock.compose import compose
+from envctl.lock.lock import Lock
+from envctl.manifest.manifest import Asked, IndexSource, Manifest
+from envctl.model.artifact import Artifact, Sdist, Wheel
+from envctl.model.events import Advanced, Emit, Ended, Grew, Phase, Started
+from envctl.model.interpreter import Interpreter
+from envctl.model.selection import Pin
+from envctl.model.target import Target, choose_target
+from envctl.resolve.port import ListedFile
+from envctl.resolve.request import Request, request_from
+from envctl.resolve.solve import solve
+from envctl.store.entry import Entry
+from envctl.store.place import choose_linker, place
+from envctl.store.store import Store
+from envctl.wheel.scripts import console_script
+from envctl.wheel.unpack import unpack
+from envctl.workflow.building import Builder, Workshop
+from envctl.workflow.catalog import JoinedCatalog
+from envctl.workflow.context import Context, Remote
+from envctl.workflow.keys import WHEELS, wheel_key
+
+#: Downloads in flight; more gains nothing on one connection pool and starves small machines.
+WORKERS = 8
+
+
+def make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:
+    """Make the remote side of one run."""
+    pinned = {
+        name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
+    }
+    client = IndexClient(
+        indexes=manifest.indexes,
+        pinned=pinned,
+        settings=context.settings,
+        transport=HttpTransport(context.settings),
+        emit=context.emit,
+    )
+    return Adapters(context=context, manifest=manifest, interpreter=interpreter, store=store, client=client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """The concrete adapters of one run; see `Remote` for what they do together."""
+
+    context: Context
+    manifest: Manifest
+    interpreter: Interpreter
+    store: Store
+    client: IndexClient
+
+    @property
+    def emit(self) -> Emit:
+        """The channel for events."""
+        return self.context.emit
+
+    def resolve(
+        self,
+        manifest: Manifest,
+        target: Target,
+        *,
+        direct: Mapping[str, Artifact],
+        preferences: Mapping[str, str],
+        digest: str,
+        old: Lock | None,
+    ) -> Lock:
+        """See `Remote.resolve`."""
+        request = request_from(manifest, direct=direct, preferences=preferences, now=datetime.now(UTC))
+        resolution = solve(request, target, self._catalog(), self.emit)
+        return compose([resolution], manifest=manifest, digest=digest, old=old)
+
+    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+        """See `Remote.obtain`. Large files first, so that the last to arrive is a small one."""
+        wheels = [pin for pin in pins if isinstance(pin.artifact, Wheel)]
+        found = self._fetch_wheels(sorted(wheels, key=lambda pin: -(_size(pin) or 0)))
+        builder = self._builder()
+        for pin in pins:
+            if not isinstance(pin.artifact, Wheel):
+                found[pin.name] = builder.build(pin)
+        return found
+
+    def close(self) -> None:
+        """See `Remote.close`."""
+        self.client.close()
+
+    def _fetch_wheels(self, pins: Sequence[Pin]) -> dict[str, Entry]:
+        if not pins:
+            return {}
+        self.emit(Started(Phase.DOWNLOAD, sum(_size(pin) or 0 for pin in pins), "bytes"))
+        found: dict[str, Entry] = {}
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch")
+        try:
+            futures = {pool.submit(self._fetch_wheel, pin): pin for pin in pins}
+            for future in as_completed(futures):
+                found[futures[future].name] = future.result()
+        finally:
+            # After a failure, or Ctrl-C, what has not begun never begins.
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {len(pins)} package{'s' if len(pins) > 1 else ''}"))
+        return found
+
+    def _fetch_wheel(self, pin: Pin) -> Entry:
+        wheel = pin.artifact
+        assert isinstance(wheel, Wheel)  # noqa: S101 - the caller chose it
+
+        def produce(target: str) -> Mapping[str, object]:
+            with tempfile.TemporaryDirectory(prefix="download-", dir=self.store.scratch()) as folder:
+                path = self._bring(wheel, folder)
+                return unpack(
+                    path,
+                    target,
+                    filename=wheel.filename,
+                    name=pin.name,
+                    version=pin.version,
+                    accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
+                    on_bytes=lambda amount: None,
+                )
+
+        return self.store.add(WHEELS, wheel_key(wheel), produce)
+
+    def _bring(self, file: Wheel | Sdist | ListedFile, folder: str) -> str:
+        """Bring a file into ``folder`` under its own name, verified."""
+        target = os.path.join(folder, file.filename)
+        if file.size is None:
+            self.emit(Grew(Phase.DOWNLOAD, 0))
+        url = file.url or f"file://{getattr(file, 'path', '')}"
+        self.client.fetch(
+            url,
+            target,
+            hashes=file.hashes,
+            size=file.size,
+            on_bytes=lambda amount: self.emit(Advanced(Phase.DOWNLOAD, amount, file.filename)),
+        )
+        return target
+
+    def _catalog(self) -> JoinedCatalog:
+        builder = self._builder()
+        return JoinedCatalog(
+            client=self.client,
+            sdist_metadata=builder.sdist_metadata,
+            directory_metadata=builder.directory_metadata,
+        )
+
+    def _builder(self) -> Builder:
+        return Builder(
+            store=self.store,
+            settings=self.manifest.build,
+            interpreter=self.interpreter,
+            environ=self.context.settings.environ,
+            furnish=self._furnish,
+            fetch_sdist=self._bring,
+            emit=self.emit,
+        )
+
+    def _furnish(self, requirements: Sequence[Requirement], folder: str) -> Workshop:
+        """Lay an isolated environment at ``folder`` with what a backend asks for."""
+        target = choose_target(self.interpreter)
+        request = Request(
+            base=tuple(
+                Asked(requirement=requirement, by="build-system.requires", where="pyproject.toml")
+                for requirement in requirements
+            ),
+            constraints=self.manifest.build.constraints,
+            now=datetime.now(UTC),
+        )
+        resolution = solve(request, target, self._catalog(), self.emit)
+        pins = [
+            Pin(name=each.name, version=each.version, artifact=_build_tool(each.name, each.artifacts, target))
+            for each in resolution.packages.values()
+        ]
+        entries = self.obtain(pins)
+        return self._lay(entries, folder)
+
+    def _lay(self, entries: Mapping[str, Entry], folder: str) -> Workshop:
+        write_bare(
+            bare(self.interpreter, path=folder, prompt=None, cache_dir=self.context.settings.cache_dir), at=folder
+        )
+        paths = layout(self.interpreter)
+        purelib, scripts = os.path.join(folder, paths.purelib), os.path.join(folder, paths.scripts)
+        python = os.path.join(folder, paths.python)
+        linker = choose_linker(self.store.folder, folder, "auto")
+        made: set[str] = set()
+        for entry in entries.values():
+            place(entry, "site", purelib, how=linker, made=made)
+            place(entry, "scripts", scripts, how=linker, made=made)
+            for name, reference in _console_scripts(entry).items():
+                path = os.path.join(scripts, name)
+                with open(path, "wb") as file:
+                    file.write(console_script(reference, python=python))
+                os.chmod(path, 0o755)
+        return Workshop(python=python, scripts=scripts)
+
+
+def _console_scripts(entry: Entry) -> Mapping[str, str]:
+    found = entry.about.get("console_scripts", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Wheel:
+    wheels = [artifact for artifact in artifacts if isinstance(artifact, Wheel)]
+    wheel = choose_wheel(wheels, target)
+    if wheel is None:
+        raise BuildError(
+            "no-build-tool", f"`{name}` is needed to build and has no wheel for Python {target.python} here"
+        )
+    return wheel
+
+
+def _size(pin: Pin) -> int | None:
+    return getattr(pin.artifact, "size", None)
+
+
