@@ -1,0 +1,42 @@
+# The recipes that people and CI share. `just` comes with the `dev` group; CI does not need it.
+# Every recipe runs in the environment that env.toml.example declares.
+
+bin := ".venv/bin"
+
+# format, lint, types, layers and the fast tests
+check: lint types layers
+    {{bin}}/pytest -n auto -m "not network and not slow" -q
+
+# what CI runs
+ci:
+    bash .ci/run
+
+lint:
+    {{bin}}/ruff format --check .
+    {{bin}}/ruff check .
+
+types:
+    {{bin}}/mypy
+
+layers:
+    {{bin}}/lint-imports
+
+# all tests but those that need the public index
+test *arguments:
+    {{bin}}/pytest -n auto {{arguments}}
+
+# the tests that need the public index
+test-network:
+    {{bin}}/pytest -m network
+
+# kill applies and rollbacks at moments spread over their duration; see tests/torture/kill.py --help
+torture trials="50" seed="1":
+    {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}}
+
+# envctl beside uv and pip on a recorded index; see benchmarks/README.md
+bench *arguments:
+    {{bin}}/python benchmarks/run.py {{arguments}}
+
+# the reference pages that are made from the code
+docs:
+    {{bin}}/python docs/generate.py
