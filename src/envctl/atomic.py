@@ -17,6 +17,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 #: Told ``(operation, path)`` before each operation; may raise. Set by tests only.
 hook: Callable[[str, str], None] | None = None
@@ -43,6 +44,23 @@ def write(path: str, data: bytes, *, mode: int = 0o644) -> None:
             view = view[file.write(view) :]
         if os.name == "posix":
             os.fchmod(descriptor, mode)
+
+
+def create(path: str) -> BinaryIO:
+    """Open a new file at ``path`` for writing as a stream; it must not exist. The mode is exactly 0644.
+
+    For what is too big to be held in memory. Nothing reads it before it is complete: the caller checks
+    it, then renames it or removes it. Not flushed to the disk.
+    """
+    _announce("write", path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC, 0o644)
+    try:
+        if os.name == "posix":
+            os.fchmod(descriptor, 0o644)
+        return open(descriptor, "wb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
