@@ -14,6 +14,11 @@ import secrets
 import stat
 import sys
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +29,8 @@ hook: Callable[[str, str], None] | None = None
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_FICLONE = 0x40049409  # linux/fs.h
 
 
 def _announce(operation: str, path: str) -> None:
@@ -216,3 +223,95 @@ def flush_file_system(path: str) -> None:
             os.close(descriptor)
     elif os.name == "posix":
         os.sync()
+
+
+def linker() -> Callable[[str, str], None]:
+    """Choose what makes many hard links: `link`, or the bare call when no hook is set.
+
+    An environment is tens of thousands of links: two frames a file are a tenth of the work.
+    """
+    return os.link if hook is None else link
+
+
+def directory_maker() -> Callable[[str], None]:
+    """Choose what makes many directories of mode 0755: without a ``chmod`` each where the umask allows."""
+    if hook is not None or _read_umask() & 0o755:
+        return make_directory
+    return _make_plain_directory
+
+
+def _make_plain_directory(path: str) -> None:
+    os.mkdir(path, 0o755)
+
+
+def _read_umask() -> int:
+    """Read the umask without setting it, which other threads would see; all bits where one cannot."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"Umask:"):
+                    return int(line[6:], 8)
+    except OSError:
+        pass
+    return 0o777
+
+
+def copy(source: str, target: str, *, mode: int, mtime_ns: int) -> None:
+    """Copy one regular file to a new path, with exactly this mode and this mtime. Not flushed."""
+    _announce("copy", target)
+    readable = os.open(source, os.O_RDONLY | _NOFOLLOW | _CLOEXEC | _BINARY)
+    try:
+        writable = os.open(
+            target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, mode
+        )
+        try:
+            while chunk := os.read(readable, 1 << 20):
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(writable, view) :]
+            _dress(writable, target, mode, mtime_ns)
+        finally:
+            os.close(writable)
+    finally:
+        os.close(readable)
+
+
+def clone(source: str, target: str, *, mode: int, mtime_ns: int) -> None:
+    """Make a new file that shares its blocks with ``source`` until one of them is written (a reflink).
+
+    Raises `OSError` where the file system cannot: ``target`` is then removed again.
+    """
+    _announce("clone", target)
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), target)
+    readable = os.open(source, os.O_RDONLY | _NOFOLLOW | _CLOEXEC)
+    try:
+        writable = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC, mode)
+        try:
+            fcntl.ioctl(writable, _FICLONE, readable)
+            _dress(writable, target, mode, mtime_ns)
+        except OSError:
+            os.unlink(target)
+            raise
+        finally:
+            os.close(writable)
+    finally:
+        os.close(readable)
+
+
+def _dress(descriptor: int, path: str, mode: int, mtime_ns: int) -> None:
+    if os.name == "posix":
+        os.fchmod(descriptor, mode)
+    os.utime(descriptor if os.utime in os.supports_fd else path, ns=(mtime_ns, mtime_ns))
+
+
+def set_mode(path: str, mode: int) -> None:
+    """Give a file or directory exactly this mode; the caller knows that it is no link."""
+    _announce("chmod", path)
+    os.chmod(path, mode)
+
+
+def set_mtime(path: str, mtime_ns: int) -> None:
+    """Give a file this time of modification; the caller knows that it is no link."""
+    _announce("utime", path)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
