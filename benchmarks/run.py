@@ -1,0 +1,415 @@
+"""Time envctl beside uv and pip on a recorded index: interleaved whole processes, printed as ratios.
+
+    python benchmarks/mirror.py record ROOT &        # once: then run with --record URL to fill it
+    python benchmarks/run.py --mirror ROOT
+    python benchmarks/run.py --mirror ROOT --workloads small,medium --cases apply-warm,plan-noop --runs 7
+
+A case is a command a tool runs and what must be true before it, which is made so untimed before each
+run. The tools of a case run in turn (A B C A B C …), so that a drift of the machine's speed hits all
+alike; a ratio is the median of the ratios of each round. Only ratios mean anything elsewhere. Nothing
+here passes or fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mirror import Served
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHANGED = "idna==3.10"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One tool in one case: its command, where it runs, and what is made true before, untimed."""
+
+    tool: str
+    command: list[str]
+    prepare: Callable[[], None]
+    folder: str
+
+
+@dataclass
+class Times:
+    """Wall seconds of one side, one a round, and the largest resident set seen, in MB."""
+
+    wall: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+
+def remove(*paths: str) -> None:
+    for path in paths:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+
+class Workload:
+    """One workload's folders, manifests and pins, below the working folder."""
+
+    def __init__(self, name: str, work: str, url: str, python: str) -> None:
+        self.name = name
+        self.python = python
+        self.work = os.path.join(work, name)
+        self.project = os.path.join(self.work, "project")
+        self.uv_folder = os.path.join(self.work, "uv")
+        self.caches = {tool: os.path.join(self.work, f"cache-{tool}") for tool in ("envctl", "uv", "pip")}
+        self.requirements = os.path.join(HERE, "workloads", f"{name}.txt")
+        self.imports = os.path.join(HERE, "workloads", f"{name}.import.py")
+        kept = {
+            key: value for key, value in os.environ.items() if key in {"LANG", "LC_ALL", "TERM", "TMPDIR"}
+        }
+        # Bytecode is part of what is measured: PYTHONDONTWRITEBYTECODE must not leak in.
+        self.environ = kept | {
+            "PATH": os.defpath,
+            "HOME": os.path.join(self.work, "home"),
+            "CI": "1",
+            "NO_COLOR": "1",
+            "ENVCTL_CACHE_DIR": self.caches["envctl"],
+            "UV_CACHE_DIR": self.caches["uv"], "UV_NO_CONFIG": "1", "UV_DEFAULT_INDEX": url,
+            "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "hardlink",
+            "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url, "PIP_CACHE_DIR": self.caches["pip"],
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off",
+        }  # fmt: skip
+        for folder in (self.project, self.uv_folder, self.environ["HOME"]):
+            os.makedirs(folder, exist_ok=True)
+        self.url = url
+        self.declare()
+        self.log = os.path.join(self.work, "output.log")
+
+    @property
+    def venv(self) -> str:
+        return os.path.join(self.project, ".venv")
+
+    @property
+    def lock(self) -> str:
+        return os.path.join(self.project, "pylock.toml")
+
+    @property
+    def uv_venv(self) -> str:
+        return os.path.join(self.uv_folder, ".venv")
+
+    @property
+    def pins(self) -> str:
+        return os.path.join(self.uv_folder, "pins.txt")
+
+    def wanted(self) -> list[str]:
+        with open(self.requirements) as file:
+            lines = [line.split("#")[0].strip() for line in file]
+        return [line for line in lines if line]
+
+    def declare(self, *more: str) -> None:
+        """Write the manifest, perhaps with constraints."""
+        text = (
+            f"python = {json.dumps(self.python)}\ndependencies = {json.dumps(self.wanted(), indent=4)}\n"
+            f'[[index]]\nname = "mirror"\nurl = "{self.url}"\n'
+        )
+        if more:
+            text += f"[lock]\nconstraints = {json.dumps(more)}\n"
+        with open(os.path.join(self.project, "env.toml"), "w") as file:
+            file.write(text)
+
+    def call(self, command: list[str], folder: str) -> None:
+        """An untimed step that must succeed."""
+        done = subprocess.run(
+            command, cwd=folder, env=self.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"exit {done.returncode}: {' '.join(command)}\n{done.stdout}{done.stderr}")
+
+    def once(self, side: Side) -> tuple[float, float]:
+        """Run one side; give wall seconds and peak resident MB."""
+        side.prepare()
+        os.sync()
+        with open(self.log, "ab") as log:
+            start = time.perf_counter()
+            child = subprocess.Popen(
+                side.command,
+                cwd=side.folder,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            _, status, usage = os.wait4(child.pid, 0)
+            wall = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise RuntimeError(f"exit {child.returncode}: {' '.join(side.command)} (see {self.log})")
+        return wall, usage.ru_maxrss / 1024
+
+
+class Cases:
+    """The sides of each case of one workload."""
+
+    def __init__(self, load: Workload, tools: dict[str, str]) -> None:
+        self.load = load
+        self.envctl, self.uv, self.pip = tools["envctl"], tools["uv"], tools["pip"]
+
+    # -- states that cases begin from
+
+    def ready(self) -> None:
+        """Lock and pins are there, and both caches are warm, bytecode included."""
+        load = self.load
+        if not os.path.exists(load.pins):
+            self._uv_compile(load.pins)
+        load.declare()
+        if not os.path.exists(load.lock):
+            load.call([self.envctl, "lock", "-q"], load.project)
+        remove(load.venv, load.venv + ".envctl")
+        load.call(["/usr/bin/env", "ENVCTL_COMPILE=true", self.envctl, "apply", "-q"], load.project)
+        self.fresh_uv()
+        load.call(self._uv_sync(load.pins), load.uv_folder)
+
+    def fresh_uv(self) -> None:
+        remove(self.load.uv_venv)
+        self.load.call(
+            [self.uv, "venv", "-q", "-p", self.load.python, self.load.uv_venv], self.load.uv_folder
+        )
+
+    def no_envctl(self) -> None:
+        remove(self.load.venv, self.load.venv + ".envctl")
+
+    def _uv_compile(self, output: str, *more: str) -> None:
+        self.load.call([*self._compile(output), *more], self.load.uv_folder)
+
+    def _compile(self, output: str) -> list[str]:
+        return [
+            self.uv, "pip", "compile", "-q", "--no-header", "--no-annotate", "--only-binary", ":all:",
+            "--generate-hashes", "-p", self.load.python, self.load.requirements, "-o", output,
+        ]  # fmt: skip
+
+    def _uv_sync(self, pins: str, *more: str) -> list[str]:
+        python = os.path.join(self.load.uv_venv, "bin/python")
+        return [self.uv, "pip", "sync", "-q", "-p", python, "--no-build", "--require-hashes", *more, pins]
+
+    # -- the cases
+
+    def lock_cold(self) -> list[Side]:
+        load, output = self.load, os.path.join(self.load.uv_folder, "cold.txt")
+        return [
+            Side(
+                "envctl",
+                [self.envctl, "lock", "-q"],
+                lambda: remove(load.lock, load.caches["envctl"]),
+                load.project,
+            ),
+            Side("uv", self._compile(output), lambda: remove(output, load.caches["uv"]), load.uv_folder),
+        ]
+
+    def lock_warm(self) -> list[Side]:
+        load, output = self.load, os.path.join(self.load.uv_folder, "warm.txt")
+        return [
+            Side("envctl", [self.envctl, "lock", "-q"], lambda: remove(load.lock), load.project),
+            Side("uv", self._compile(output), lambda: remove(output), load.uv_folder),
+        ]
+
+    def lock_noop(self) -> list[Side]:
+        load = self.load
+        return [
+            Side("envctl", [self.envctl, "lock", "-q"], lambda: None, load.project),
+            Side("uv", self._compile(load.pins), lambda: None, load.uv_folder),
+        ]
+
+    def apply_cold(self) -> list[Side]:
+        load = self.load
+
+        def envctl_cold() -> None:
+            self.no_envctl()
+            remove(load.caches["envctl"])
+
+        def uv_cold() -> None:
+            remove(load.caches["uv"])
+            self.fresh_uv()
+
+        return [
+            Side("envctl", [self.envctl, "apply", "-q"], envctl_cold, load.project),
+            Side("uv", self._uv_sync(load.pins), uv_cold, load.uv_folder),
+        ]
+
+    def apply_warm(self) -> list[Side]:
+        load = self.load
+        return [
+            Side("envctl", [self.envctl, "apply", "-q"], self.no_envctl, load.project),
+            Side("uv", self._uv_sync(load.pins), self.fresh_uv, load.uv_folder),
+            Side("uv +pyc", self._uv_sync(load.pins, "--compile-bytecode"), self.fresh_uv, load.uv_folder),
+        ]
+
+    def apply_import(self) -> list[Side]:
+        load = self.load
+
+        def then_import(command: list[str], venv: str) -> list[str]:
+            quoted = " ".join(f"'{word}'" for word in command)
+            return ["/bin/sh", "-c", f"{quoted} && exec '{venv}/bin/python' '{load.imports}'"]
+
+        return [
+            Side(
+                "envctl", then_import([self.envctl, "apply", "-q"], load.venv), self.no_envctl, load.project
+            ),
+            Side("uv", then_import(self._uv_sync(load.pins), load.uv_venv), self.fresh_uv, load.uv_folder),
+        ]
+
+    def plan_noop(self) -> list[Side]:
+        load = self.load
+        load.call([self.envctl, "apply", "-q"], load.project)
+        project = os.path.join(load.uv_folder, "sync")
+        os.makedirs(project, exist_ok=True)
+        with open(os.path.join(project, "pyproject.toml"), "w") as file:
+            file.write(
+                '[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.11,<3.12"\n'
+                f"dependencies = {json.dumps(load.wanted())}\n[tool.uv]\npackage = false\nno-build = true\n"
+                "environments = [\"sys_platform == 'linux' and platform_machine == 'x86_64'\"]\n"
+            )
+        load.call([self.uv, "sync", "-q"], project)
+        return [
+            Side("envctl", [self.envctl, "plan", "-q"], lambda: None, load.project),
+            Side("uv", [self.uv, "sync", "-q"], lambda: None, project),
+        ]
+
+    def change_one(self) -> list[Side]:
+        load = self.load
+        changed = os.path.join(load.uv_folder, "changed.txt")
+        constraint = os.path.join(load.uv_folder, "constraint.txt")
+        with open(constraint, "w") as file:
+            file.write(CHANGED + "\n")
+        if not os.path.exists(changed):
+            self._uv_compile(changed, "-c", constraint)
+        kept = {}
+        for name, more in (("before", ()), ("after", (CHANGED,))):
+            load.declare(*more)
+            load.call([self.envctl, "lock", "-q"], load.project)
+            with open(load.lock, "rb") as file:
+                kept[name] = (more, file.read())
+        self._warm_changed(changed)
+
+        def put(name: str) -> None:
+            more, text = kept[name]
+            load.declare(*more)
+            with open(load.lock, "wb") as file:
+                file.write(text)
+
+        def envctl_before() -> None:
+            put("before")
+            load.call([self.envctl, "apply", "-q"], load.project)
+            put("after")
+
+        return [
+            Side("envctl", [self.envctl, "apply", "-q"], envctl_before, load.project),
+            Side(
+                "uv",
+                self._uv_sync(changed),
+                lambda: load.call(self._uv_sync(load.pins), load.uv_folder),
+                load.uv_folder,
+            ),
+        ]
+
+    def _warm_changed(self, changed: str) -> None:
+        load = self.load
+        load.call(["/usr/bin/env", "ENVCTL_COMPILE=true", self.envctl, "apply", "-q"], load.project)
+        load.call(self._uv_sync(changed), load.uv_folder)
+
+    def rollback(self) -> list[Side]:
+        load = self.load
+        for more in ((), (CHANGED,)):
+            load.declare(*more)
+            load.call([self.envctl, "apply", "-q"], load.project)
+        return [Side("envctl", [self.envctl, "rollback", "-q"], lambda: None, load.project)]
+
+    def finish(self) -> None:
+        """Bring the manifest back to what the other cases begin from."""
+        self.load.declare()
+        self.load.call([self.envctl, "lock", "-q"], self.load.project)
+
+
+NAMES = {
+    "lock-cold": Cases.lock_cold,
+    "lock-warm": Cases.lock_warm,
+    "lock-noop": Cases.lock_noop,
+    "apply-cold": Cases.apply_cold,
+    "apply-warm": Cases.apply_warm,
+    "apply-import": Cases.apply_import,
+    "plan-noop": Cases.plan_noop,
+    "change-one": Cases.change_one,
+    "rollback": Cases.rollback,
+}
+
+
+def measure(load: Workload, sides: list[Side], runs: int) -> dict[str, Times]:
+    """One round to warm up, then ``runs`` rounds; the tools take turns."""
+    times = {side.tool: Times() for side in sides}
+    for number in range(-1, runs):
+        for side in sides:
+            wall, peak = load.once(side)
+            if number >= 0:
+                times[side.tool].wall.append(wall)
+                times[side.tool].peak = max(times[side.tool].peak, peak)
+    return times
+
+
+def row(name: str, load: Workload, times: dict[str, Times]) -> str:
+    """One line of the table: medians, and envctl as a multiple of each other tool."""
+    ours = times["envctl"].wall
+    shown = [f"{tool} {statistics.median(each.wall):.3f}" for tool, each in times.items()]
+    ratios = [
+        f"{statistics.median(a / b for a, b in zip(ours, each.wall, strict=True)):.2f} of {tool}"
+        for tool, each in times.items()
+        if tool != "envctl"
+    ]
+    return f"| {name} | {load.name} | {' / '.join(shown)} | {', '.join(ratios) or '–'} | {times['envctl'].peak:.0f} |"
+
+
+def main() -> None:
+    beside = os.path.dirname(sys.executable)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--mirror", required=True, help="the folder of a recorded mirror")
+    parser.add_argument(
+        "--record", action="store_true", help="record what is missing in the mirror, time nothing"
+    )
+    parser.add_argument("--workloads", default="small,medium,large")
+    parser.add_argument("--cases", default=",".join(NAMES))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--work", help="folder for caches and environments (default: a temporary one)")
+    parser.add_argument("--python", default=os.path.realpath(sys.executable))
+    parser.add_argument("--envctl", default=os.path.join(beside, "envctl"))
+    parser.add_argument("--uv", default=os.path.join(beside, "uv"))
+    parser.add_argument("--pip", default=os.path.join(beside, "pip"))
+    options = parser.parse_args()
+    work = options.work or tempfile.mkdtemp(prefix="envctl-bench-")
+    tools = {"envctl": options.envctl, "uv": options.uv, "pip": options.pip}
+    with Served(options.mirror, recording=options.record) as served:
+        print(
+            f"CPython {platform.python_version()}, {os.cpu_count()} cores, {options.runs} rounds; wall seconds, medians\n"
+        )
+        print("| case | workload | seconds | envctl is | peak MB |\n|---|---|---|---|---|", flush=True)
+        for name in options.workloads.split(","):
+            load = Workload(name, work, served.url, options.python)
+            cases = Cases(load, tools)
+            cases.ready()
+            if options.record:
+                load.declare(CHANGED)
+                load.call([options.envctl, "apply", "-q"], load.project)
+                continue
+            for case in options.cases.split(","):
+                print(row(case, load, measure(load, NAMES[case](cases), options.runs)), flush=True)
+                cases.finish()
+    if not options.work:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
