@@ -1,0 +1,67 @@
+"""What of the live tree goes over into the next generation, beside what is laid anew."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+from envctl.model.change import Action, Change
+from envctl.model.state import Distribution, DriftKind, State
+from envctl.plan.address import format_file, format_package, parse_file, parse_package
+from envctl.plan.kept import is_kept
+
+
+def carried(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
+    """List the paths that the next generation links over, relative to the environment, POSIX, sorted.
+
+    That is foreign data, and what the changes keep: foreign files, and the files of distributions
+    that no pin is for. A path below another one of the list is left out, as it comes along. Bytecode
+    stays behind, and so does what a RECORD names outside of the environment or what is missing anyway.
+
+    Raises:
+        ValueError: when a distribution is kept and ``state`` does not know its files. A scan for
+            ``prune = "never"`` has to read them for what envctl laid, too.
+    """
+    changes = tuple(changes)
+    deleted = {change.address for change in changes if change.action is Action.DELETE}
+    paths = {file.path for file in state.foreign if file.data and format_file(file.path) not in deleted}
+    for change in changes:
+        if not is_kept(change):
+            continue
+        name = parse_package(change.address)
+        path = parse_file(change.address)
+        if name is not None:
+            paths.update(_own_paths(state, state.distributions[name]))
+        elif path is not None:
+            paths.add(path)
+    return tuple(_drop_nested(paths))
+
+
+def _own_paths(state: State, distribution: Distribution) -> Iterator[str]:
+    if not distribution.paths:
+        raise ValueError(f"the files of {distribution.name} are not known, so it cannot be kept")
+    address = format_package(distribution.name)
+    missing = {
+        line.path for line in state.drift if line.kind is DriftKind.MISSING and line.address == address
+    }
+    for recorded in distribution.paths:
+        path = posixpath.normpath(recorded)
+        if path not in missing and _is_inside(path) and not _is_bytecode(path):
+            yield path
+
+
+def _is_bytecode(path: str) -> bool:
+    return "__pycache__" in path.split("/")
+
+
+def _is_inside(path: str) -> bool:
+    """Refuse what a RECORD of others may say: an absolute path, or one that leaves the environment."""
+    return not path.startswith("/") and path[1:3] != ":/" and path not in {"..", "."} and path[:3] != "../"
+
+
+def _drop_nested(paths: Iterable[str]) -> Iterator[str]:
+    last = None
+    for path in sorted(paths, key=lambda path: path.split("/")):
+        if last is None or not path.startswith(last + "/"):
+            last = path
+            yield path
