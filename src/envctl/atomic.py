@@ -137,6 +137,75 @@ def rename(source: str, target: str) -> None:
     os.replace(source, target)
 
 
+def rename_new(source: str, target: str) -> None:
+    """Rename ``source`` to ``target``, which must not exist: not even an empty directory is replaced.
+
+    Where the kernel cannot promise that, it is looked at just before.
+    """
+    _announce("rename", target)
+    if not _rename_with(source, target, _RENAME_NEW):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        os.rename(source, target)
+
+
+def exchange(first: str, second: str) -> None:
+    """Let two paths change places in one step: each of them holds one or the other at any time.
+
+    Raises `OSError`: ENOSYS where kernel or file system cannot (also for its EINVAL and EOPNOTSUPP).
+    """
+    _announce("exchange", second)
+    if not _rename_with(first, second, _RENAME_EXCHANGE):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), first, None, second)
+
+
+# ``renameat2`` (linux/fs.h) and ``renamex_np`` (sys/stdio.h) differ in names and numbers only.
+_RENAME_NEW = 4 if sys.platform == "darwin" else 1
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+def _rename_with(source: str, target: str, flags: int) -> bool:
+    """Rename with flags; False where nobody here knows them."""
+    if sys.platform not in {"linux", "darwin"}:
+        return False
+    import ctypes  # noqa: PLC0415 - a few milliseconds that only a switch should pay
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    first, second = os.fsencode(source), os.fsencode(target)
+    try:
+        if sys.platform == "darwin":
+            result = libc.renamex_np(first, second, ctypes.c_uint(flags))
+        else:
+            result = libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(flags))
+    except AttributeError:  # a C library that is older than the call
+        return False
+    if result == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT:
+        return False
+    raise OSError(number, os.strerror(number), source, None, target)
+
+
+def overwrite(descriptor: int, data: bytes) -> None:
+    """Make an open file hold ``data`` and nothing else: a remark for people, never relied upon."""
+    _announce("overwrite", str(descriptor))
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, data)
+
+
+def remove_directory(path: str) -> None:
+    """Remove an empty directory; it need not be there."""
+    _announce("rmdir", path)
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+
+
 def remove(path: str) -> None:
     """Remove one file or symbolic link; it need not be there."""
     _announce("unlink", path)
