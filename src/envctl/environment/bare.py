@@ -1,0 +1,246 @@
+"""The bare environment: interpreter links, ``pyvenv.cfg``, activation scripts, no distributions.
+
+It is the same for every generation of an environment, so it is made once for an interpreter, a path
+and a prompt, and kept as a value: ``<cache>/bare-v1/<key>.json``, whose first line is the digest of the
+rest. Writing it costs a few milliseconds; making it, with virtualenv, 200.
+
+The environment names its final path only in its activation scripts; it names no time, no command and
+no folder that it was made in.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from envctl import atomic
+from envctl.errors import EnvctlError, InputError, MachineError
+from envctl.model.interpreter import Interpreter
+
+_BUCKET = "bare-v1"
+
+DIRECTORY, FILE, LINK = "directory", "file", "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareItem:
+    """One path of a bare environment, relative, POSIX.
+
+    ``kind`` is `DIRECTORY`, `FILE` or `LINK`; ``mode`` permission bits; ``content`` a file's bytes;
+    ``link`` a link's text.
+    """
+
+    path: str
+    kind: str
+    mode: int = 0o755
+    content: bytes = b""
+    link: str = ""
+
+
+def bare(
+    interpreter: Interpreter,
+    *,
+    path: str,
+    prompt: str | None,
+    cache_dir: str,
+    environ: Mapping[str, str],
+) -> tuple[BareItem, ...]:
+    """Give the bare environment of ``interpreter`` that is to live at ``path`` (absolute); parents first.
+
+    Raises:
+        InputError: `path-unusable` or `prompt-unusable` for what no activation script can express.
+        MachineError: `bare-environment-failed` when it cannot be made.
+    """
+    _check(path, prompt)
+    key = _make_key(interpreter, path, prompt)
+    place = os.path.join(cache_dir, _BUCKET, f"{key}.json")
+    items = _recall(place)
+    if items is None:
+        items = _make(interpreter, path=path, prompt=prompt, cache_dir=cache_dir, environ=environ)
+        _remember(place, items)
+    return items
+
+
+def write_bare(items: Sequence[BareItem], at: str) -> None:
+    """Write a bare environment into the folder ``at``, which is made if it is not there and else empty.
+
+    Raises OSError as the file system does; whoever stages knows what to make of it.
+    """
+    atomic.make_directories(at)
+    for item in items:
+        place = os.path.join(at, *item.path.split("/"))
+        if item.kind == DIRECTORY:
+            atomic.make_directory(place, mode=item.mode)
+        elif item.kind == LINK:
+            atomic.symlink(item.link, place)
+        else:
+            atomic.write(place, item.content, mode=item.mode)
+
+
+def _check(path: str, prompt: str | None) -> None:
+    for label, text in (("path", path), ("prompt", prompt or "")):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise _unusable(label, text, "it holds bytes that are no UTF-8") from error
+        if any(character in text for character in "\n\r\0"):
+            raise _unusable(label, text, "it holds a line break")
+    if os.pathsep in path[2 if os.name == "nt" else 0 :]:
+        raise _unusable("path", path, f"`{os.pathsep}` separates the folders of PATH")
+
+
+def _unusable(label: str, text: str, reason: str) -> EnvctlError:
+    return InputError(
+        f"{label}-unusable",
+        f"the {label} `{text}` cannot be used for an environment: {reason}",
+        hints=(f"choose another {'path' if label == 'path' else 'name'} in the manifest",),
+    )
+
+
+def _make_key(interpreter: Interpreter, path: str, prompt: str | None) -> str:
+    parts = [interpreter.executable, interpreter.identity, interpreter.platform, path, prompt]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _make(
+    interpreter: Interpreter, *, path: str, prompt: str | None, cache_dir: str, environ: Mapping[str, str]
+) -> tuple[BareItem, ...]:
+    # Importing virtualenv takes 100 ms, and this is reached once a path.
+    from envctl.environment.create import create  # noqa: PLC0415
+
+    folder = os.path.join(cache_dir, _BUCKET)
+    temporary = os.path.join(folder, f"{secrets.token_hex(8)}.tmp")
+    try:
+        atomic.make_directories(folder)
+        create(
+            interpreter.executable,
+            at=temporary,
+            path=path,
+            prompt=prompt,
+            app_data=os.path.join(folder, "virtualenv"),
+            environ=environ,
+        )
+        items = _read_back(temporary)
+    except OSError as error:
+        raise MachineError(
+            "bare-environment-failed",
+            f"a bare environment cannot be made in `{folder}`: {error.strerror or error}",
+            where=folder,
+        ) from error
+    finally:
+        atomic.remove_tree(temporary)
+    return _normalise(items, interpreter, prompt)
+
+
+def _read_back(root: str) -> list[BareItem]:
+    items = []
+    for folder, directories, files in os.walk(root):
+        directories.sort()
+        relative = os.path.relpath(folder, root).replace(os.sep, "/")
+        prefix = "" if relative == "." else f"{relative}/"
+        for name in sorted([*directories, *files]):
+            place = os.path.join(folder, name)
+            status = os.lstat(place)
+            if stat.S_ISLNK(status.st_mode):
+                items.append(BareItem(path=prefix + name, kind=LINK, link=os.readlink(place)))
+            elif stat.S_ISDIR(status.st_mode):
+                items.append(BareItem(path=prefix + name, kind=DIRECTORY))
+            else:
+                mode = 0o755 if status.st_mode & 0o111 else 0o644
+                with open(place, "rb") as file:
+                    items.append(BareItem(path=prefix + name, kind=FILE, mode=mode, content=file.read()))
+    return items
+
+
+# Left out: virtualenv's own marks, and its start-up hook for Pythons before 3.10, which guards pip and
+# distutils against settings that nothing here uses; a hook that no distribution owns would be drift.
+_LEFT_OUT = ("CACHEDIR.TAG", ".gitignore", "pyvenv.cfg", "_virtualenv.pth", "_virtualenv.py")
+
+
+def _normalise(
+    items: Sequence[BareItem], interpreter: Interpreter, prompt: str | None
+) -> tuple[BareItem, ...]:
+    configuration = next(item.content for item in items if item.path == "pyvenv.cfg")
+    kept = {item.path: item for item in items if item.path.rpartition("/")[2] not in _LEFT_OUT}
+    if "bin/python" in kept:
+        kept["bin/python"] = BareItem(path="bin/python", kind=LINK, link=interpreter.executable)
+        for name in ("python3", f"python{interpreter.minor}"):
+            kept[f"bin/{name}"] = BareItem(path=f"bin/{name}", kind=LINK, link="python")
+    # As `python -m venv` does: some packages and build systems write to lib64.
+    if interpreter.markers["sys_platform"] == "linux" and sys.maxsize > 2**32 and "lib" in kept:
+        kept["lib64"] = BareItem(path="lib64", kind=LINK, link="lib")
+    kept[".gitignore"] = BareItem(path=".gitignore", kind=FILE, mode=0o644, content=b"*\n")
+    kept["pyvenv.cfg"] = BareItem(
+        path="pyvenv.cfg",
+        kind=FILE,
+        mode=0o644,
+        content=_format_configuration(_parse_configuration(configuration), interpreter, prompt),
+    )
+    # Sorted, a folder comes before what is in it.
+    return tuple(kept[path] for path in sorted(kept))
+
+
+def _parse_configuration(content: bytes) -> dict[str, str]:
+    lines = content.decode("utf-8", "surrogateescape").split("\n")
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _format_configuration(found: Mapping[str, str], interpreter: Interpreter, prompt: str | None) -> bytes:
+    values = {
+        "home": os.path.dirname(interpreter.executable),
+        "implementation": found.get("implementation", interpreter.implementation),
+        "version": interpreter.version,
+        "version_info": found.get("version_info", interpreter.version),
+        "include-system-site-packages": "false",
+        "base-prefix": found.get("base-prefix"),
+        "base-exec-prefix": found.get("base-exec-prefix"),
+        "base-executable": interpreter.executable,
+        "executable": interpreter.executable,
+        # Quoted as `python -m venv` does it.
+        "prompt": None if prompt is None else repr(prompt),
+    }
+    lines = [f"{key} = {value}\n" for key, value in values.items() if value is not None]
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _recall(place: str) -> tuple[BareItem, ...] | None:
+    try:
+        with open(place, "rb", buffering=0) as file:
+            digest, _, body = file.read().partition(b"\n")
+    except OSError:
+        return None
+    if digest != hashlib.sha256(body).hexdigest().encode():
+        return None
+    return tuple(
+        BareItem(path=path, kind=kind, mode=mode, content=binascii.a2b_base64(content), link=link)
+        for path, kind, mode, content, link in json.loads(body)
+    )
+
+
+def _remember(place: str, items: Sequence[BareItem]) -> None:
+    rows = [
+        [
+            item.path,
+            item.kind,
+            item.mode,
+            binascii.b2a_base64(item.content, newline=False).decode(),
+            item.link,
+        ]
+        for item in items
+    ]
+    body = json.dumps(rows).encode()
+    temporary = f"{place}.{secrets.token_hex(6)}.tmp"
+    try:
+        atomic.write(temporary, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        atomic.rename(temporary, place)
+    except OSError:
+        # A cache that cannot be written costs time, nothing else.
+        atomic.remove(temporary)

@@ -1,0 +1,98 @@
+"""Where Python interpreters lie on this machine: paths, nothing is run.
+
+On POSIX systems these are known folders, listed here: asking a discovery library costs seconds, since
+it runs every shim it meets. On Windows the registry knows (PEP 514), and the library reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+if sys.platform == "win32":
+    from envctl.environment.registry import list_registered
+
+_NAME = re.compile(r"(?:python|pypy)(?:3(?:\.(\d+))?)?(?:t|d|-dbg|-debug)?(?:\.exe)?")
+_MINOR = re.compile(r"(?:python|pypy)[-@]?3\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A path that looks like an interpreter; ``minor`` is the language version its name promises, if any."""
+
+    path: str
+    minor: tuple[int, int] | None
+
+
+def list_candidates(environ: Mapping[str, str]) -> tuple[Candidate, ...]:
+    """List what looks like an interpreter, each file once, in the order in which it is preferred."""
+    seen: set[str] = set()
+    candidates = []
+    for path in _list_paths(environ):
+        real = os.path.realpath(path)
+        if real not in seen and os.access(real, os.X_OK) and not _is_python_2(real):
+            seen.add(real)
+            candidates.append(Candidate(path, _guess_minor(real)))
+    return tuple(candidates)
+
+
+def _is_python_2(path: str) -> bool:
+    return os.path.basename(path).startswith("python2")
+
+
+def _list_paths(environ: Mapping[str, str]) -> Iterator[str]:
+    yield sys.executable
+    for folder in _list_folders(environ):
+        yield from _list_interpreters(folder)
+    if sys.platform == "win32":
+        yield from list_registered(environ)
+
+
+def _list_folders(environ: Mapping[str, str]) -> Iterator[str]:
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        # Shims decide by the working folder what they start: what they can start is found below.
+        if os.path.isabs(folder) and os.path.basename(folder.rstrip(os.sep)) != "shims":
+            yield folder
+    home = environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
+    data = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    roots = (
+        os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions"),
+        environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python"),
+        os.path.join(data, "mise", "installs", "python"),
+        os.path.join(environ.get("ASDF_DATA_DIR") or os.path.join(home, ".asdf"), "installs", "python"),
+        "/Library/Frameworks/Python.framework/Versions",
+        "/opt",
+        "/opt/python",
+    )
+    for root in roots:
+        for name in reversed(_list_names(root)):
+            yield os.path.join(root, name, "bin")
+            if sys.platform == "win32":
+                yield os.path.join(root, name)
+    yield from ("/usr/bin", "/usr/local/bin")
+
+
+def _list_interpreters(folder: str) -> Iterator[str]:
+    names = [name for name in _list_names(folder) if _NAME.fullmatch(name)]
+    # A plain `python` may be Python 2, which cannot even be asked: only where it is alone.
+    numbered = [name for name in names if "3" in name]
+    for name in numbered or names:
+        yield os.path.join(folder, name)
+
+
+def _list_names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _guess_minor(path: str) -> tuple[int, int] | None:
+    match = _NAME.fullmatch(os.path.basename(path))
+    if match and match[1]:
+        return 3, int(match[1])
+    matches = _MINOR.findall(path)
+    return (3, int(matches[-1])) if matches else None

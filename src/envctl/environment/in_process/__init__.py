@@ -1,0 +1,1 @@
+"""Scripts that are run by the interpreters they ask about; never imported."""
