@@ -55,13 +55,18 @@ class Project(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """The part of core metadata that decides a resolution. ``extras`` are normalised (PEP 685)."""
+    """The part of core metadata that decides a resolution. ``extras`` are normalised (PEP 685).
+
+    ``dynamic_version`` says that a source tree leaves its version to its backend, so that it may change
+    without anything else changing; always False for files of an index.
+    """
 
     name: str
     version: Version
     requires_python: SpecifierSet | None = None
     requirements: tuple[Requirement, ...] = ()
     extras: frozenset[str] = frozenset()
+    dynamic_version: bool = False
 
 
 class Catalog(Protocol):

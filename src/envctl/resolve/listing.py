@@ -1,0 +1,159 @@
+"""One project as the solver sees it: its versions as bits of an integer.
+
+Bit *i* is the *i*-th newest version, so that AND intersects sets, ``mask & -mask`` is the newest
+member and ``mask >> i & 1`` asks for one. Masks are remembered by the text of the specifier, and
+nothing here depends on a target: one `Shelf` serves all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envctl.model.artifact import Artifact
+from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
+
+
+class Unexplored(Exception):
+    """A shelf that may not ask its catalog was asked for something it does not hold."""
+
+
+class Listing:
+    """All versions of one project, newest first; ``artifact`` is set where a source gives the only one.
+
+    ``exists`` is False when no index lists the project: it then has no versions.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        versions: Sequence[Version] = (),
+        project: Project | None = None,
+        artifact: Artifact | None = None,
+    ) -> None:
+        self.name = name
+        self.versions = versions
+        self.project = project
+        self.artifact = artifact
+        self.exists = project is not None or artifact is not None
+        self.all = (1 << len(versions)) - 1
+        self._masks: dict[str, int] = {}
+        self._finals: int | None = None
+        self._positions: dict[Version, int] | None = None
+
+    @property
+    def index(self) -> str | None:
+        """The name of the index that lists the project."""
+        return None if self.project is None else self.project.index
+
+    @property
+    def finals(self) -> int:
+        """The versions that are no pre-releases, as a mask."""
+        if self._finals is None:
+            self._finals = _mask(not version.is_prerelease for version in self.versions)
+        return self._finals
+
+    def mask(self, specifier: SpecifierSet) -> int:
+        """Return the versions that a specifier contains, pre-releases included."""
+        text = str(specifier)
+        if not text:
+            return self.all
+        mask = self._masks.get(text)
+        if mask is None:
+            mask = _mask(specifier.contains(version, prereleases=True) for version in self.versions)
+            self._masks[text] = mask
+        return mask
+
+    def position(self, version: Version) -> int | None:
+        """Return the bit of a version, None when it is not listed."""
+        if self._positions is None:
+            self._positions = {version: position for position, version in enumerate(self.versions)}
+        return self._positions.get(version)
+
+    def files(self, position: int) -> Sequence[ListedFile]:
+        """Return the files of a version; none for a direct artifact."""
+        return () if self.project is None else self.project.files(self.versions[position])
+
+
+class Shelf:
+    """What was asked of a catalog so far; shared by all targets of a run.
+
+    While ``sealed``, it answers from what it holds and raises `Unexplored` otherwise: looking for the
+    smallest explanation of a conflict must not start downloads.
+    """
+
+    def __init__(self, catalog: Catalog, direct: Mapping[str, Artifact]) -> None:
+        self.catalog = catalog
+        self.sealed = False
+        self._direct = direct
+        self._listings: dict[str, Listing] = {}
+        self._metadata: dict[tuple[str, str], Metadata] = {}
+
+    def listing(self, name: str) -> Listing:
+        """Return the listing of a project, from its source or from the index that serves it."""
+        listing = self._listings.get(name)
+        if listing is None:
+            if self.sealed:
+                raise Unexplored(name)
+            listing = self._listings[name] = self._load(name)
+        return listing
+
+    def holds(self, name: str) -> bool:
+        """Whether the listing of a project is known without asking."""
+        return name in self._listings
+
+    def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
+        """Return the metadata of an artifact, asking the catalog once."""
+        key = (name, artifact.url if isinstance(artifact, ListedFile) else "")
+        found = self._metadata.get(key)
+        if found is None:
+            if self.sealed:
+                raise Unexplored(name)
+            found = self._metadata[key] = self.catalog.metadata(name, version, artifact)
+        return found
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """Hint at pages that will be wanted and are not known yet."""
+        missing = [name for name in names if name not in self._listings and name not in self._direct]
+        if missing and not self.sealed:
+            self.catalog.prefetch(missing)
+
+    def prefetch_metadata(self, name: str, file: ListedFile) -> None:
+        """Hint at metadata that will be wanted and is not known yet."""
+        if not self.sealed and (name, file.url) not in self._metadata:
+            self.catalog.prefetch_metadata(name, file)
+
+    def _load(self, name: str) -> Listing:
+        artifact = self._direct.get(name)
+        if artifact is not None:
+            version = self.metadata(name, None, artifact).version
+            return Listing(name, versions=(version,), artifact=artifact)
+        project = self.catalog.project(name)
+        return Listing(name, versions=() if project is None else project.versions, project=project)
+
+
+def newest_first(mask: int) -> Iterator[int]:
+    """Yield the positions of a mask, newest version first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def oldest_first(mask: int) -> Iterator[int]:
+    """Yield the positions of a mask, oldest version first."""
+    while mask:
+        position = mask.bit_length() - 1
+        yield position
+        mask ^= 1 << position
+
+
+def _mask(bits: Iterable[bool]) -> int:
+    mask = 0
+    for position, bit in enumerate(bits):
+        if bit:
+            mask |= 1 << position
+    return mask

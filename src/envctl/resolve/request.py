@@ -1,0 +1,180 @@
+"""What is asked of a resolution, as one value: lists, limits, permissions and what was locked before.
+
+`request_from` makes it of a manifest, `request_for` of a plain list of requirements (a build's).
+Nothing here looks at a target or at an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from envctl.errors import InputError
+from envctl.manifest.manifest import Asked, BuildSettings, Manifest
+from envctl.model.artifact import Artifact, Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Whose code may run and whose wheels may not be used. ``allow`` is True for all, else names."""
+
+    allow: bool | frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    no_binary: frozenset[str] = frozenset()
+
+    def may_build(self, name: str) -> bool:
+        """Whether a source distribution of ``name`` may be built; ``deny`` goes before ``allow``."""
+        if name in self.deny:
+            return False
+        return self.allow if isinstance(self.allow, bool) else name in self.allow
+
+    def may_use_wheels(self, name: str) -> bool:
+        """Whether wheels that an index has of ``name`` count."""
+        return name not in self.no_binary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything a resolution depends on but the target and the catalog.
+
+    ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for.
+    ``exclude_newer`` maps names, or ``*``, to the moment after which an upload does not count (with a
+    time zone), None for no limit. ``preferences`` maps names to the version that is kept if it fits.
+    """
+
+    base: tuple[Asked, ...] = ()
+    groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    direct: Mapping[str, Artifact] = field(default_factory=dict)
+    constraints: tuple[Requirement, ...] = ()
+    overrides: tuple[Requirement, ...] = ()
+    excludes: frozenset[str] = frozenset()
+    resolution: str = "highest"
+    prerelease: Mapping[str, str] = field(default_factory=dict)
+    exclude_newer: Mapping[str, datetime | None] = field(default_factory=dict)
+    permission: Permission = field(default_factory=Permission)
+    preferences: Mapping[str, str] = field(default_factory=dict)
+
+    def prerelease_mode(self, name: str) -> str:
+        """Return ``if-necessary``, ``allow`` or ``disallow`` for a project."""
+        return self.prerelease.get(name) or self.prerelease.get("*") or "if-necessary"
+
+    def newest_upload(self, name: str) -> datetime | None:
+        """Return the moment after which uploads of a project do not count, None for no limit."""
+        if name in self.exclude_newer:
+            return self.exclude_newer[name]
+        return self.exclude_newer.get("*")
+
+
+def request_from(
+    manifest: Manifest,
+    *,
+    direct: Mapping[str, Artifact],
+    preferences: Mapping[str, str],
+    now: datetime,
+) -> Request:
+    """Make the request of a manifest: all its groups and extras together.
+
+    ``now`` is what spans such as ``3 days`` count back from.
+
+    Raises:
+        InputError: `conflicts-not-supported` when the manifest declares conflicts.
+    """
+    settings = manifest.lock
+    if settings.conflicts:
+        raise InputError(
+            "conflicts-not-supported",
+            "`[lock] conflicts` cannot be resolved apart yet",
+            where=manifest.path,
+            hints=("Put the lists that conflict into manifests of their own",),
+        )
+    return Request(
+        base=(*_project_itself(manifest, direct), *_expand(manifest, manifest.dependencies, direct)),
+        groups={name: _expand(manifest, asked, direct) for name, asked in manifest.groups.items()},
+        extras={name: _expand(manifest, asked, direct) for name, asked in manifest.extras.items()},
+        direct=direct,
+        constraints=settings.constraints,
+        overrides=settings.overrides,
+        excludes=settings.excludes,
+        resolution=settings.resolution,
+        prerelease=settings.prerelease,
+        exclude_newer={name: _moment(limit, now) for name, limit in settings.exclude_newer.items()},
+        permission=permission_from(manifest.build),
+        preferences=preferences,
+    )
+
+
+def request_for(
+    requirements: Iterable[Requirement],
+    *,
+    by: str,
+    where: str = "",
+    constraints: tuple[Requirement, ...] = (),
+    permission: Permission | None = None,
+) -> Request:
+    """Make a request of a plain list, such as the requirements of a build; ``by`` says whose they are."""
+    return Request(
+        base=tuple(Asked(requirement=requirement, by=by, where=where) for requirement in requirements),
+        constraints=constraints,
+        permission=permission or Permission(),
+    )
+
+
+def permission_from(settings: BuildSettings) -> Permission:
+    """Take from ``[build]`` what decides which files count."""
+    return Permission(allow=settings.allow, deny=settings.deny, no_binary=settings.no_binary)
+
+
+def _project_itself(manifest: Manifest, direct: Mapping[str, Artifact]) -> tuple[Asked, ...]:
+    """Ask for the project of ``project = …`` where the caller prepared it to be installed."""
+    project = manifest.project
+    if project is None or not project.install:
+        return ()
+    return tuple(
+        Asked(requirement=Requirement(name), by="env.toml", where=manifest.path)
+        for name, artifact in sorted(direct.items())
+        if isinstance(artifact, Directory) and artifact.path == project.path
+    )
+
+
+def _expand(
+    manifest: Manifest, asked: tuple[Asked, ...], direct: Mapping[str, Artifact]
+) -> tuple[Asked, ...]:
+    """Replace what names the project itself by the extras it names, unless the project is installed.
+
+    ``all = ["shop[postgres]"]`` in the pyproject.toml of ``shop`` is about its own lists; without this
+    an index would be asked for a project that happens to have the same name.
+    """
+    own = canonicalize_name(manifest.name) if manifest.project is not None and manifest.name else None
+    if own is None or own in direct:
+        return asked
+    result: list[Asked] = []
+    seen: set[str] = set()
+    queue = list(asked)
+    while queue:
+        one = queue.pop(0)
+        if canonicalize_name(one.requirement.name) != own:
+            result.append(one)
+            continue
+        for extra in sorted(canonicalize_name(text) for text in one.requirement.extras):
+            if extra not in seen:
+                seen.add(extra)
+                queue.extend(manifest.extras.get(extra, ()))
+    return tuple(result)
+
+
+def _moment(limit: timedelta | datetime | date | None, now: datetime) -> datetime | None:
+    """Turn a setting into a moment; a day counts whole, and a time without a zone is UTC."""
+    match limit:
+        case None:
+            return None
+        case timedelta():
+            return now - limit
+        case datetime():
+            return limit if limit.tzinfo else limit.replace(tzinfo=UTC)
+        case date():
+            return datetime.combine(limit + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)

@@ -1,0 +1,183 @@
+"""`solve`: a request and a catalog to one release per project, for one target.
+
+The chain is: roots, search, reachability, a check that trusts none of them, and the resolution; or,
+where the search ends in a dead end, its explanation as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from envctl.model.artifact import Artifact, Directory, Sdist, Wheel
+from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
+from envctl.model.resolution import Resolution, Resolved
+from envctl.model.target import Target
+from envctl.resolve.check import check
+from envctl.resolve.conflict import make_error
+from envctl.resolve.diagnose import diagnose
+from envctl.resolve.listing import Shelf
+from envctl.resolve.port import Catalog, ListedFile
+from envctl.resolve.reach import reach
+from envctl.resolve.request import Request
+from envctl.resolve.roots import ListKind, Root, distinct_wants, find_roots
+from envctl.resolve.search import DeadEnd, search
+from envctl.resolve.universe import Universe
+from envctl.resolve.want import Want
+
+
+def solve(request: Request, target: Target, catalog: Catalog, emit: Emit) -> Resolution:
+    """Resolve all lists of ``request`` together for ``target``.
+
+    Deterministic: the order of lists and of a catalog's hints does not matter. Versions of
+    ``request.preferences`` that still fit stay.
+
+    Raises:
+        ResolutionError: `no-solution`, `no-such-package`, `no-matching-version`, `no-usable-file`,
+            `python-too-old`, `python-too-new`, `too-hard`, with the conflict as a value;
+            `direct-url-refused` for a direct URL below the top level.
+        UpstreamError: an index does not answer.
+        BuildError: a direct source cannot tell its metadata.
+    """
+    emit(Started(Phase.RESOLVE))
+    summary = ""
+    try:
+        universe = Universe(request, target, Shelf(catalog, request.direct))
+        resolution = _solve(universe, emit)
+        summary = f"Resolved {len(resolution.packages)} packages"
+    finally:
+        emit(Ended(Phase.RESOLVE, summary))
+    return resolution
+
+
+def _solve(universe: Universe, emit: Emit) -> Resolution:
+    roots = find_roots(universe)
+    wants = distinct_wants(roots)
+    lowest = _picked_lowest(universe, wants)
+    found = search(
+        universe, wants, lowest=lowest, advance=lambda name: emit(Advanced(Phase.RESOLVE, 1, name))
+    )
+    if isinstance(found, DeadEnd):
+        raise make_error(diagnose(universe, roots, found, lowest=lowest))
+    picks = {name: candidate.position for name, candidate in found.items()}
+    reached = reach(universe, picks, wants)
+    check(universe, picks, reached, wants)
+    _warn(universe, picks, reached, emit)
+    return _assemble(universe, picks, reached, roots)
+
+
+def _picked_lowest(universe: Universe, wants: Sequence[Want]) -> frozenset[str] | None:
+    """Return the names to be picked oldest first; None for all there are."""
+    match universe.request.resolution:
+        case "lowest":
+            return None
+        case "lowest-direct":
+            return frozenset(want.name for want in wants)
+        case _:
+            return frozenset()
+
+
+def _assemble(
+    universe: Universe,
+    picks: Mapping[str, int],
+    reached: Mapping[str, frozenset[str]],
+    roots: Sequence[Root],
+) -> Resolution:
+    """Make the resolution: what was reached, and from which lists."""
+    by_list: dict[tuple[ListKind, str], list[Want]] = {}
+    for root in roots:
+        by_list.setdefault((root.kind, root.list_name), []).append(root.want)
+    reachers: dict[str, set[tuple[ListKind, str]]] = {}
+    for place, wants in by_list.items():
+        for name in reach(universe, picks, wants):
+            reachers.setdefault(name, set()).add(place)
+    return Resolution(
+        target=universe.target,
+        packages={
+            name: _resolved(universe, name, picks[name], reached[name], reachers[name])
+            for name in sorted(reached)
+        },
+    )
+
+
+def _resolved(
+    universe: Universe,
+    name: str,
+    position: int,
+    extras: frozenset[str],
+    reachers: set[tuple[ListKind, str]],
+) -> Resolved:
+    listing = universe.listing(name)
+    version: str | None = str(listing.versions[position])
+    artifact = listing.artifact
+    metadata = universe.metadata(name, position)
+    if isinstance(artifact, Directory) and metadata.dynamic_version:
+        version = None
+    return Resolved(
+        name=name,
+        version=version,
+        artifacts=_artifacts(universe, name, position) if artifact is None else (artifact,),
+        requires_python=_requires_python(universe, name, position),
+        requires=tuple(sorted(want.text for want in universe.depends(name, position, extras))),
+        extras=extras,
+        index=listing.index,
+        in_base=(ListKind.BASE, "") in reachers,
+        groups=frozenset(place for kind, place in reachers if kind is ListKind.GROUP),
+        extras_of=frozenset(place for kind, place in reachers if kind is ListKind.EXTRA),
+    )
+
+
+def _artifacts(universe: Universe, name: str, position: int) -> tuple[Artifact, ...]:
+    """Return the files that count: wheels by name, then one source distribution."""
+    index = universe.listing(name).index
+    files = universe.offer(name, position).files
+    wheels = [file for file in files if file.filename.endswith(".whl")]
+    sdists = [file for file in files if not file.filename.endswith(".whl")]
+    found: list[Artifact] = [_wheel(file, index) for file in sorted(wheels, key=lambda file: file.filename)]
+    return (*found, *(_sdist(file, index) for file in sdists[:1]))
+
+
+def _wheel(file: ListedFile, index: str | None) -> Wheel:
+    return Wheel(
+        filename=file.filename,
+        url=file.url,
+        hashes=file.hashes,
+        size=file.size,
+        upload_time=file.upload_time,
+        index=index,
+    )
+
+
+def _sdist(file: ListedFile, index: str | None) -> Sdist:
+    return Sdist(
+        filename=file.filename,
+        url=file.url,
+        hashes=file.hashes,
+        size=file.size,
+        upload_time=file.upload_time,
+        index=index,
+    )
+
+
+def _requires_python(universe: Universe, name: str, position: int) -> str | None:
+    """Return Requires-Python of the best file, normalised; None where it states nothing valid."""
+    if universe.listing(name).artifact is None:
+        text = universe.offer(name, position).files[0].requires_python
+        if text:
+            try:
+                return str(SpecifierSet(text)) or None
+            except InvalidSpecifier:
+                return None
+    found = universe.metadata(name, position).requires_python
+    return None if found is None else str(found) or None
+
+
+def _warn(
+    universe: Universe, picks: Mapping[str, int], reached: Mapping[str, frozenset[str]], emit: Emit
+) -> None:
+    """Tell of extras that the picked releases do not have: they ask for nothing."""
+    for name in sorted(reached):
+        for extra in universe.missing_extras(name, picks[name], reached[name]):
+            version = universe.listing(name).versions[picks[name]]
+            emit(Notice("warning", "no-such-extra", f"{name} {version} has no extra `{extra}`"))

@@ -1,0 +1,255 @@
+"""The releases and their requirements as one target sees them under one request.
+
+Everything that a solver asks is answered here and remembered: which versions a name's wants allow,
+what a release offers, and what it requires once markers are evaluated, overrides and excludes
+applied, and requirements of a project on its own extras closed over. Any solver can stand on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from envctl.errors import BuildError, ResolutionError, UpstreamError
+from envctl.model.artifact import Archive, Artifact, Directory
+from envctl.model.target import Target
+from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_tags
+from envctl.resolve.listing import Listing, Shelf
+from envctl.resolve.port import ListedFile, Metadata
+from envctl.resolve.request import Request
+from envctl.resolve.want import Want, never, want_from
+
+# Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
+_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "metadata-mismatch", "no-metadata"})
+
+
+class Universe:
+    """One target's view; not to be shared between targets, its `Shelf` may be."""
+
+    def __init__(self, request: Request, target: Target, shelf: Shelf) -> None:
+        self.request = request
+        self.target = target
+        self.shelf = shelf
+        self.yardstick = Yardstick(request, target)
+        self._environment = dict(target.markers)
+        self._marked: dict[tuple[str, str], bool] = {}
+        self._overrides = _by_name(request.overrides)
+        self._constraints = {
+            name: tuple(want_from(one) for one in several if self._is_active(one.marker, ""))
+            for name, several in _by_name(request.constraints).items()
+        }
+        self._interned: dict[str, Want] = {}
+        self._offers: dict[tuple[str, int], Offer] = {}
+        self._refused: dict[tuple[str, int], Refusal | None] = {}
+        self._active: dict[tuple[str, int, str], tuple[Want, ...]] = {}
+        self._depends: dict[tuple[str, int, frozenset[str]], tuple[Want, ...]] = {}
+
+    # What is asked -------------------------------------------------------------------------------
+
+    def wants(self, requirement: Requirement, extra: str = "") -> tuple[Want, ...]:
+        """Return what a requirement amounts to on this target: nothing, itself, or its overrides.
+
+        An override replaces specifier and URL; the extras that were asked for stay asked for.
+        """
+        if not self._is_active(requirement.marker, extra):
+            return ()
+        name = canonicalize_name(requirement.name)
+        if name in self.request.excludes:
+            return ()
+        if name not in self._overrides:
+            return (self._intern(want_from(requirement)),)
+        extras = frozenset(canonicalize_name(asked) for asked in requirement.extras)
+        return tuple(
+            self._intern(want_from(override, extras=extras))
+            for override in self._overrides[name]
+            if self._is_active(override.marker, "")
+        )
+
+    def constraints(self, name: str) -> tuple[Want, ...]:
+        """Return the constraints of a project that are active here."""
+        return self._constraints.get(name, ())
+
+    def allowed(self, name: str, wants: Iterable[Want]) -> int:
+        """Return the versions that all wants and constraints of a project contain, as a mask.
+
+        Two wants with different URLs have none in common (PEP 508 allows one origin).
+        """
+        listing = self.shelf.listing(name)
+        mask = listing.all
+        urls = set()
+        for want in (*wants, *self.constraints(name)):
+            mask &= listing.mask(want.specifier)
+            if want.url is not None:
+                urls.add(want.url)
+        return mask if len(urls) < 2 else 0
+
+    # What there is -------------------------------------------------------------------------------
+
+    def listing(self, name: str) -> Listing:
+        """Return the listing of a project; blocks when it is not known yet."""
+        return self.shelf.listing(name)
+
+    def offer(self, name: str, position: int) -> Offer:
+        """Return the files that a version of an index offers here."""
+        key = (name, position)
+        offer = self._offers.get(key)
+        if offer is None:
+            files = self.shelf.listing(name).files(position)
+            offer = self._offers[key] = self.yardstick.measure(name, files)
+        return offer
+
+    def kept(self, name: str) -> int | None:
+        """Return the position of the version that was locked before, if it can still be had here."""
+        text = self.request.preferences.get(name)
+        listing = self.shelf.listing(name)
+        if text is None or listing.artifact is not None:
+            return None
+        try:
+            position = listing.position(Version(text))
+        except InvalidVersion:
+            return None
+        return position if position is not None and self.offer(name, position).files else None
+
+    def metadata(self, name: str, position: int) -> Metadata:
+        """Return the metadata of a release: of its one artifact, else of its best file here."""
+        listing = self.shelf.listing(name)
+        return self.shelf.metadata(name, listing.versions[position], self._source(listing, position))
+
+    def refusal(self, name: str, position: int) -> Refusal | None:
+        """Return why a release is no candidate although it has a file that counts, None if it is one.
+
+        Looks into its metadata: Requires-Python that an index did not tell, or metadata that only a
+        forbidden build could tell. A direct artifact has no alternative, so its errors are raised.
+        """
+        key = (name, position)
+        if key not in self._refused:
+            self._refused[key] = self._judge(name, position)
+        return self._refused[key]
+
+    # What a release requires ---------------------------------------------------------------------
+
+    def depends(self, name: str, position: int, extras: frozenset[str]) -> tuple[Want, ...]:
+        """Return what a release with extras requires of other projects, in the order of its metadata.
+
+        Requirements on itself are closed over and never appear. A release that cannot be used, or
+        that contradicts itself, requires one thing that nothing satisfies.
+        """
+        key = (name, position, extras)
+        found = self._depends.get(key)
+        if found is None:
+            found = self._depends[key] = self._close(name, position, extras)
+        return found
+
+    def missing_extras(self, name: str, position: int, extras: frozenset[str]) -> tuple[str, ...]:
+        """Return those of ``extras`` that a release does not have, sorted."""
+        return tuple(sorted(extras - self.metadata(name, position).extras))
+
+    def _close(self, name: str, position: int, extras: frozenset[str]) -> tuple[Want, ...]:
+        refusal = self.refusal(name, position)
+        if refusal is not None:
+            return (never(name, refusal.detail),)
+        version = self.shelf.listing(name).versions[position]
+        found: dict[Want, None] = {}
+        queue = ["", *sorted(extras)]
+        seen = set(queue)
+        for extra in queue:  # grows while it is walked
+            for want in self._requires(name, position, extra):
+                if want.name != name:
+                    found[want] = None
+                    continue
+                if not want.specifier.contains(version, prereleases=True):
+                    return (never(name, f"it requires {want.text} of itself"),)
+                more = sorted(want.extras - seen)
+                seen.update(more)
+                queue.extend(more)
+        return tuple(found)
+
+    def _requires(self, name: str, position: int, extra: str) -> tuple[Want, ...]:
+        key = (name, position, extra)
+        found = self._active.get(key)
+        if found is None:
+            metadata = self.metadata(name, position)
+            found = tuple(
+                want for requirement in metadata.requirements for want in self.wants(requirement, extra)
+            )
+            for want in found:
+                if want.url is not None:
+                    self._refuse_direct_url(name, position, want)
+            self._active[key] = found
+        return found
+
+    def _refuse_direct_url(self, name: str, position: int, want: Want) -> None:
+        """Refuse a direct URL below the top level, unless a source of the manifest gives that project.
+
+        An index could otherwise make an installer fetch from anywhere, or read ``file:`` URLs.
+        """
+        artifact = self.shelf.listing(name).artifact
+        if isinstance(artifact, Directory) and want.name in self.request.direct:
+            return
+        if want.name in self._overrides:
+            return
+        version = self.shelf.listing(name).versions[position]
+        raise ResolutionError(
+            "direct-url-refused",
+            f"`{name}` {version} requires `{want.text}`, and a direct URL may stand only in the "
+            "lists of the manifest, of the project and of path sources",
+            hints=(
+                f"Say under `[sources]` where {want.name} comes from",
+                f'Replace the requirement: `[lock] overrides = ["{want.name}"]`',
+            ),
+        )
+
+    def _source(self, listing: Listing, position: int) -> ListedFile | Artifact:
+        if listing.artifact is not None:
+            return listing.artifact
+        return self.offer(listing.name, position).files[0]
+
+    def _judge(self, name: str, position: int) -> Refusal | None:
+        listing = self.shelf.listing(name)
+        try:
+            metadata = self.metadata(name, position)
+        except (BuildError, UpstreamError) as error:
+            if listing.artifact is not None or error.code not in _UNUSABLE:
+                raise
+            kind = RefusalKind.BUILD if isinstance(error, BuildError) else RefusalKind.METADATA
+            return Refusal(kind, error.message)
+        requires_python = None if metadata.requires_python is None else str(metadata.requires_python)
+        if not self.yardstick.holds(requires_python):
+            return Refusal(RefusalKind.PYTHON, requires_python or "")
+        return self._judge_archive(listing.artifact)
+
+    def _judge_archive(self, artifact: Artifact | None) -> Refusal | None:
+        """Refuse a wheel of a direct source whose tags do not fit."""
+        if not isinstance(artifact, Archive):
+            return None
+        place = (artifact.url or artifact.path or "").partition("#")[0].partition("?")[0]
+        filename = place.rsplit("/", 1)[-1]
+        if filename.endswith(".whl") and self.yardstick.fit(filename) is None:
+            return Refusal(RefusalKind.TAGS, wheel_tags(filename))
+        return None
+
+    def _is_active(self, marker: Marker | None, extra: str) -> bool:
+        if marker is None:
+            return True
+        text = str(marker)
+        # Most markers do not mention the extra: those are evaluated once for all of them.
+        key = (text, extra if "extra" in text else "")
+        known = self._marked.get(key)
+        if known is None:
+            environment = {**self._environment, "extra": extra}
+            known = self._marked[key] = marker.evaluate(environment)
+        return known
+
+    def _intern(self, want: Want) -> Want:
+        return self._interned.setdefault(want.text, want)
+
+
+def _by_name(requirements: Sequence[Requirement]) -> dict[str, list[Requirement]]:
+    result: dict[str, list[Requirement]] = {}
+    for requirement in requirements:
+        result.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return result

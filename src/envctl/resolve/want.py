@@ -1,0 +1,42 @@
+"""A requirement without its marker, as the solver handles it: compared by its normalised text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """``text`` alone decides equality: ``idna<4,>=2.5``, ``requests[socks]``, ``blob @ https://…``."""
+
+    text: str
+    name: str = field(compare=False)
+    extras: frozenset[str] = field(compare=False)
+    specifier: SpecifierSet = field(compare=False)
+    url: str | None = field(compare=False, default=None)
+
+    @property
+    def is_never(self) -> bool:
+        """Whether nothing can satisfy it: it stands for a release that is no candidate."""
+        return self.name.endswith("!")
+
+
+def want_from(requirement: Requirement, *, extras: frozenset[str] = frozenset()) -> Want:
+    """Make a want of a requirement, with ``extras`` (normalised) added to its own."""
+    name = canonicalize_name(requirement.name)
+    asked = extras.union(canonicalize_name(extra) for extra in requirement.extras)
+    text = f"{name}[{','.join(sorted(asked))}]" if asked else name
+    text += f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
+    return Want(text, name, asked, requirement.specifier, requirement.url)
+
+
+def never(name: str, reason: str) -> Want:
+    """Make a want that nothing satisfies, to turn away one release of ``name`` with its reason.
+
+    Its name cannot be a project's, so that it meets no other want.
+    """
+    return Want(reason, f"{name}!", frozenset(), SpecifierSet())
