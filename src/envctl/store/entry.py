@@ -1,24 +1,27 @@
 """An entry of the store: a tree of files with a manifest, complete or absent.
 
-On disk, below ``<cache>/<bucket>-v<schema>/<first two of the key>/<key>/``::
+On disk, below ``<store>/<bucket>/<first two of the key>/<key>/``, where the bucket's name ends in the
+number of its schema (``wheels-v1``)::
 
-    manifest      one line a file: path, size, mode, mtime_ns, inode, sha256 (tab separated, sorted)
-    about.json    what the producer wants to remember (plain JSON values)
-    mark          the ctime mark: the highest ctime (ns) that envctl's own links produced
-    tree/         the files
+    manifest              what was put in: see `envctl.store.manifest`
+    mark-<generation>     empty; its mtime is the ctime mark: the highest ctime that our own links made
+    tree/                 the files
 
-Appears by one rename, and is never changed but for the mark.
+Appears by one rename, and is never changed but for the mark, and for the inode numbers in its manifest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One file: ``path`` relative to the tree (POSIX), size in bytes, mode bits, hex sha256."""
+class StoredFile(NamedTuple):
+    """One file: ``path`` relative to the tree (POSIX), size in bytes, mode bits, hex sha256.
+
+    A tuple, because an environment has tens of thousands of them and each run makes them all.
+    """
 
     path: str
     size: int
@@ -30,10 +33,39 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A complete entry; ``tree`` is the absolute folder of its files, sorted by path in ``files``."""
+    """A complete entry; ``tree`` is the absolute folder of its files, sorted by path in ``files``.
+
+    ``generation`` is made anew whenever the entry is: bytecode of its modules fits this one only,
+    because it names their mtimes. ``settled`` says that every byte is known to be right; an entry that
+    is not had more suspects than a run may hash, and its mark must not be raised.
+    """
 
     key: str
     folder: str
     tree: str
     files: tuple[StoredFile, ...]
     about: Mapping[str, object]
+    generation: str = ""
+    settled: bool = True
+
+
+class Product(Protocol):
+    """What filled a tree may tell about it.
+
+    ``about`` holds plain JSON values. ``hashes`` maps paths (relative to the tree, POSIX) to hex sha256
+    digests that the producer computed of what it wrote; files that are not in it are read again.
+    """
+
+    @property
+    def about(self) -> Mapping[str, object]: ...  # noqa: D102 - the class says it
+
+    @property
+    def hashes(self) -> Mapping[str, str]: ...  # noqa: D102 - the class says it
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """The plainest `Product`."""
+
+    about: Mapping[str, object] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)

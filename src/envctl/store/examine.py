@@ -1,0 +1,236 @@
+"""Is an entry still what was put in? One ``lstat`` a file says so, without reading a byte.
+
+A file whose (type, mode, inode, size, mtime, owner) is not that of the manifest has *changed*; one that
+fits, but whose ctime is above the entry's mark, is a *suspect*: somebody linked, unlinked, chmodded or
+wrote it since we looked. Writing through a hard link moves the ctime even when size and mtime are put
+back, so nothing gets past unnoticed but what happens below the file system, or while a clock runs
+backwards. Both kinds are hashed: what is right is recorded anew, what is wrong condemns the entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from envctl import atomic
+from envctl.errors import UpstreamError
+from envctl.store.entry import Entry, StoredFile
+from envctl.store.manifest import format_manifest, parse_manifest
+
+_POSIX = os.name == "posix"
+#: What Windows tells about permissions is made up.
+_MODE_MASK = 0o177777 if _POSIX else 0o170000
+#: Suspects that are code are hashed first when not all can be.
+_CODE = (".py", ".pth", ".so", ".pyd", ".pyc")
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Indices into the entry's files, and the highest ctime seen (ns)."""
+
+    changed: tuple[int, ...]
+    suspects: tuple[int, ...]
+    highest: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing needs a second look."""
+        return not self.changed and not self.suspects
+
+
+def read_entry(folder: str, key: str) -> Entry | None:
+    """Read an entry's manifest; None where there is none, or one that cannot be trusted."""
+    try:
+        with open(f"{folder}/manifest", "rb", buffering=0) as file:
+            parsed = parse_manifest(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if parsed is None:
+        return None
+    about, generation, files = parsed
+    return Entry(
+        key=key, folder=folder, tree=f"{folder}/tree", files=files, about=about, generation=generation
+    )
+
+
+def check(entry: Entry) -> Findings | None:
+    """Compare every file with the manifest; None when one is missing, or is no regular file."""
+    lstat = os.lstat
+    prefix = entry.tree + "/"
+    owner = os.geteuid() if _POSIX else 0
+    changed: list[int] = []
+    ctimes: list[int] = []
+    try:
+        # The results are not kept: tens of thousands of them would set the garbage collector to work.
+        for index, (path, size, mode, mtime_ns, inode, _) in enumerate(entry.files):
+            seen = lstat(prefix + path)
+            ctimes.append(seen.st_ctime_ns)
+            if (
+                seen.st_ino != inode
+                or seen.st_size != size
+                or seen.st_mtime_ns != mtime_ns
+                or seen.st_mode & _MODE_MASK != (stat.S_IFREG | mode) & _MODE_MASK
+                or seen.st_uid != owner
+            ):
+                if not stat.S_ISREG(seen.st_mode) or seen.st_uid != owner:
+                    return None
+                changed.append(index)
+    except OSError:
+        return None
+    return _judge(changed, ctimes if _POSIX else [], read_mark(entry))
+
+
+def _judge(changed: list[int], ctimes: list[int], mark: int) -> Findings:
+    # On Windows ctime is the time of creation, and tells nothing: there are no suspects.
+    highest = max(ctimes, default=0)
+    suspects: list[int] = []
+    if highest > mark:
+        known = set(changed)
+        suspects = [index for index, each in enumerate(ctimes) if each > mark and index not in known]
+    return Findings(tuple(changed), tuple(suspects), highest)
+
+
+def read_mark(entry: Entry) -> int:
+    """Read the ctime mark, in nanoseconds; 0 when it is lost, which makes every file a suspect."""
+    try:
+        return os.stat(_mark_path(entry)).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def raise_mark(entry: Entry, ctime_ns: int) -> None:
+    """Raise the mark of a settled entry; it never goes down, and an entry replaced since keeps its own."""
+    if entry.settled and ctime_ns > read_mark(entry):
+        try:
+            atomic.set_mtime(_mark_path(entry), ctime_ns)
+        except FileNotFoundError:
+            pass  # another run has discarded or replaced the entry
+
+
+def _mark_path(entry: Entry) -> str:
+    return f"{entry.folder}/mark-{entry.generation}"
+
+
+def choose_to_hash(entry: Entry, findings: Findings, budget: int) -> tuple[tuple[int, ...], bool]:
+    """Choose the suspects to hash now, and say whether these are all.
+
+    Deleting an environment makes suspects of all files at once, and reading them all would be felt; an
+    edit makes a few. So when only some files are suspect all of these are read, whatever ``budget``
+    (bytes) says; else small code first, as far as it goes.
+    """
+    files = entry.files
+    if len(findings.suspects) < len(files) or sum(files[i].size for i in findings.suspects) <= budget:
+        return findings.suspects, True
+    ordered = sorted(findings.suspects, key=lambda i: (not _is_small_code(files[i]), files[i].size))
+    chosen = []
+    for index in ordered:
+        budget -= files[index].size
+        if budget < 0:
+            break
+        chosen.append(index)
+    return tuple(chosen), False
+
+
+def _is_small_code(file: StoredFile) -> bool:
+    return file.size < _SMALL and file.path.endswith(_CODE)
+
+
+def are_right(entry: Entry, indices: Sequence[int]) -> bool:
+    """Hash these files and compare: True when every one holds what the manifest says."""
+    for index in indices:
+        file = entry.files[index]
+        path = f"{entry.tree}/{file.path}"
+        try:
+            if os.lstat(path).st_size != file.size or digest_file(path) != file.sha256:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def put_right(entry: Entry, indices: Sequence[int]) -> tuple[tuple[StoredFile, ...], int]:
+    """Give files of right content the mode and mtime of the manifest again, and look up their inodes.
+
+    Their bytecode and the receipts of environments name the old mtime: it is restored, not re-recorded.
+    Returns all files, and the highest ctime (ns) of those touched.
+    """
+    files = list(entry.files)
+    highest = 0
+    for index in indices:
+        file = files[index]
+        path = f"{entry.tree}/{file.path}"
+        seen = os.lstat(path)
+        if _POSIX and stat.S_IMODE(seen.st_mode) != file.mode:
+            atomic.set_mode(path, file.mode)
+        if seen.st_mtime_ns != file.mtime_ns:
+            atomic.set_mtime(path, file.mtime_ns)
+        seen = os.lstat(path)
+        files[index] = file._replace(inode=seen.st_ino, mtime_ns=seen.st_mtime_ns)
+        highest = max(highest, seen.st_ctime_ns)
+    return tuple(files), highest
+
+
+def rewrite_manifest(entry: Entry) -> None:
+    """Replace an entry's manifest; not flushed: a torn one is noticed, and the entry made again."""
+    temporary = f"{entry.folder}/manifest.{os.getpid()}"
+    atomic.remove(temporary)
+    atomic.write(temporary, format_manifest(entry.about, entry.generation, entry.files))
+    atomic.rename(temporary, f"{entry.folder}/manifest")
+
+
+def record_tree(tree: str, hashes: dict[str, str]) -> tuple[tuple[StoredFile, ...], int]:
+    """Describe a tree that was just filled: its files by path, and their highest ctime (ns).
+
+    Modes become 0644 or 0755, whatever the producer and its umask left. ``hashes`` are believed; files
+    that are not in it are read.
+
+    Raises:
+        UpstreamError: `not-a-plain-file` for a link, a device, or a name with a control character.
+    """
+    files: list[StoredFile] = []
+    highest = 0
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(os.path.join(tree, folder)) as children:
+            entries = list(children)
+        for child in entries:
+            path = folder + child.name
+            seen = child.stat(follow_symlinks=False)
+            is_folder = stat.S_ISDIR(seen.st_mode)
+            if not (is_folder or stat.S_ISREG(seen.st_mode)) or not _is_plain(child.name):
+                raise UpstreamError(
+                    "not-a-plain-file", f"`{path}` is neither a regular file nor a folder", where=tree
+                )
+            if is_folder:
+                folders.append(path + "/")
+                _normalise_mode(child.path, seen, 0o755)
+                continue
+            mode = 0o755 if seen.st_mode & 0o111 else 0o644
+            seen = _normalise_mode(child.path, seen, mode)
+            digest = hashes.get(path) or digest_file(child.path)
+            files.append(StoredFile(path, seen.st_size, mode, seen.st_mtime_ns, seen.st_ino, digest))
+            highest = max(highest, seen.st_ctime_ns)
+    return tuple(sorted(files)), highest
+
+
+def _is_plain(name: str) -> bool:
+    return not any(character < " " or character == "\x7f" for character in name)
+
+
+def _normalise_mode(path: str, seen: os.stat_result, mode: int) -> os.stat_result:
+    if _POSIX and stat.S_IMODE(seen.st_mode) != mode:
+        atomic.set_mode(path, mode)
+        return os.lstat(path)
+    # What a directory scan of Windows tells has no inode number.
+    return seen if _POSIX else os.lstat(path)
+
+
+def digest_file(path: str) -> str:
+    """Compute a file's sha256, in hexadecimal."""
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

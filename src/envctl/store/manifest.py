@@ -1,0 +1,53 @@
+"""The text form of an entry's manifest.
+
+Columns, not lines: an environment of 45,000 files is read at every apply, and splitting a few long lines
+takes a third of the time of splitting many short ones::
+
+    envctl-entry 1 <crc32 of all that follows, 8 hex digits>
+    <about: JSON>
+    <generation: hex>
+    <paths, tab separated, sorted>
+    <sizes in bytes, blank separated, in the order of the paths; the same for what follows>
+    <modes, decimal>
+    <mtimes in nanoseconds>
+    <inode numbers>
+    <sha256 digests, hex>
+
+The checksum finds torn and rotten manifests; nobody is kept out by it, who can write here can write the
+files too.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+
+from envctl.store.entry import StoredFile
+
+_FIRST_WORDS = b"envctl-entry 1 "
+
+
+def format_manifest(about: Mapping[str, object], generation: str, files: Sequence[StoredFile]) -> bytes:
+    """Write a manifest. ``files`` are sorted by path, and no path holds a control character."""
+    lines = [json.dumps(about, sort_keys=True, separators=(",", ":")), generation]
+    paths, sizes, modes, mtimes, inodes, digests = zip(*files, strict=True) if files else ((),) * 6
+    lines.append("\t".join(paths))
+    lines += [" ".join(map(str, column)) for column in (sizes, modes, mtimes, inodes)]
+    lines.append(" ".join(digests))
+    body = "\n".join(lines).encode("utf-8", "surrogateescape")
+    return b"%s%08x\n%s" % (_FIRST_WORDS, zlib.crc32(body), body)
+
+
+def parse_manifest(data: bytes) -> tuple[dict[str, object], str, tuple[StoredFile, ...]] | None:
+    """Read a manifest: about, generation, files. None for one that is torn, rotten or of another schema."""
+    start = len(_FIRST_WORDS) + 9
+    body = data[start:]
+    if data[:start] != b"%s%08x\n" % (_FIRST_WORDS, zlib.crc32(body)):
+        return None
+    about, generation, paths, *numbers, digests = body.decode("utf-8", "surrogateescape").split("\n")
+    if not paths:
+        return json.loads(about), generation, ()
+    columns = [map(int, column.split(" ")) for column in numbers]
+    rows = zip(paths.split("\t"), *columns, digests.split(" "), strict=True)
+    return json.loads(about), generation, tuple(map(StoredFile._make, rows))

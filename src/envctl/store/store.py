@@ -1,0 +1,366 @@
+"""The store: trees of files by key, complete or absent, checked before every use.
+
+::
+
+    <folder>/                             0700, ours alone
+        CACHEDIR.TAG  .gitignore
+        <bucket>-v<schema>/<two>/<key>/           an entry: see `envctl.store.entry`
+        <bucket>-v<schema>/<two>/<key>.lock       while it is being made or mended
+        <bucket>-v<schema>/<two>/<key>.memo       a small memo under its digest
+        new/<token>/  new/<token>.lock            being filled; garbage once nobody holds the lock
+        trash/<token>/                            renamed away, being deleted
+
+Nothing here is flushed to the disk: what a power cut tears no longer fits its manifest, and counts as
+absent. Reading needs no lock; making and mending hold one for each key. It is never believed because it
+is there: see `envctl.store.examine`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from envctl import atomic
+from envctl.errors import MachineError
+from envctl.store import examine
+from envctl.store.entry import Entry, Product
+from envctl.store.lock import hold, release, try_to_hold
+from envctl.store.manifest import format_manifest
+
+#: Bytes of suspects that one run may hash before it links (see `examine.choose_to_hash`).
+HASH_BUDGET = 32 << 20
+
+#: The signature of the Cache Directory Tagging Specification: backups leave such a folder out.
+_CACHEDIR_TAG = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by envctl; may be deleted at any time.\n"
+)
+
+
+class Store:
+    """Entries and memos below ``folder``, which is made when the first of them is.
+
+    May be used from several threads, and by several processes at once.
+
+    Raises:
+        MachineError: from any method: `cache-not-ours` when the folder is another user's, or others may
+            write to it; `cache-failed` and `disk-full` when the file system refuses.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._admitted = False
+        self._swept = False
+        self._budget = HASH_BUDGET
+
+    # --- entries ---
+
+    def get(self, bucket: str, key: str) -> Entry | None:
+        """Get a complete entry whose every file is as it was put in; None when there is none.
+
+        Costs one ``lstat`` a file. Files that may have been written since are hashed; an entry that
+        holds a wrong byte is thrown away, and counts as absent.
+        """
+        folder = self._locate(bucket, key)
+        with _translated(self.folder):
+            if not self._admit():
+                return None
+            entry = examine.read_entry(folder, key)
+            if entry is None and not os.path.lexists(folder):
+                return None
+            findings = examine.check(entry) if entry else None
+            if findings is not None and findings.clean:
+                return entry
+            with hold(f"{folder}.lock"):
+                return self._mend(folder, key)
+
+    def add(self, bucket: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
+        """Get an entry, or make it: of processes that want it at once, one calls ``produce``.
+
+        ``produce`` is given an empty folder, fills it, and returns what the entry shall remember: a
+        `Product`, or just its ``about``. Modes it leaves are made 0644 and 0755. Whatever it raises
+        leaves no entry.
+        """
+        folder = self._locate(bucket, key)
+        with _translated(self.folder):
+            self._prepare()
+            atomic.make_directories(os.path.dirname(folder))
+            with hold(f"{folder}.lock"):
+                return self._mend(folder, key) or self._make(folder, key, produce)
+
+    def settle(self, entry: Entry) -> Entry | None:
+        """Hash what a run could not afford to, so that the entry is known to be right; None if it is not."""
+        with _translated(self.folder), hold(f"{entry.folder}.lock"):
+            return self._mend(entry.folder, entry.key, frugal=False)
+
+    def raise_marks(self, entries: Iterable[Entry]) -> None:
+        """Tell the store that the links made and removed since ``get`` were our own.
+
+        For a deletion of an old environment: ``get`` its entries, delete, then this. After a placement
+        `envctl.store.place.raise_marks` does the same without a ``stat`` a file. An entry that changed
+        otherwise meanwhile keeps its mark.
+        """
+        with _translated(self.folder):
+            for entry in entries:
+                findings = examine.check(entry)
+                if findings is not None and not findings.changed:
+                    examine.raise_mark(entry, findings.highest)
+
+    def _mend(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
+        """Under the key's lock: hash what needs it, record what is right, throw away what is wrong."""
+        entry = examine.read_entry(folder, key)
+        findings = examine.check(entry) if entry else None
+        if entry is None or findings is None:
+            self._discard(folder)
+            return None
+        if findings.clean:
+            return entry
+        budget = self._budget if frugal else 1 << 62
+        chosen, settled = examine.choose_to_hash(entry, findings, budget)
+        if not examine.are_right(entry, (*findings.changed, *chosen)):
+            self._discard(folder)
+            return None
+        if frugal:
+            self._budget -= sum(entry.files[index].size for index in chosen)
+        highest = findings.highest
+        if findings.changed:
+            files, touched = examine.put_right(entry, findings.changed)
+            highest = max(highest, touched)
+            entry = replace(entry, files=files)
+            examine.rewrite_manifest(entry)
+        entry = replace(entry, settled=settled)
+        examine.raise_mark(entry, highest)
+        return entry
+
+    def _make(self, folder: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
+        with self._temporary() as temporary:
+            tree = f"{temporary}/tree"
+            atomic.make_directory(tree)
+            product = produce(tree)
+            about, hashes = (
+                (product, {}) if isinstance(product, Mapping) else (product.about, dict(product.hashes))
+            )
+            generation = secrets.token_hex(6)
+            files, highest = examine.record_tree(tree, hashes)
+            atomic.write(f"{temporary}/manifest", format_manifest(about, generation, files))
+            mark = f"{temporary}/mark-{generation}"
+            atomic.write(mark, b"")
+            atomic.set_mtime(mark, highest)
+            atomic.make_directories(os.path.dirname(folder))
+            atomic.rename(temporary, folder)
+        return Entry(
+            key=key, folder=folder, tree=f"{folder}/tree", files=files, about=about, generation=generation
+        )
+
+    def _discard(self, folder: str) -> None:
+        if os.path.lexists(folder):
+            self._throw_away(folder)
+
+    # --- memos ---
+
+    def read_memo(self, bucket: str, key: str) -> bytes | None:
+        """Read a memo; None when there is none, or what is there is not what was written."""
+        with _translated(self.folder):
+            if not self._admit():
+                return None
+            try:
+                with open(f"{self._locate(bucket, key)}.memo", "rb", buffering=0) as file:
+                    digest, _, data = file.read().partition(b"\n")
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return data if digest == _digest(data) else None
+
+    def write_memo(self, bucket: str, key: str, data: bytes) -> None:
+        """Write a memo, in place of one that is there; readers see the old or the new one."""
+        path = f"{self._locate(bucket, key)}.memo"
+        temporary = f"{path}.{secrets.token_hex(6)}"
+        with _translated(self.folder):
+            self._prepare()
+            atomic.make_directories(os.path.dirname(path))
+            try:
+                atomic.write(temporary, _digest(data) + b"\n" + data)
+                atomic.rename(temporary, path)
+            except BaseException:
+                _remove_quietly(temporary)
+                raise
+
+    # --- the whole ---
+
+    def info(self) -> dict[str, tuple[int, int]]:
+        """Count what each bucket holds: bytes (shared blocks included), entries and memos."""
+        with _translated(self.folder):
+            if not self._admit():
+                return {}
+            return {name: _measure(f"{self.folder}/{name}") for name in self._buckets()}
+
+    def purge(self) -> int:
+        """Delete every bucket; returns the bytes that are free now: not those that environments share."""
+        with _translated(self.folder):
+            if not self._admit():
+                return 0
+            freed = 0
+            for name in self._buckets():
+                freed += _count_unshared(f"{self.folder}/{name}")
+                self._throw_away(f"{self.folder}/{name}")
+            self._sweep()
+            return freed
+
+    def _buckets(self) -> list[str]:
+        return sorted(name for name in os.listdir(self.folder) if _is_bucket(name))
+
+    def _locate(self, bucket: str, key: str) -> str:
+        if not _is_bucket(bucket) or not _is_key(key):
+            raise ValueError(f"not a bucket and a key: {bucket!r}, {key!r}")
+        return f"{self.folder}/{bucket}/{key[:2]}/{key}"
+
+    def _admit(self) -> bool:
+        """Say whether the folder is there; refuse one that others own or write to."""
+        if self._admitted:
+            return True
+        try:
+            seen = os.stat(self.folder)
+        except FileNotFoundError:
+            return False
+        if os.name == "posix" and (seen.st_uid != os.geteuid() or seen.st_mode & 0o022):
+            whose = "others may write to it" if seen.st_uid == os.geteuid() else "another user owns it"
+            raise MachineError(
+                "cache-not-ours",
+                f"the cache folder `{self.folder}` cannot be trusted: {whose}",
+                where=self.folder,
+                hints=[
+                    "take the write permission of group and others from it",
+                    "or name another folder with --cache-dir or ENVCTL_CACHE_DIR",
+                ],
+            )
+        self._admitted = stat.S_ISDIR(seen.st_mode)
+        return self._admitted
+
+    def _prepare(self) -> None:
+        """Make the folder where there is none, and clear away what killed runs left."""
+        if not self._admit():
+            atomic.make_directories(os.path.dirname(self.folder))
+            atomic.make_directories(self.folder, mode=0o700)
+            self._admit()
+        if self._swept:
+            return
+        for name, content in (("CACHEDIR.TAG", _CACHEDIR_TAG), (".gitignore", b"*\n")):
+            try:
+                atomic.write(f"{self.folder}/{name}", content)
+            except FileExistsError:
+                pass
+        for name in ("new", "trash"):
+            atomic.make_directories(f"{self.folder}/{name}", mode=0o700)
+        self._sweep()
+        self._swept = True
+
+    @contextmanager
+    def _temporary(self) -> Iterator[str]:
+        """Make a folder that is garbage as soon as this process is gone or done."""
+        path = f"{self.folder}/new/{secrets.token_hex(8)}"
+        with hold(f"{path}.lock"):
+            atomic.make_directory(path, mode=0o755)
+            try:
+                yield path
+            finally:
+                if os.path.lexists(path):
+                    self._throw_away(path)
+
+    def _throw_away(self, path: str) -> None:
+        """Rename a folder into the trash, so that it is gone at once, and delete it there."""
+        atomic.make_directories(f"{self.folder}/trash", mode=0o700)
+        away = f"{self.folder}/trash/{secrets.token_hex(8)}"
+        atomic.rename(path, away)
+        atomic.remove_tree(away)
+
+    def _sweep(self) -> None:
+        for name in _list(f"{self.folder}/trash"):
+            _remove_tree_quietly(f"{self.folder}/trash/{name}")
+        for name in _list(f"{self.folder}/new"):
+            path = f"{self.folder}/new/{name.removesuffix('.lock')}"
+            descriptor = try_to_hold(f"{path}.lock")
+            if descriptor is not None:
+                _remove_tree_quietly(path)
+                release(f"{path}.lock", descriptor)
+
+
+def _remove_tree_quietly(path: str) -> None:
+    try:
+        atomic.remove_tree(path)
+    except OSError:
+        pass  # another process deletes it too, or it is not ours to delete: it is garbage either way
+
+
+def _remove_quietly(path: str) -> None:
+    try:
+        atomic.remove(path)
+    except OSError:
+        pass
+
+
+def _list(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _is_bucket(name: str) -> bool:
+    stem, _, number = name.rpartition("-v")
+    return stem.replace("-", "").isalnum() and number.isdecimal() and name.isascii()
+
+
+def _is_key(key: str) -> bool:
+    plain = key.replace("-", "").replace("_", "").replace(".", "")
+    return plain.isalnum() and key.isascii() and key[0].isalnum() and 2 <= len(key) <= 200
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as children:
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield from _walk(child.path)
+            else:
+                yield child
+
+
+def _measure(bucket: str) -> tuple[int, int]:
+    size = entries = 0
+    for file in _walk(bucket):
+        size += file.stat(follow_symlinks=False).st_size
+        entries += file.name == "manifest" or file.name.endswith(".memo")
+    return size, entries
+
+
+def _count_unshared(bucket: str) -> int:
+    found = (file.stat(follow_symlinks=False) for file in _walk(bucket))
+    return sum(seen.st_size for seen in found if seen.st_nlink == 1)
+
+
+@contextmanager
+def _translated(folder: str) -> Iterator[None]:
+    """Turn what the file system refuses into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise MachineError(
+                "disk-full",
+                "there is no room left in the cache folder",
+                where=folder,
+                hints=["free some space, or name another folder with --cache-dir or ENVCTL_CACHE_DIR"],
+            ) from error
+        raise MachineError(
+            "cache-failed",
+            f"the cache folder could not be used: {error.strerror or error} (`{error.filename}`)",
+            where=folder,
+            hints=["look at the permissions of the folder, or name another one with --cache-dir"],
+        ) from error
