@@ -127,7 +127,7 @@ class Yardstick:
             rank = self.fit(file.filename)
             if rank is None:
                 return Refusal(RefusalKind.TAGS, wheel_tags(file.filename))
-            place = (rank, -_build_number(file.filename))
+            place = (rank, -build_number(file.filename))
         else:
             if not permission.may_build(name):
                 return Refusal(RefusalKind.BUILD, file.filename)
@@ -163,8 +163,8 @@ def _expand(tags: str) -> list[str]:
     ]
 
 
-def _build_number(filename: str) -> int:
-    """Return the number a build tag begins with; no build tag sorts lowest."""
+def build_number(filename: str) -> int:
+    """Return the number that a wheel's build tag begins with; no build tag sorts lowest."""
     parts = filename.split("-")
     if len(parts) != 6:
         return -1

@@ -17,6 +17,7 @@ from envctl.model.target import Target
 from envctl.resolve.check import check
 from envctl.resolve.conflict import make_error
 from envctl.resolve.diagnose import diagnose
+from envctl.resolve.files import build_number
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile
 from envctl.resolve.reach import reach
@@ -129,12 +130,16 @@ def _resolved(
 
 
 def _artifacts(universe: Universe, name: str, position: int) -> tuple[Artifact, ...]:
-    """Return the files that count: wheels by name, then one source distribution."""
+    """Return the files that count: wheels by name, then one source distribution.
+
+    Higher build numbers first: an installer that looks at tags alone takes the first of equals.
+    """
     index = universe.listing(name).index
     files = universe.offer(name, position).files
     wheels = [file for file in files if file.filename.endswith(".whl")]
     sdists = [file for file in files if not file.filename.endswith(".whl")]
-    found: list[Artifact] = [_wheel(file, index) for file in sorted(wheels, key=lambda file: file.filename)]
+    wheels.sort(key=lambda file: (-build_number(file.filename), file.filename))
+    found: list[Artifact] = [_wheel(file, index) for file in wheels]
     return (*found, *(_sdist(file, index) for file in sdists[:1]))
 
 

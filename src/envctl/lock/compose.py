@@ -1,0 +1,253 @@
+"""`compose`: resolutions to a lock.
+
+A lock names no machine, no time of making and no version of envctl: the same resolutions of the same
+manifest give the same bytes everywhere. One resolution is composed now; several targets of one lock
+will be merged here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from packaging.markers import Marker
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+    Pylock,
+)
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from envctl.errors import UpstreamError
+from envctl.lock.declared import Declared
+from envctl.lock.format import format_lock
+from envctl.lock.lock import Lock
+from envctl.lock.markers import DEFAULT_GROUP, environment_markers, list_marker, lowest_python
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
+from envctl.model.resolution import Resolution, Resolved
+
+_STRONG = ("sha256", "sha384", "sha512")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def compose(resolutions: Sequence[Resolution], *, manifest: Declared, digest: str, old: Lock | None) -> Lock:
+    """Make the lock of ``resolutions``; ``digest`` is what `freshness.digest` says of the inputs.
+
+    A file whose hash is in ``old`` keeps the URL it has there, so that a mirror or a moved index does
+    not rewrite the lock.
+
+    Raises:
+        UpstreamError: `no-hash` when a file has no digest that a lock may rest on.
+    """
+    if len(resolutions) != 1:
+        raise NotImplementedError("several targets in one lock")
+    (resolution,) = resolutions
+    targets = [resolution.target]
+    default = manifest.environments["default"]
+    kept_urls = _urls_by_hash(old)
+    folder = os.path.dirname(manifest.lock.path)
+    writer = _Writer(kept_urls, folder, {index.name: index.url for index in manifest.indexes})
+    packages = [
+        writer.package(
+            package,
+            marker=list_marker(package, groups=default.groups, extras=default.extras),
+            among=resolution.packages,
+        )
+        for _, package in sorted(resolution.packages.items())
+    ]
+    names = sorted(target.name for target in targets)
+    pythons = sorted({target.python for target in targets}, key=Version)
+    pylock = Pylock(
+        lock_version=Version("1.0"),
+        environments=[Marker(text) for text in environment_markers(targets)],
+        requires_python=SpecifierSet(lowest_python(targets)),
+        extras=[NormalizedName(extra) for extra in sorted(manifest.extras)],
+        dependency_groups=sorted(manifest.groups),
+        default_groups=[DEFAULT_GROUP] if default.groups or default.extras else [],
+        created_by="envctl",
+        packages=packages,
+        tool={"envctl": {"digest": digest, "targets": names, "python": pythons}},
+    )
+    data = format_lock(pylock)
+    return Lock(
+        path=manifest.lock.path,
+        pylock=pylock,
+        data=data,
+        raw_digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+        digest=digest,
+        targets=tuple(names),
+        pythons=tuple(pythons),
+    )
+
+
+class _Writer:
+    """Writes packages; knows where the lock lies, the URLs of indexes and those of the old lock."""
+
+    def __init__(self, kept_urls: Mapping[str, str], folder: str, indexes: Mapping[str, str]) -> None:
+        self._kept_urls = kept_urls
+        self._folder = folder
+        self._indexes = indexes
+
+    def package(self, package: Resolved, *, marker: str | None, among: Mapping[str, Resolved]) -> Package:
+        """Write one package; ``among`` are those that its dependencies may name."""
+        directory = next((one for one in package.artifacts if isinstance(one, Directory)), None)
+        wheels = [self._wheel(one) for one in package.artifacts if isinstance(one, Wheel)]
+        names = dict.fromkeys(_project(text) for text in package.requires)
+        requires_python = package.requires_python
+        return Package(
+            name=NormalizedName(package.name),
+            # PEP 751: a version must not be given for a source tree, whose code may change it.
+            version=Version(package.version) if package.version and directory is None else None,
+            marker=Marker(marker) if marker else None,
+            requires_python=SpecifierSet(requires_python) if requires_python else None,
+            dependencies=[{"name": name} for name in names if name in among and name != package.name],
+            index=self._index_url(package.index),
+            directory=None if directory is None else _directory(directory),
+            vcs=next((_vcs(one) for one in package.artifacts if isinstance(one, Checkout)), None),
+            archive=next((self._archive(one) for one in package.artifacts if isinstance(one, Archive)), None),
+            sdist=next((self._sdist(one) for one in package.artifacts if isinstance(one, Sdist)), None),
+            wheels=wheels or None,
+            tool={"envctl": _own_table(package, directory)},
+        )
+
+    def _wheel(self, wheel: Wheel) -> PackageWheel:
+        url, path = self._place(wheel.url, wheel.path, wheel.hashes)
+        return PackageWheel(
+            name=wheel.filename,
+            upload_time=_moment(wheel.upload_time),
+            url=url,
+            path=path,
+            size=wheel.size,
+            hashes=_hashes(wheel, wheel.filename),
+        )
+
+    def _sdist(self, sdist: Sdist) -> PackageSdist:
+        url, path = self._place(sdist.url, sdist.path, sdist.hashes)
+        return PackageSdist(
+            name=sdist.filename,
+            upload_time=_moment(sdist.upload_time),
+            url=url,
+            path=path,
+            size=sdist.size,
+            hashes=_hashes(sdist, sdist.filename),
+        )
+
+    def _archive(self, archive: Archive) -> PackageArchive:
+        url, path = self._place(archive.url, archive.path, archive.hashes)
+        return PackageArchive(
+            url=url,
+            path=path,
+            size=archive.size,
+            hashes=_hashes(archive, archive.url or archive.path or ""),
+            subdirectory=archive.subdirectory,
+        )
+
+    def _place(
+        self, url: str | None, path: str | None, hashes: Mapping[str, str]
+    ) -> tuple[str | None, str | None]:
+        """Say where a file is: its old URL, a path below or beside the lock, or its URL.
+
+        A ``file:`` URL inside the lock's folder becomes a path, so that the lock works in every
+        checkout and names no machine.
+        """
+        kept = next(
+            (self._kept_urls[digest] for digest in hashes.values() if digest in self._kept_urls), None
+        )
+        if kept is not None and url is not None:
+            return kept, None
+        if url is not None and urlsplit(url).scheme == "file":
+            local = unquote(urlsplit(url).path)
+            relative = _relative(local, self._folder)
+            return (url, None) if relative.startswith("../") else (None, relative)
+        return (url, None) if path is None else (None, _relative(path, self._folder))
+
+    def _index_url(self, name: str | None) -> str | None:
+        """Return the URL of an index without userinfo; None for a folder of this machine."""
+        parts = urlsplit(self._indexes.get(name or "", ""))
+        if parts.scheme not in {"http", "https"}:
+            return None
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _own_table(package: Resolved, directory: Directory | None) -> dict[str, object]:
+    table: dict[str, object] = {"requires": list(package.requires)}
+    if package.index is not None:
+        table["index"] = package.index
+    if directory is not None:
+        table["metadata"] = directory.metadata_digest
+        if package.version is not None:
+            table["version"] = package.version
+    return table
+
+
+def _directory(directory: Directory) -> PackageDirectory:
+    return PackageDirectory(
+        path=directory.display_path, editable=directory.editable, subdirectory=directory.subdirectory
+    )
+
+
+def _vcs(checkout: Checkout) -> PackageVcs:
+    return PackageVcs(
+        type=checkout.vcs,
+        url=checkout.url,
+        requested_revision=checkout.requested_revision,
+        commit_id=checkout.commit,
+        subdirectory=checkout.subdirectory,
+    )
+
+
+def _hashes(artifact: Artifact, name: str) -> dict[str, str]:
+    """Return the hashes in a fixed order; a lock rests on at least one strong one."""
+    hashes = {} if isinstance(artifact, Directory | Checkout) else artifact.hashes
+    if not any(algorithm in hashes for algorithm in _STRONG):
+        raise UpstreamError(
+            "no-hash",
+            f"there is no SHA-256 of `{name}`, and a lock needs one",
+            where=getattr(artifact, "url", None),
+            hints=("Use an index that gives the digests of its files",),
+        )
+    return dict(sorted(hashes.items()))
+
+
+def _urls_by_hash(old: Lock | None) -> dict[str, str]:
+    """Map each digest of a lock to the URL its file has there; made with the strong ones only."""
+    result: dict[str, str] = {}
+    for package in () if old is None else old.pylock.packages:
+        files = (*(package.wheels or ()), package.sdist, package.archive)
+        for file in files:
+            if file is None or file.url is None:
+                continue
+            for algorithm, digest in file.hashes.items():
+                if algorithm in _STRONG:
+                    result[digest] = file.url
+    return result
+
+
+def _project(requirement: str) -> str:
+    """Return the name that a normalised requirement begins with."""
+    match = _NAME.match(requirement)
+    return match.group() if match else requirement
+
+
+def _relative(path: str, folder: str) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Parse an upload time; what is none is left out, it only informs."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,147 @@
+"""`format_lock`: the text of a lock, the same bytes for the same lock.
+
+One package a table, one file a line, so that a difference in a review is the lines that changed::
+
+    [[packages]]
+    name = "idna"
+    version = "3.10"
+    wheels = [
+        { name = "idna-3.10-py3-none-any.whl", url = "https://…", size = 70442, hashes = { sha256 = "…" } },
+    ]
+
+    [packages.tool.envctl]
+    requires = []
+
+Packages are sorted by name, then version, then marker; keys stand in the order of PEP 751.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import tomli_w
+from packaging.pylock import Package, Pylock
+from packaging.version import Version
+
+from envctl.lock.lock import Lock
+
+# Most texts of a lock: nothing to escape in a basic string.
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def format_lock(lock: Lock | Pylock) -> bytes:
+    """Write a lock as TOML, UTF-8, with a final newline."""
+    pylock = lock.pylock if isinstance(lock, Lock) else lock
+    document = dict(pylock.to_dict())
+    packages = sorted(pylock.packages, key=_sort_key)
+    document.pop("packages")
+    tool = document.pop("tool", {})
+    order = (
+        "lock-version",
+        "environments",
+        "requires-python",
+        "extras",
+        "dependency-groups",
+        "default-groups",
+    )
+    lines = [f"{key} = {_array_or_value(document[key])}" for key in order if key in document]
+    lines.append(f"created-by = {_value(document['created-by'])}")
+    for package in packages:
+        lines += ["", "[[packages]]", *_package(package)]
+    if not packages:
+        lines.append("packages = []")
+    for name, table in sorted(tool.items()):
+        lines += ["", f"[tool.{_key(name)}]", *_entries(table)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _package(package: Package) -> list[str]:
+    fields: list[tuple[str, object]] = [
+        ("name", package.name),
+        ("version", package.version),
+        ("marker", package.marker),
+        ("requires-python", package.requires_python),
+        ("dependencies", package.dependencies),
+        ("vcs", package.vcs),
+        ("directory", package.directory),
+        ("archive", package.archive),
+        ("index", package.index),
+        ("sdist", package.sdist),
+        ("wheels", package.wheels),
+        ("attestation-identities", package.attestation_identities),
+    ]
+    lines = [f"{key} = {_array_or_value(value)}" for key, value in fields if value is not None]
+    for name, table in sorted((package.tool or {}).items()):
+        lines += ["", f"[packages.tool.{_key(name)}]", *_entries(table)]
+    return lines
+
+
+def _sort_key(package: Package) -> tuple[str, Version, str]:
+    return (package.name, package.version or Version("0"), str(package.marker or ""))
+
+
+def _entries(table: object) -> list[str]:
+    if not isinstance(table, Mapping):
+        return []
+    return [f"{_key(key)} = {_array_or_value(value)}" for key, value in table.items()]
+
+
+def _array_or_value(value: object) -> str:
+    """Put each member of an array on a line of its own."""
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + "".join(f"    {_value(member)},\n" for member in value) + "]"
+    return _value(value)
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return _text(value)
+        case datetime():
+            return _moment(value)
+        case Mapping():
+            return _inline({str(key): member for key, member in value.items()})
+        case list() | tuple():
+            return "[" + ", ".join(_value(member) for member in value) + "]"
+        case _ if hasattr(value, "__dataclass_fields__"):
+            fields = {name.replace("_", "-"): getattr(value, name) for name in value.__dataclass_fields__}
+            return _inline({key: fields[key] for key in sorted(fields, key=_file_order)})
+        case float():
+            return tomli_w.dumps({"x": value}).removeprefix("x = ").rstrip("\n")
+        case _:
+            return _text(str(value))
+
+
+def _file_order(key: str) -> int:
+    """Order the keys of a file: what a person looks for first, and the long hashes last."""
+    order = ("type", "name", "url", "path", "editable", "requested-revision", "commit-id")
+    return order.index(key) if key in order else 99 if key == "hashes" else 50
+
+
+def _inline(fields: Mapping[str, object]) -> str:
+    members = [f"{_key(key)} = {_value(value)}" for key, value in fields.items() if value is not None]
+    return "{ " + ", ".join(members) + " }" if members else "{}"
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _text(key)
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
+    return tomli_w.dumps({"x": text}).removeprefix("x = ").rstrip("\n")
+
+
+def _moment(moment: datetime) -> str:
+    """Write a moment as PEP 751 has it: UTC, and no offset where TOML has none."""
+    if moment.tzinfo is None:
+        return moment.isoformat()
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

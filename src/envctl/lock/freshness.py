@@ -1,0 +1,126 @@
+"""Whether a lock is up to date: the digest of what went into it, what it covers, what it holds.
+
+Time, new releases, mirrors, policy, comments and the order of what has none never make a lock stale.
+The order of indexes does count: it decides which one a project comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from envctl.lock.declared import Declared, DeclaredRequirement
+from envctl.lock.lock import Lock
+from envctl.model.target import Target
+
+# Absolute, so it differs between checkouts; `written` says the same.
+_MACHINE_FIELDS = frozenset({"path"})
+
+
+def digest(
+    manifest: Declared, *, targets: Iterable[str], pythons: Iterable[str], projects: Mapping[str, str]
+) -> str:
+    """Digest everything that decides what a lock says (``sha256:…``).
+
+    ``targets`` and ``pythons`` are those to be covered: the manifest's, else the lock's own.
+    ``projects`` maps the names of path sources, and of the project itself, to the digest of what
+    decides their metadata.
+    """
+    default = manifest.environments["default"]
+    settings, build, project = manifest.lock, manifest.build, manifest.project
+    inputs = {
+        "dependencies": _lists(manifest.dependencies),
+        "extras": {name: _lists(asked) for name, asked in manifest.extras.items()},
+        "groups": {name: _lists(asked) for name, asked in manifest.groups.items()},
+        "default": {"groups": sorted(default.groups), "extras": sorted(default.extras)},
+        "targets": sorted(targets),
+        "python": sorted(pythons),
+        "sources": {name: _plain(source) for name, source in manifest.sources.items()},
+        "project": None if project is None else [project.written, project.editable, project.install],
+        "projects": dict(projects),
+        "indexes": [index.name for index in manifest.indexes],
+        "lock": {
+            "resolution": settings.resolution,
+            "prerelease": dict(settings.prerelease),
+            "exclude-newer": {name: _plain(limit) for name, limit in settings.exclude_newer.items()},
+            "constraints": _requirements(settings.constraints),
+            "overrides": _requirements(settings.overrides),
+            "excludes": sorted(settings.excludes),
+            "conflicts": sorted(sorted(map(list, members)) for members in settings.conflicts),
+        },
+        "build": {
+            "allow": build.allow if isinstance(build.allow, bool) else sorted(build.allow),
+            "deny": sorted(build.deny),
+            "no-binary": sorted(build.no_binary),
+        },
+    }
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def is_fresh(lock: Lock, digest: str) -> bool:
+    """Whether a lock was made from these inputs; one of another tool never was."""
+    return lock.digest == digest
+
+
+def covers(lock: Lock, target: Target) -> bool:
+    """Whether the grid of a lock holds a target, by name and minor version."""
+    return target.name in lock.targets and target.python in lock.pythons
+
+
+def preferences(lock: Lock | None) -> Mapping[str, str]:
+    """Return the versions of a lock, by name, to be kept where they fit; whoever made the lock.
+
+    A project that is locked at several versions has no one version to keep.
+    """
+    versions: dict[str, set[str]] = {}
+    for package in () if lock is None else lock.pylock.packages:
+        if package.version is not None:
+            versions.setdefault(package.name, set()).add(str(package.version))
+    return {name: several.pop() for name, several in sorted(versions.items()) if len(several) == 1}
+
+
+def _lists(asked: Iterable[DeclaredRequirement]) -> list[str]:
+    return _requirements(one.requirement for one in asked)
+
+
+def _requirements(requirements: Iterable[Requirement]) -> list[str]:
+    """Write requirements so that spelling, spaces and order do not matter."""
+    return sorted({_requirement(requirement) for requirement in requirements})
+
+
+def _requirement(requirement: Requirement) -> str:
+    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
+    origin = f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
+    marker = f"; {requirement.marker}" if requirement.marker else ""
+    return f"{canonicalize_name(requirement.name)}[{extras}]{origin}{marker}"
+
+
+def _plain(value: object) -> object:
+    """Turn a frozen value into JSON, without what names the machine."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case timedelta():
+            return f"{value.total_seconds():.0f} seconds"
+        case datetime() | date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(member) for key, member in value.items()}
+        case Sequence() | frozenset():
+            return [_plain(member) for member in (sorted(value) if isinstance(value, frozenset) else value)]
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {
+                field.name: _plain(getattr(value, field.name))
+                for field in dataclasses.fields(value)
+                if field.name not in _MACHINE_FIELDS
+            }
+            return {"kind": type(value).__name__, **fields}
+        case _:
+            raise TypeError(f"{type(value).__name__} in a manifest")
