@@ -1,0 +1,143 @@
+"""What was fetched before: pages and metadata, on disk below the cache folder.
+
+::
+
+    <cache>/pages-v1/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
+    <cache>/metadata-v1/<2 digits>/<key>                                       METADATA after a digest line
+
+Anything may be missing, old or damaged at any time, and then counts as absent. Files appear by a rename
+and are not flushed to the disk: after a loss of power a torn one is told by its digest. What cannot be
+written (a full disk, a folder of somebody else) is not kept, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+
+from envctl import atomic
+from envctl.index.listing import Head, parse_head
+from envctl.model.settings import Settings
+
+_PAGES = "pages-v1"
+_METADATA = "metadata-v1"
+_METADATA_LINE = b"envctl-metadata 1 "
+#: The first read of a page: the head and the newest versions of nearly all of them.
+_FIRST_READ = 64 * 1024
+_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,150}[a-z0-9])?", re.ASCII)
+
+
+class StoredRecord:
+    """A record on disk. The file is opened again for each read: a run may hold hundreds of them.
+
+    If another run has replaced it meanwhile, the checksum of the blob tells.
+    """
+
+    __slots__ = ("_begin", "head", "path")
+
+    def __init__(self, path: str, head: Head, begin: bytes) -> None:
+        self.path = path
+        self.head = head
+        self._begin = begin
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return a part of the record; shorter where the file ends. Raises OSError."""
+        if offset + size <= len(self._begin):
+            return self._begin[offset : offset + size]
+        return _read_part(self.path, offset, size)
+
+    def read_all(self) -> bytes:
+        """Return the whole record. Raises OSError."""
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+class Cache:
+    """Both caches of one run; ``settings.no_cache`` makes them read and write nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.cache_dir
+        self._enabled = not settings.no_cache
+
+    def page_path(self, index_url: str, project: str) -> str:
+        """Return where the record of a project lies."""
+        key = hashlib.sha256(index_url.encode()).hexdigest()[:16]
+        name = project if _PLAIN.fullmatch(project) else f"_{hashlib.sha256(project.encode()).hexdigest()}"
+        return os.path.join(self._folder, _PAGES, key, f"{name}.page")
+
+    def find_page(self, index_url: str, project: str) -> StoredRecord | None:
+        """Return the record of a project, None when there is none that is whole; blobs are not looked at."""
+        if not self._enabled:
+            return None
+        path = self.page_path(index_url, project)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                size = os.fstat(descriptor).st_size
+                begin = os.read(descriptor, _FIRST_READ)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return None
+        head = parse_head(begin, lambda offset, length: _read_part(path, offset, length))
+        if head is None or head.size != size or head.name != project:
+            return None
+        return StoredRecord(path, head, begin)
+
+    def keep_page(self, index_url: str, project: str, record: bytes) -> None:
+        """Keep a record, whole."""
+        if self._enabled:
+            _put(self.page_path(index_url, project), record)
+
+    def find_metadata(self, key: str) -> bytes | None:
+        """Return the metadata kept under ``key`` (hexadecimal), None when there is none that is whole."""
+        if not self._enabled:
+            return None
+        try:
+            with open(self._metadata_path(key), "rb") as file:
+                line = file.readline(len(_METADATA_LINE) + 65)
+                data = file.read()
+        except OSError:
+            return None
+        wanted = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
+        return data if line == wanted else None
+
+    def has_metadata(self, key: str) -> bool:
+        """Whether there is a file for ``key``, whole or not."""
+        return self._enabled and os.path.exists(self._metadata_path(key))
+
+    def keep_metadata(self, key: str, data: bytes) -> None:
+        """Keep metadata under ``key``."""
+        if self._enabled:
+            line = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
+            _put(self._metadata_path(key), line + data)
+
+    def scratch(self) -> str:
+        """Return a path for a new file that the caller removes; its folder is made."""
+        folder = os.path.join(self._folder, _METADATA)
+        atomic.make_directories(folder)
+        return os.path.join(folder, f"{secrets.token_hex(8)}.tmp")
+
+    def _metadata_path(self, key: str) -> str:
+        return os.path.join(self._folder, _METADATA, key[:2], key)
+
+
+def _put(path: str, data: bytes) -> None:
+    temporary = f"{path}.{secrets.token_hex(6)}.tmp"
+    try:
+        atomic.make_directories(os.path.dirname(path))
+        atomic.write(temporary, data)
+        atomic.rename(temporary, path)
+    except OSError:
+        try:
+            atomic.remove(temporary)
+        except OSError:
+            pass  # it stays behind as a file that nobody looks at
+
+
+def _read_part(path: str, offset: int, size: int) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(size) or b""

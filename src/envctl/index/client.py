@@ -1,0 +1,219 @@
+"""The client of package indexes: pages, metadata and files, from memory, from the cache, from the network.
+
+What a name is asked of is decided by `served.py`; what is kept by `cache.py`; asking itself is done by
+`fetcher.py`, which is loaded with the first request. This module joins them and remembers what it has
+seen, so that a project has one answer in a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envctl.index.cache import Cache
+from envctl.index.location import is_local
+from envctl.index.near import guess_names
+from envctl.index.pages import Pages
+from envctl.index.pool import Pending, Pool
+from envctl.index.retry import RetryPolicy
+from envctl.index.served import make_served
+from envctl.index.transport import Transport
+from envctl.manifest.manifest import Index
+from envctl.model.events import Emit
+from envctl.model.settings import Settings
+from envctl.resolve.port import ListedFile, Project
+
+if TYPE_CHECKING:
+    from envctl.index.fetcher import Fetcher
+
+#: As many as there are connections.
+_WORKERS = 16
+
+
+class IndexClient:
+    """All indexes of one run. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        indexes: Sequence[Index],
+        pinned: Mapping[str, str],
+        settings: Settings,
+        transport: Transport,
+        emit: Emit,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open nothing yet. ``pinned`` maps a project to the name of the index it has to come from."""
+        self._indexes = indexes
+        self._settings = settings
+        self._transport = transport
+        self._emit = emit
+        self._policy = policy or RetryPolicy()
+        self._clock = clock
+        self._cache = Cache(settings)
+        self._pool = Pool(_WORKERS)
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._fetcher: Fetcher | None = None
+        self._pages = Pages(
+            make_served(indexes, settings.mirrors),
+            pinned,
+            cache=self._cache,
+            fetcher=self._fetch,
+            offline=settings.offline,
+            clock=clock,
+        )
+        self._projects: dict[str, Pending[Project | None]] = {}
+        self._metadata: dict[str, Pending[bytes]] = {}
+
+    def project(self, name: str) -> Project | None:
+        """Return a project from the first index that has it, None when none has.
+
+        An index that claims the name, or that it is pinned to, is the only one asked. Blocks at first.
+
+        Raises:
+            UpstreamError: `index-error`, `index-unreachable`, `timeout`, `tls-failed`, `bad-index-page`,
+                `offline` when the cache does not have it.
+            InputError: `unknown-index`.
+        """
+        return self._pending_project(name).wait()
+
+    def core_metadata(self, file: ListedFile) -> bytes:
+        """Return the METADATA of a wheel: a file beside it, ranges of it, or the whole of it.
+
+        That its name and version are those of the file is for the caller to check. Raises ValueError for an
+        sdist without a metadata file.
+
+        Raises:
+            UpstreamError: `metadata-hash-mismatch`, `bad-wheel`, `hash-mismatch`, `weak-hash`, `index-error`,
+                `offline`, and what the transport raises.
+        """
+        if not file.filename.endswith(".whl") and file.core_metadata is None:
+            message = f"{file.filename} is no wheel"
+            raise ValueError(message)
+        pending = self._pending_metadata(file)
+        try:
+            return pending.wait()
+        finally:
+            if not self._settings.no_cache:
+                with self._lock:  # it is in the cache; a long search would hold a hundred megabytes of them
+                    self._metadata.pop(file.url, None)
+
+    def fetch(
+        self,
+        url: str,
+        target: str,
+        *,
+        hashes: Mapping[str, str],
+        size: int | None,
+        on_bytes: Callable[[int], object],
+    ) -> str:
+        """Stream a file to ``target``, a new file in a folder of the caller's; return its sha256.
+
+        Every digest that is given has to fit, and the size. ``on_bytes`` is told how many bytes came in,
+        and a negative number when a broken download begins anew. After a failure ``target`` is gone.
+
+        Raises:
+            UpstreamError: `hash-mismatch`, `size-mismatch`, `weak-hash`, `bad-hash`, `index-error`,
+                `no-such-file`, `offline`, and what the transport raises.
+            MachineError: `disk-full`, `cannot-write`, `cannot-read`.
+        """
+        return self._fetch().download(url, target, hashes=hashes, size=size, on_bytes=on_bytes)
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """Begin to fetch the pages of projects; what is fresh in the cache is read at once. Never raises."""
+        if self._settings.offline:
+            return
+        for name in names:
+            self._pending_project(name, ahead=True)
+
+    def prefetch_metadata(self, file: ListedFile) -> None:
+        """Begin to fetch the metadata of a wheel, unless it is at hand. Never raises."""
+        if self._settings.offline or is_local(file.url) or not file.filename.endswith(".whl"):
+            return
+        if not self._cache.has_metadata(_metadata_key(file)):
+            self._pending_metadata(file, ahead=True)
+
+    def near_names(self, name: str) -> Sequence[str]:
+        """Return names that exist and look like ``name``, for a hint; asks at most sixteen times, never offline."""
+        if self._settings.offline:
+            return ()
+        asked = [
+            (guess, self._pool.submit(partial(self._pages.exists, guess))) for guess in guess_names(name)
+        ]
+        return tuple(guess for guess, found in asked if found.wait())
+
+    def close(self) -> None:
+        """Begin nothing more and close all connections."""
+        self._closed.set()
+        self._pool.close()
+        self._transport.close()
+
+    def _pending_project(self, name: str, *, ahead: bool = False) -> Pending[Project | None]:
+        with self._lock:
+            pending = self._projects.get(name)
+        if pending is not None:
+            return pending
+        # Reading the cache takes less than handing the work to another thread.
+        fresh = self._pages.find_fresh(name)
+        operation = partial(self._pages.find, name) if fresh is None else lambda: fresh
+        with self._lock:
+            if name not in self._projects:
+                submits = ahead and fresh is None
+                self._projects[name] = self._pool.submit(operation) if submits else Pending(operation)
+            return self._projects[name]
+
+    def _pending_metadata(self, file: ListedFile, *, ahead: bool = False) -> Pending[bytes]:
+        operation = partial(self._find_metadata, file)
+        with self._lock:
+            if file.url not in self._metadata:
+                self._metadata[file.url] = self._pool.submit(operation) if ahead else Pending(operation)
+            return self._metadata[file.url]
+
+    def _find_metadata(self, file: ListedFile) -> bytes:
+        if is_local(file.url):
+            return self._fetch().metadata(file, scratch=self._cache.scratch)
+        key = _metadata_key(file)
+        data = self._cache.find_metadata(key)
+        if data is None:
+            data = self._fetch().metadata(file, scratch=self._cache.scratch)
+            self._cache.keep_metadata(key, data)
+        return data
+
+    def _fetch(self) -> Fetcher:
+        """Return what asks the network; made, and its modules loaded, when something has to be asked."""
+        with self._lock:
+            if self._fetcher is None:
+                # Parsers, zipfile and netrc: 30 ms that a run whose pages are fresh should not pay.
+                from envctl.index import credentials, fetcher  # noqa: PLC0415 - the reason is above
+
+                urls = {
+                    index.name: self._settings.mirrors.get(index.name, index.url)
+                    for index in self._indexes
+                    if not is_local(self._settings.mirrors.get(index.name, index.url))
+                }
+                self._fetcher = fetcher.Fetcher(
+                    self._transport,
+                    credentials.find_credentials(urls, self._settings.environ),
+                    policy=self._policy,
+                    sleep=self._closed.wait,
+                    clock=self._clock,
+                    emit=self._emit,
+                )
+            return self._fetcher
+
+
+def _metadata_key(file: ListedFile) -> str:
+    """Name what metadata is kept under: what the index promises of it, or else the place it is read from.
+
+    The wheel's own digest is not enough: another index may list the same wheel with forged metadata.
+    """
+    promised = (file.core_metadata or {}).get("sha256")
+    known_by = f"metadata {promised}" if promised else f"url {file.url}"
+    wheel = file.hashes.get("sha256", "")
+    return hashlib.sha256(f"{wheel}\n{known_by}".encode()).hexdigest()

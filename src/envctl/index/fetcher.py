@@ -1,0 +1,271 @@
+"""Asking the index: everything that a run with fresh pages never needs, in one place.
+
+The client has what is in the cache; what is not, it gets from here. This module brings the parsers, `zipfile`
+and the rest of the weight, so it is imported when the first page has to be fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from envctl.errors import UpstreamError
+from envctl.index import local
+from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, read_metadata
+from envctl.index.compact import compact
+from envctl.index.credentials import Credentials
+from envctl.index.download import Download
+from envctl.index.hashes import Verifier
+from envctl.index.listing import Head
+from envctl.index.location import find_path, format_url, is_local
+from envctl.index.page import ACCEPT, Page, parse_page
+from envctl.index.retry import RetryPolicy, retry
+from envctl.index.served import Served
+from envctl.index.status import raise_for_status
+from envctl.index.transport import Response, TransientError, Transport
+from envctl.model.events import Emit, Notice
+from envctl.resolve.port import ListedFile, Project
+
+T = TypeVar("T")
+
+#: Decoded bytes of one page. boto3, the biggest of the public index, has 4 MB.
+MAXIMAL_PAGE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """The page is what it was (304)."""
+
+    max_age: int
+    etag: str | None
+    modified: str | None
+
+
+class Fetcher:
+    """Fetches pages, metadata and files for all indexes of a run. Safe to be called from several threads."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        credentials: Credentials,
+        *,
+        policy: RetryPolicy,
+        sleep: Callable[[float], object],
+        clock: Callable[[], float],
+        emit: Emit,
+    ) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self._policy = policy
+        self._sleep = sleep
+        self._clock = clock
+        self._emit = emit
+        self._told: set[str] = set()
+        # Parsing holds the interpreter's lock anyway; one page at a time bounds the memory it takes.
+        self._parsing = threading.Lock()
+
+    def page(self, served: Served, name: str, known: Head | None) -> bytes | NotModified | None:
+        """Fetch the page of a project and return its record; None when the index has no such project.
+
+        ``known`` is the head of an earlier record: if the index says that it still holds, so does this.
+
+        Raises:
+            UpstreamError: `index-error`, `bad-index-page`, and what the transport raises.
+        """
+        return self._retry(lambda: self._page(served, name, known))
+
+    def flat_projects(self, served: Served) -> Mapping[str, Project]:
+        """Return all projects of a flat index: a folder, a page that is a file, or a page of a server."""
+        if served.is_local:
+            return local.read_flat(find_path(served.url), index=served.name)
+        page = self._retry(lambda: self._flat_page(served))
+        return local.open_projects(page, index=served.name)
+
+    def local_project(self, served: Served, name: str) -> Project | None:
+        """Return a project of an index that is a tree of folders on this machine."""
+        return local.read_project(os.path.join(find_path(served.url), name), name, index=served.name)
+
+    def exists(self, served: Served, name: str) -> bool:
+        """Whether an index has a project; asked once, and no for anything that goes wrong."""
+        try:
+            with self.get(served.project_url(name), {"Accept": ACCEPT}) as response:
+                return response.status == 200
+        except UpstreamError:
+            return False
+
+    def metadata(self, file: ListedFile, *, scratch: Callable[[], str]) -> bytes:
+        """Fetch the METADATA of a wheel by the cheapest way there is.
+
+        A metadata file beside it, ranges of the wheel, the whole wheel (into a file that ``scratch`` names).
+
+        Raises:
+            UpstreamError: `metadata-hash-mismatch`, `bad-wheel`, `hash-mismatch`, `index-error`, and what the
+                transport raises.
+        """
+        if is_local(file.url):
+            return local.read_wheel_metadata(find_path(file.url), file.filename)
+        if file.core_metadata is not None:
+            data = self._retry(lambda: self._beside(file, file.core_metadata or {}))
+            if data is not None:
+                return data
+        try:
+            return self._retry(lambda: self._by_ranges(file))
+        except NoRangesError:
+            return self._from_whole(file, scratch())
+
+    def download(
+        self,
+        url: str,
+        target: str,
+        *,
+        hashes: Mapping[str, str],
+        size: int | None,
+        on_bytes: Callable[[int], object],
+    ) -> str:
+        """Stream a file to ``target``; see `IndexClient.fetch`."""
+        download = Download(url, target, hashes=hashes, size=size, on_bytes=on_bytes)
+        try:
+            return self._retry(lambda: download.attempt(self.get))
+        except BaseException:
+            download.discard()
+            raise
+
+    def get(self, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Response]:
+        """Send one GET, with the credentials of the URL's own origin."""
+        return self._transport.get(url, {**headers, **self._credentials.headers(url)})
+
+    def _retry(self, operation: Callable[[], T]) -> T:
+        return retry(operation, self._policy, sleep=self._sleep)
+
+    def _page(self, served: Served, name: str, known: Head | None) -> bytes | NotModified | None:
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+        if known is not None and known.etag:
+            headers["If-None-Match"] = known.etag
+        if known is not None and known.modified:
+            headers["If-Modified-Since"] = known.modified
+        url = served.project_url(name)
+        with self.get(url, headers) as response:
+            if response.status in {404, 410}:
+                return None
+            etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
+            max_age = read_max_age(response.headers.get("cache-control", ""))
+            if response.status == 304:
+                if len(headers) == 2:
+                    message = f"index `{served.name}` says that nothing changed, but was not asked that"
+                    raise UpstreamError("index-error", message, where=format_url(url))
+                return NotModified(max_age=max_age, etag=etag, modified=modified)
+            raise_for_status(response, index=served.name)
+            page = self._parse(response, served)
+        expires = int(self._clock()) + max_age
+        return compact(page, name, etag=etag, modified=modified, expires=expires)
+
+    def _flat_page(self, served: Served) -> Page:
+        with self.get(served.url, {"Accept": ACCEPT, "Accept-Encoding": "gzip"}) as response:
+            raise_for_status(response, index=served.name)
+            return self._parse(response, served)
+
+    def _parse(self, response: Response, served: Served) -> Page:
+        body = read_body(response, limit=MAXIMAL_PAGE)
+        kind = response.headers.get("content-type", "")
+        with self._parsing:
+            page = parse_page(body, content_type=kind, url=response.url)
+            if page.newer and served.name not in self._told:
+                self._told.add(served.name)
+                message = f"index `{served.name}` speaks a newer version of the Simple API than is known"
+                self._emit(Notice("warning", "index-api-newer", message))
+        return page
+
+    def _beside(self, file: ListedFile, hashes: Mapping[str, str]) -> bytes | None:
+        url = file.url + ".metadata"
+        with self.get(url, {"Accept-Encoding": "gzip"}) as response:
+            if response.status in {404, 410}:
+                return None
+            raise_for_status(response)
+            data = bytes(read_body(response, limit=MAXIMAL_METADATA))
+        verifier = Verifier(hashes, where=f"{file.filename}.metadata", code="metadata-hash-mismatch")
+        verifier.update(data)
+        verifier.finish()
+        return data
+
+    def _by_ranges(self, file: ListedFile) -> bytes:
+        with open_ranges(file.url, size=file.size, get=self.get) as ranges:
+            return read_metadata(ranges, filename=file.filename)
+
+    def _from_whole(self, file: ListedFile, scratch: str) -> bytes:
+        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=lambda amount: None)
+        try:
+            return local.read_wheel_metadata(scratch, file.filename)
+        finally:
+            local.remove(scratch)
+
+
+def read_body(response: Response, *, limit: int) -> bytearray:
+    """Return the decoded body, at most ``limit`` bytes.
+
+    Decoding is bounded step by step: a bomb is given up as soon as it is over the limit.
+
+    Raises:
+        UpstreamError: `response-too-large`; `bad-encoding` for a content encoding that was not asked for or is
+            broken; as a TransientError `truncated` when a compressed body lacks its end.
+
+    Source: RFC 9110, 8.4.
+    """
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"identity", ""}:
+        parts = response.iter_bytes()
+    elif encoding in {"gzip", "x-gzip"}:
+        parts = _gunzip(response, limit)
+    else:
+        message = f"`{format_url(response.url)}` is encoded as `{encoding[:80]}`, which nobody asked for"
+        raise UpstreamError("bad-encoding", message)
+    body = bytearray()
+    for part in parts:
+        body += part
+        if len(body) > limit:
+            message = f"`{format_url(response.url)}` is longer than {limit // (1024 * 1024)} MiB"
+            raise UpstreamError("response-too-large", message)
+    return body
+
+
+def _gunzip(response: Response, limit: int) -> Iterator[bytes]:
+    step = 1024 * 1024
+    produced = 0
+    decoder = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in response.iter_bytes():
+            rest = chunk
+            while rest and not decoder.eof:
+                part = decoder.decompress(rest, step)
+                rest = decoder.unconsumed_tail
+                produced += len(part)
+                yield part
+                if produced > limit:
+                    return
+    except zlib.error as error:
+        message = f"the compressed body of `{format_url(response.url)}` is broken"
+        raise UpstreamError("bad-encoding", message) from error
+    if not decoder.eof:
+        message = f"`{format_url(response.url)}` broke off before its end"
+        raise TransientError("truncated", message)
+
+
+def read_max_age(text: str) -> int:
+    """Return for how many seconds an answer is fresh: ``max-age`` of Cache-Control, 0 where it is not stated.
+
+    At most a day: a page says which releases exist.
+
+    Source: RFC 9111, 5.2.2.
+    """
+    directives = [part.strip().lower() for part in text.split(",")]
+    if "no-store" in directives or "no-cache" in directives:
+        return 0
+    for directive in directives:
+        name, _, value = directive.partition("=")
+        if name == "max-age" and value.strip('"').isdecimal():
+            return min(int(value.strip('"')[:9]), 24 * 3600)
+    return 0

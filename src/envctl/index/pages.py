@@ -1,0 +1,148 @@
+"""What each index says about a project: fresh from the cache, revalidated, or fetched.
+
+Asked in the order of `served.py`, until one has it. Nothing is remembered here but what costs a scan or a
+request for many projects at once (flat indexes); the client remembers the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from envctl.errors import EnvctlError
+from envctl.index.cache import Cache, StoredRecord
+from envctl.index.listing import ListedProject, encode_record, make_head, open_record, refresh_record
+from envctl.index.location import find_path
+from envctl.index.pool import Pending
+from envctl.index.served import Served, choose_indexes
+from envctl.resolve.port import Project
+
+if TYPE_CHECKING:
+    from envctl.index.fetcher import Fetcher, NotModified
+
+
+class Pages:
+    """The projects of all indexes of a run. Safe to be called from several threads.
+
+    ``fetcher`` returns what asks the network, and is called only when it is needed.
+    """
+
+    def __init__(
+        self,
+        served: Sequence[Served],
+        pinned: Mapping[str, str],
+        *,
+        cache: Cache,
+        fetcher: Callable[[], Fetcher],
+        offline: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._served = served
+        self._pinned = pinned
+        self._cache = cache
+        self._fetcher = fetcher
+        self._offline = offline
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flat: dict[str, Pending[Mapping[str, Project]]] = {}
+
+    def find_fresh(self, name: str) -> Project | None:
+        """Return a project whose answer is fresh in the cache; asks nobody and never raises.
+
+        Only where the first index that may serve it has it: what the first lacks has to be asked again.
+        """
+        try:
+            served = choose_indexes(name, self._served, self._pinned)[:1]
+        except EnvctlError:
+            return None
+        if not served or served[0].flat or served[0].is_local:
+            return None
+        stored = self._cache.find_page(served[0].url, name)
+        if stored is None or stored.head.missing or not self._is_fresh(stored):
+            return None
+        return self._open_stored(served[0], name, stored)
+
+    def find(self, name: str) -> Project | None:
+        """Return a project from the first index that has it. Blocks; raises as `IndexClient.project`."""
+        for served in choose_indexes(name, self._served, self._pinned):
+            project = self._ask(served, name)
+            if project is not None:
+                return project
+        return None
+
+    def exists(self, name: str) -> bool:
+        """Whether some index has ``name``; no where it cannot be told. Blocks."""
+        for served in choose_indexes(name, self._served, {}):
+            try:
+                if served.flat:
+                    known = name in self._open_flat(served)
+                elif served.is_local:
+                    known = os.path.isdir(os.path.join(find_path(served.url), name))
+                else:
+                    known = self._fetcher().exists(served, name)
+            except EnvctlError:
+                continue
+            if known:
+                return True
+        return False
+
+    def _ask(self, served: Served, name: str) -> Project | None:
+        if served.flat:
+            return self._open_flat(served).get(name)
+        if served.is_local:
+            return self._fetcher().local_project(served, name)
+        stored = self._cache.find_page(served.url, name)
+        if stored is not None and self._is_fresh(stored):
+            return None if stored.head.missing else self._open_stored(served, name, stored)
+        return self._renew(served, name, stored)
+
+    def _is_fresh(self, stored: StoredRecord) -> bool:
+        return self._offline or stored.head.expires > self._clock()
+
+    def _renew(self, served: Served, name: str, stored: StoredRecord | None) -> ListedProject | None:
+        """Fetch a page, or learn that the one in the cache is still right."""
+        known = None if stored is None or stored.head.missing else stored.head
+        answer = self._fetcher().page(served, name, known)
+        if answer is None:
+            # Kept for --offline only: it is never fresh, since somebody may be about to publish the name.
+            self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
+            return None
+        if not isinstance(answer, bytes):
+            record = None if stored is None else self._refresh(stored, answer)
+            if record is None:  # damaged: ask for all of it
+                return self._renew(served, name, None)
+            answer = record
+        self._cache.keep_page(served.url, name, answer)
+        return self._open_kept(served, name, answer)
+
+    def _refresh(self, stored: StoredRecord, answer: NotModified) -> bytes | None:
+        try:
+            data = stored.read_all()
+        except OSError:
+            return None
+        expires = int(self._clock()) + answer.max_age
+        return refresh_record(data, expires=expires, etag=answer.etag, modified=answer.modified)
+
+    def _open_kept(self, served: Served, name: str, record: bytes) -> ListedProject | None:
+        """Open a record that was just kept, so that its blobs need not stay in memory."""
+        stored = self._cache.find_page(served.url, name)
+        if stored is None:
+            return open_record(record, index=served.name)
+        return self._open_stored(served, name, stored)
+
+    def _open_stored(self, served: Served, name: str, stored: StoredRecord) -> ListedProject:
+        return ListedProject(
+            stored.head,
+            index=served.name,
+            read=stored.read,
+            renew=lambda: self._renew(served, name, None),
+        )
+
+    def _open_flat(self, served: Served) -> Mapping[str, Project]:
+        with self._lock:
+            pending = self._flat.get(served.name)
+            if pending is None:
+                pending = self._flat[served.name] = Pending(lambda: self._fetcher().flat_projects(served))
+        return pending.wait()

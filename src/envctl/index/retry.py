@@ -1,0 +1,50 @@
+"""Do something again when it failed for a reason that may pass.
+
+At most four tries, and no try begins later than sixty seconds after the first, whatever the server asks
+for: a person waits, and a hundred pages are fetched side by side.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from envctl.index.transport import TransientError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, and how long (seconds): ``first_wait`` doubles with every try."""
+
+    tries: int = 4
+    first_wait: float = 0.25
+    budget: float = 60.0
+
+
+def retry(
+    operation: Callable[[], T],
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> T:
+    """Call ``operation`` until it returns; only TransientError leads to another try.
+
+    A ``Retry-After`` that does not fit into the budget ends it at once: asking earlier would be rude, and
+    later is too late. The last error is raised as it is.
+    """
+    began = clock()
+    failed = 0
+    while True:
+        try:
+            return operation()
+        except TransientError as error:
+            failed += 1
+            wait = max(policy.first_wait * 2 ** (failed - 1), error.retry_after or 0.0)
+            if failed >= policy.tries or clock() - began + wait > policy.budget:
+                raise
+            sleep(wait)
