@@ -1,0 +1,79 @@
+"""What goes over into the next generation."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.model.state import Drift, DriftKind, ForeignFile, State
+from envctl.plan.carry import carried
+from envctl.plan.decide import decide
+from plan.builders import a_pin, a_selection, a_state, an_interpreter, foreign, installed
+
+
+def carry(state: State, prune: str) -> tuple[str, ...]:
+    return carried(state, decide(a_selection(), state, interpreter=an_interpreter(), prune=prune))
+
+
+@pytest.mark.parametrize("prune", ["all", "managed", "never"])
+def test_foreign_data_is_carried_under_every_prune(prune: str) -> None:
+    state = a_state(files=[ForeignFile(path="nltk_data", size=1, data=True)])
+
+    assert carry(state, prune) == ("nltk_data",)
+
+
+def test_foreign_data_stays_behind_when_the_minor_version_changes() -> None:
+    state = a_state(python="3.10.1", files=[ForeignFile(path="nltk_data", size=1, data=True)])
+
+    assert carry(state, "never") == ()
+
+
+@pytest.mark.parametrize(("prune", "paths"), [("all", ()), ("managed", ("bin/tool",))])
+def test_a_foreign_script_is_carried_when_it_is_kept(prune: str, paths: tuple[str, ...]) -> None:
+    state = a_state(files=[ForeignFile(path="bin/tool", size=1, data=False)])
+
+    assert carry(state, prune) == paths
+
+
+def test_the_files_of_a_kept_distribution_are_carried_without_bytecode() -> None:
+    state = a_state(
+        foreign("pip", paths=("lib/pip/a.py", "lib/pip/__pycache__/a.cpython-311.pyc", "bin/pip"))
+    )
+
+    assert carry(state, "all") == ("bin/pip", "lib/pip/a.py")
+
+
+def test_a_file_that_is_missing_is_not_carried() -> None:
+    drift = [Drift(address="package.idna", kind=DriftKind.MISSING, path="lib/idna/b.py")]
+    state = a_state(foreign("idna", paths=("lib/idna/a.py", "lib/idna/b.py")), drift=drift)
+
+    assert carry(state, "managed") == ("lib/idna/a.py",)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../victim", "lib/../../victim", "C:/victim", "..", "."])
+def test_a_record_cannot_name_files_outside_of_the_environment(path: str) -> None:
+    state = a_state(foreign("idna", paths=("lib/idna/a.py", path)))
+
+    assert carry(state, "managed") == ("lib/idna/a.py",)
+
+
+def test_what_lies_below_a_carried_folder_is_not_named_again() -> None:
+    state = a_state(
+        foreign("idna", paths=("share/idna/a", "share/idna-data/b")),
+        files=[ForeignFile(path="share/idna", size=1, data=True)],
+    )
+
+    assert carry(state, "managed") == ("share/idna", "share/idna-data/b")
+
+
+def test_what_is_wanted_is_laid_anew_not_carried() -> None:
+    pin = a_pin("idna")
+    state = a_state(installed(pin, paths=("lib/idna.py",)))
+
+    assert carried(state, decide(a_selection(pin), state, interpreter=an_interpreter(), prune="never")) == ()
+
+
+def test_a_distribution_whose_files_are_not_known_is_never_dropped_silently() -> None:
+    state = a_state(installed(a_pin("idna")))
+
+    with pytest.raises(ValueError, match="idna"):
+        carry(state, "never")
