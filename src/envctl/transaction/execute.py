@@ -1,0 +1,350 @@
+"""The transaction: an environment is held, and what is done to it is done whole or not at all.
+
+::
+
+    with open_site(Site(path), emit=emit, lock_timeout=60) as held:
+        …                                   # scan, plan, ask: nobody else writes meanwhile
+        number = held.apply(blueprint, store=store)
+
+What a killed run left is finished or undone when the site is opened. Up to the switch, everything that
+fails or is interrupted leaves the environment as it was; after it, the run ends as if not interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from envctl import atomic
+from envctl.environment.bare import BareItem, bare
+from envctl.environment.identity import GenerationRecord
+from envctl.environment.layout import choose_layout
+from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
+from envctl.model.events import Emit, Ended, Notice, Phase, Started
+from envctl.store.store import Store
+from envctl.transaction.arrange import arrange
+from envctl.transaction.blueprint import Blueprint, Replacement
+from envctl.transaction.commit import commit
+from envctl.transaction.files import plan_replacements
+from envctl.transaction.generations import (
+    choose_rollback,
+    describe,
+    describe_adopted,
+    live_number,
+    make_room,
+    next_number,
+    trim,
+)
+from envctl.transaction.history import Event, format_event
+from envctl.transaction.journal import Journal
+from envctl.transaction.lock import hold
+from envctl.transaction.recover import recover
+from envctl.transaction.shield import Shield
+from envctl.transaction.site import ADOPTED, Site, refuse
+from envctl.transaction.space import require_space
+from envctl.transaction.stage import Draft, own_paths, stage
+from envctl.transaction.trash import discard, empty, remove_now
+
+#: Earlier generations that are kept unless the manifest says otherwise.
+KEEP = 3
+
+_GITIGNORE = b"*\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An environment whose lock is held. ``recovered`` says what a killed run had left, for people."""
+
+    site: Site
+    emit: Emit
+    recovered: str | None = None
+
+    def apply(
+        self,
+        blueprint: Blueprint,
+        *,
+        store: Store,
+        environ: Mapping[str, str],
+        keep: int = KEEP,
+        guard: Callable[[], None] | None = None,
+    ) -> int:
+        """Make the next generation and let it change places with the live one; returns its number.
+
+        ``environ`` is for making a bare environment; ``guard`` is the caller's last look, before anything.
+
+        Raises:
+            StaleError: what ``guard`` raises.
+            MachineError: `file-conflict`, `no-space`, what `refuse` raises: nothing was staged.
+            SwitchError: staging or switching failed; the environment is as it was.
+            BrokenError: it failed and could not be undone.
+        """
+        if guard is not None:
+            guard()
+        refuse(self.site)
+        draft = self._draft(blueprint, store, environ)
+        record = self._stage(draft, store)
+        journal = self._plan_switch(draft, record)
+        with Shield() as shield:
+            self._switch(draft, journal, shield)
+            self._trim(keep)
+        return draft.number
+
+    def rollback(self, number: int | None = None) -> int:
+        """Let an earlier generation change places with the live one, as it was; returns its number.
+
+        Without a number, the one that was live before. The lock and the manifest stay.
+
+        Raises:
+            MachineError: `no-such-generation`, what `refuse` raises.
+            SwitchError, BrokenError: as `apply`.
+        """
+        refuse(self.site)
+        site = self.site
+        chosen = choose_rollback(site, number)
+        leaving = live_number(site)
+        event = describe(site, chosen, command="rollback")
+        with Shield() as shield:
+            self._make_room(leaving)
+            journal = Journal(
+                leaving=leaving,
+                entering=chosen,
+                source=os.path.relpath(site.generation(chosen), site.folder),
+                parked=_parked(leaving),
+                history=(format_event(event),),
+            )
+            commit(site, journal, shield=shield, emit=self.emit)
+        return chosen
+
+    def replace_files(self, replacements: Sequence[Replacement]) -> None:
+        """Replace files without touching the environment: all of them, or none.
+
+        Raises:
+            SwitchError: `cannot-write`: all are as they were.
+            BrokenError: `cannot-undo`.
+        """
+        journal = Journal(planned=plan_replacements(replacements))
+        with Shield() as shield:
+            commit(self.site, journal, shield=shield, emit=self.emit)
+
+    def destroy(self) -> None:
+        """Delete the environment and its ``.envctl`` folder with all generations, and nothing else.
+
+        Raises:
+            MachineError: what `refuse` raises; `not-deleted` when the file system refuses.
+        """
+        refuse(self.site)
+        site = self.site
+        try:
+            # Renamed first: killed in between, there is no half-deleted environment in its place.
+            if os.path.lexists(site.path):
+                discard(site, site.path)
+            for folder in (site.trash, site.generations, site.staging):
+                remove_now(folder)
+            for name in os.listdir(site.folder):
+                if name != os.path.basename(site.lock):
+                    _remove(f"{site.folder}/{name}")
+        except OSError as error:
+            raise MachineError(
+                "not-deleted",
+                f"`{error.filename or site.path}` could not be deleted: {error.strerror or error}",
+                where=site.path,
+                hints=("run the same command again: it goes on from there",),
+            ) from error
+
+    def _draft(self, blueprint: Blueprint, store: Store, environ: Mapping[str, str]) -> Draft:
+        layout = choose_layout(blueprint.interpreter)
+        items: tuple[BareItem, ...] = bare(
+            blueprint.interpreter,
+            path=self.site.path,
+            prompt=blueprint.prompt,
+            cache_dir=store.folder,
+            environ=environ,
+        )
+        laid = arrange(blueprint, layout, own_paths(items))
+        require_space(self.site.folder, laid, items, copies=blueprint.link == "copy")
+        return Draft(
+            site=self.site,
+            number=next_number(self.site),
+            blueprint=blueprint,
+            layout=layout,
+            bare=items,
+            laid=laid,
+        )
+
+    def _stage(self, draft: Draft, store: Store) -> GenerationRecord:
+        try:
+            atomic.make_directories(self.site.staging)
+            record = stage(draft, store=store, emit=self.emit)
+            atomic.flush_file_system(draft.root)
+        except OSError as error:
+            self._abandon(draft)
+            raise _not_staged(self.site, error) from error
+        except EnvctlError as error:
+            self._abandon(draft)
+            raise _as_switch_error(error) from error
+        except BaseException:
+            with Shield():
+                self._abandon(draft)
+            raise
+        return record
+
+    def _abandon(self, draft: Draft) -> None:
+        """Remove a stage, as far as the file system lets us: the next command that writes does the rest."""
+        try:
+            remove_now(draft.root)
+        except (OSError, MachineError):
+            pass
+
+    def _plan_switch(self, draft: Draft, record: GenerationRecord) -> Journal:
+        site = self.site
+        leaving = live_number(site)
+        events = [describe_adopted(site)] if leaving == ADOPTED else []
+        events.append(
+            Event(
+                number=draft.number,
+                time=record.time,
+                command=record.command,
+                python=record.python,
+                packages=len(record.distributions),
+            )
+        )
+        return Journal(
+            leaving=leaving,
+            entering=draft.number,
+            source=os.path.relpath(draft.root, site.folder),
+            parked=_parked(leaving),
+            planned=plan_replacements(draft.blueprint.replacements),
+            history=tuple(map(format_event, events)),
+        )
+
+    def _switch(self, draft: Draft, journal: Journal, shield: Shield) -> None:
+        self.emit(Started(Phase.SWITCH))
+        try:
+            self._make_room(journal.leaving)
+            commit(self.site, journal, shield=shield, emit=self.emit)
+        except BrokenError:
+            raise  # the stage is part of what recovery needs
+        except BaseException:
+            self._abandon(draft)
+            raise
+        self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
+
+    def _make_room(self, leaving: int | None) -> None:
+        if leaving is None:
+            return
+        try:
+            make_room(self.site, leaving)
+        except OSError as error:
+            raise _not_staged(self.site, error) from error
+
+    def _trim(self, keep: int) -> None:
+        try:
+            trim(self.site, keep)
+        except OSError as error:
+            self.emit(
+                Notice(
+                    "warning",
+                    "generations-kept",
+                    f"earlier generations could not be moved to the trash: {error.strerror or error}",
+                )
+            )
+
+
+@contextmanager
+def open_site(site: Site, *, emit: Emit, lock_timeout: float, detach: bool = False) -> Iterator[Held]:
+    """Hold an environment: refuse what must not be touched, take the lock, put right what a killed run left.
+
+    At the end the trash is emptied, by a process of its own if ``detach``. A folder that nothing needed
+    is removed again.
+
+    Raises:
+        MachineError: what `refuse` raises, before anything was written.
+        BusyError: `locked` after ``lock_timeout`` seconds.
+        BrokenError: what `recover` raises.
+    """
+    refuse(site)
+    with hold(site.lock, timeout=lock_timeout, emit=emit):
+        try:
+            _hide(site)
+            recovered = recover(site, emit)
+            refuse(site)
+            yield Held(site, emit, recovered)
+        finally:
+            with Shield():
+                empty(site, detach=detach)
+                _remove_unneeded(site)
+
+
+def execute(
+    site: Site,
+    blueprint: Blueprint,
+    *,
+    store: Store,
+    emit: Emit,
+    lock_timeout: float,
+    environ: Mapping[str, str],
+    guard: Callable[[], None] | None = None,
+    keep: int = KEEP,
+    detach: bool = False,
+) -> int:
+    """Make one generation, from taking the lock to emptying the trash; returns its number.
+
+    Raises what `open_site` and `Held.apply` do.
+    """
+    with open_site(site, emit=emit, lock_timeout=lock_timeout, detach=detach) as held:
+        return held.apply(blueprint, store=store, environ=environ, keep=keep, guard=guard)
+
+
+def _hide(site: Site) -> None:
+    """Have git ignore the folder, whatever the project's own ``.gitignore`` says."""
+    path = f"{site.folder}/.gitignore"
+    if not os.path.exists(path):
+        try:
+            atomic.write(path, _GITIGNORE)
+        except OSError:
+            pass  # on a full disk rolling back and destroying still work
+
+
+def _remove_unneeded(site: Site) -> None:
+    """Remove the folder if it says nothing: no environment, no generation, nothing to recover."""
+    try:
+        if os.path.lexists(site.path):
+            return
+        for folder in (site.staging, site.generations, site.trash):
+            if os.path.isdir(folder):
+                atomic.remove_directory(folder)
+        if set(os.listdir(site.folder)) <= {".gitignore", os.path.basename(site.lock)}:
+            atomic.remove(f"{site.folder}/.gitignore")
+            # Last, and still held: who waits for it notices that it is gone, and starts again.
+            atomic.remove(site.lock)
+            atomic.remove_directory(site.folder)
+    except OSError:
+        pass
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        remove_now(path)
+    else:
+        atomic.remove(path)
+
+
+def _parked(leaving: int | None) -> str | None:
+    return None if leaving is None else f"generations/{leaving}"
+
+
+def _not_staged(site: Site, error: OSError) -> SwitchError:
+    return SwitchError(
+        "stage-failed",
+        f"the new environment could not be made: {error.strerror or error} (`{error.filename}`); "
+        "the live one is as it was",
+        where=site.path,
+    )
+
+
+def _as_switch_error(error: EnvctlError) -> SwitchError:
+    if isinstance(error, SwitchError):
+        return error
+    return SwitchError(error.code, error.message, where=error.where, hints=error.hints)

@@ -1,0 +1,195 @@
+"""The generations of an environment: which there are, which are kept, what became live when."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from envctl import atomic
+from envctl.environment.identity import GENERATION, GenerationRecord, parse_generation
+from envctl.errors import MachineError
+from envctl.transaction.history import Event, read_history
+from envctl.transaction.site import ADOPTED, Site, read_number
+from envctl.transaction.trash import discard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One switch. ``live`` and ``kept`` (one can roll back to it) are told at its latest line only.
+
+    ``time`` is RFC 3339 in UTC; ``packages`` counts distributions.
+    """
+
+    number: int
+    time: str
+    command: str
+    python: str
+    packages: int
+    live: bool = False
+    kept: bool = False
+
+
+def history(site: Site) -> tuple[HistoryLine, ...]:
+    """Read what became live when, newest first; empty for an environment without a history."""
+    live = live_number(site)
+    kept = frozenset(kept_numbers(site))
+    seen: set[int] = set()
+    lines = []
+    for event in reversed(read_history(site)):
+        latest = event.number not in seen
+        seen.add(event.number)
+        lines.append(
+            HistoryLine(
+                number=event.number,
+                time=event.time,
+                command=event.command,
+                python=event.python,
+                packages=event.packages,
+                live=latest and event.number == live,
+                kept=latest and event.number in kept,
+            )
+        )
+    return tuple(lines)
+
+
+def live_number(site: Site) -> int | None:
+    """Tell which generation is live; None when there is no environment, `ADOPTED` for one of others."""
+    return read_number(site.path)
+
+
+def kept_numbers(site: Site) -> tuple[int, ...]:
+    """List the earlier generations that are there, ascending."""
+    try:
+        names = os.listdir(site.generations)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(sorted(int(name) for name in names if name.isdecimal()))
+
+
+def next_number(site: Site) -> int:
+    """Choose a number that no generation of this environment has had."""
+    known = [event.number for event in read_history(site)]
+    return max([ADOPTED, live_number(site) or 0, *kept_numbers(site), *known]) + 1
+
+
+def read_record(tree: str) -> GenerationRecord | None:
+    """Read what a tree says of itself; None when it says nothing that can be read."""
+    try:
+        with open(os.path.join(tree, GENERATION), "rb", buffering=0) as file:
+            return parse_generation(file.read())
+    except (OSError, MachineError):
+        return None
+
+
+def choose_rollback(site: Site, number: int | None) -> int:
+    """Choose the generation to go back to: ``number``, or the one that was live before.
+
+    Raises:
+        MachineError: `no-such-generation`.
+    """
+    live, kept = live_number(site), kept_numbers(site)
+    if number is None:
+        record = read_record(site.path)
+        previous = record.previous if record is not None else None
+        older = [each for each in kept if live is None or each < live]
+        number = previous if previous in kept else max(older, default=None)
+        if number is None:
+            raise _no_such("there is no earlier generation to go back to", site, kept)
+    elif number == live:
+        raise _no_such(f"generation {number} is the live one", site, kept)
+    elif number not in kept:
+        raise _no_such(f"there is no generation {number}", site, kept)
+    return number
+
+
+def _no_such(message: str, site: Site, kept: Sequence[int]) -> MachineError:
+    if kept:
+        hint = f"kept are: {', '.join(map(str, kept))}; `envctl history` lists what there was"
+    else:
+        hint = "no earlier generation is kept; `envctl apply` makes what the lock wants"
+    return MachineError("no-such-generation", message, where=site.path, hints=(hint,))
+
+
+def make_room(site: Site, number: int) -> None:
+    """Make sure that a generation's place is free for it. Raises `OSError`.
+
+    What bears its number is of another life of this environment, as when the folder was copied. An
+    environment that others made is never given up for that: it gets a name beside.
+    """
+    place = site.generation(number)
+    if not os.path.lexists(place):
+        return
+    if number != ADOPTED:
+        discard(site, place)
+        return
+    count = 1
+    while os.path.lexists(f"{place}.{count}"):
+        count += 1
+    atomic.rename_new(place, f"{place}.{count}")
+
+
+def trim(site: Site, keep: int) -> tuple[int, ...]:
+    """Move all but the ``keep`` latest live generations to the trash; returns their numbers.
+
+    An environment that others made stays until it is destroyed. Raises `OSError`.
+    """
+    latest = {event.number: index for index, event in enumerate(read_history(site))}
+    kept = [number for number in kept_numbers(site) if number != ADOPTED]
+    kept.sort(key=lambda number: (latest.get(number, -1), number), reverse=True)
+    surplus = tuple(kept[max(keep, 0) :])
+    for number in surplus:
+        discard(site, site.generation(number))
+    return surplus
+
+
+def describe(site: Site, number: int, *, command: str) -> Event:
+    """Make the history's line for a tree of this number that becomes live now."""
+    record = read_record(site.generation(number))
+    return Event(
+        number=number,
+        time=now(),
+        command=command,
+        python=record.python if record else _read_python(site.generation(number)),
+        packages=len(record.distributions) if record else count_distributions(site.generation(number)),
+    )
+
+
+def describe_adopted(site: Site) -> Event:
+    """Make the history's line for the environment of others that is live."""
+    return Event(
+        number=ADOPTED,
+        time=now(),
+        command="adopt",
+        python=_read_python(site.path),
+        packages=count_distributions(site.path),
+    )
+
+
+def now() -> str:
+    """The present, RFC 3339 in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _read_python(tree: str) -> str:
+    try:
+        with open(f"{tree}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
+            pairs = dict(line.partition("=")[::2] for line in file)
+    except OSError:
+        return ""
+    values = {key.strip(): value.strip() for key, value in pairs.items()}
+    return ".".join((values.get("version_info") or values.get("version") or "").split(".")[:3])
+
+
+def count_distributions(tree: str) -> int:
+    """Count the ``.dist-info`` folders of an environment, whoever made it."""
+    count = 0
+    for lib in ("lib", "Lib"):
+        for root, folders, _ in os.walk(os.path.join(tree, lib)):
+            if os.path.basename(root) == "site-packages":
+                count += sum(name.endswith(".dist-info") for name in folders)
+                folders.clear()
+            elif root.count(os.sep) - tree.count(os.sep) > 2:
+                folders.clear()
+    return count

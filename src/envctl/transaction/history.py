@@ -1,0 +1,79 @@
+"""What was done to an environment, one line for each switch, oldest first.
+
+``<environment>.envctl/history.jsonl``::
+
+    {"number": 8, "time": "2026-11-23T06:00:00Z", "command": "apply", "python": "3.11.7", "packages": 75}
+
+A line that cannot be read is passed over: nothing depends on the history but people, and the order in
+which earlier generations are given up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from envctl import atomic
+from envctl.transaction.site import Site
+
+#: More lines than these are not kept.
+LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Generation ``number`` became the live one. ``time`` is RFC 3339 in UTC; ``packages`` counts."""
+
+    number: int
+    time: str
+    command: str
+    python: str
+    packages: int
+
+
+def format_event(event: Event) -> str:
+    """Format one line, without its end."""
+    return json.dumps(asdict(event))
+
+
+def parse_history(text: str) -> tuple[Event, ...]:
+    """Parse what can be parsed of a history, oldest first."""
+    events = []
+    for line in text.splitlines():
+        try:
+            table: Any = json.loads(line)
+            events.append(
+                Event(
+                    number=int(table["number"]),
+                    time=str(table["time"]),
+                    command=str(table["command"]),
+                    python=str(table["python"]),
+                    packages=int(table["packages"]),
+                )
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+    return tuple(events)
+
+
+def read_history(site: Site) -> tuple[Event, ...]:
+    """Read the history, oldest first; empty when there is none."""
+    return parse_history(_read(site))
+
+
+def add_lines(site: Site, lines: Sequence[str]) -> None:
+    """Add lines to the history, unless they are its last ones already. Raises `OSError`."""
+    found = _read(site).splitlines()
+    if lines and found[-len(lines) :] != list(lines):
+        text = "".join(f"{line}\n" for line in [*found, *lines][-LIMIT:])
+        atomic.replace(site.history, text.encode())
+
+
+def _read(site: Site) -> str:
+    try:
+        with open(site.history, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

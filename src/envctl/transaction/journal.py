@@ -1,0 +1,143 @@
+"""What a switch is about to do, on disk before it begins: so that a killed one can be finished or undone.
+
+``<environment>.envctl/journal``, JSON (ASCII, surrogate escapes for odd paths)::
+
+    {"format": 1, "leaving": 7, "entering": 8, "source": "staging/8", "parked": "generations/7",
+     "replacements": [{"path": "/home/me/shop/pylock.toml", "before": "<sha256>", "after": "<base64>",
+                       "temporary": "/home/me/shop/pylock.toml.envctl-4f1c0a"}],
+     "history": ["{…}"]}
+
+It holds no step number. An exchange is its own inverse, so "how far was it" must be told by looking:
+each tree says which generation it is (`envctl.environment.identity`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from envctl import atomic
+from envctl.errors import BrokenError
+from envctl.transaction.blueprint import Replacement
+from envctl.transaction.site import Site
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A file to be replaced, and the path beside it at which the new text is made ready."""
+
+    replacement: Replacement
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """One switch.
+
+    ``leaving`` is what the live tree says it is (None: there is none), ``entering`` the tree at ``source``;
+    the leaving tree is kept at ``parked``. Both paths are relative to the site's folder. Without a ``source``
+    only files are replaced, which is then done whenever this is found. ``history`` holds lines to be added.
+    """
+
+    leaving: int | None = None
+    entering: int | None = None
+    source: str | None = None
+    parked: str | None = None
+    planned: tuple[Planned, ...] = ()
+    history: tuple[str, ...] = ()
+
+
+def format_journal(journal: Journal) -> bytes:
+    """Format for the disk."""
+    document = {
+        "format": _FORMAT,
+        "leaving": journal.leaving,
+        "entering": journal.entering,
+        "source": journal.source,
+        "parked": journal.parked,
+        "history": list(journal.history),
+        "replacements": [
+            {
+                "path": each.replacement.path,
+                "before": each.replacement.before,
+                "after": base64.b64encode(each.replacement.after).decode(),
+                "temporary": each.temporary,
+            }
+            for each in journal.planned
+        ],
+    }
+    return json.dumps(document).encode("ascii")
+
+
+def parse_journal(data: bytes, *, where: str) -> Journal:
+    """Parse what `format_journal` wrote. It appears by a rename, so it is whole or it is not ours.
+
+    Raises:
+        BrokenError: `journal-damaged`.
+    """
+    try:
+        document: Any = json.loads(data)
+        if document["format"] != _FORMAT:
+            raise ValueError(document["format"])  # noqa: TRY301 - translated below, like all else
+        return Journal(
+            leaving=document["leaving"],
+            entering=document["entering"],
+            source=document["source"],
+            parked=document["parked"],
+            history=tuple(document["history"]),
+            planned=tuple(_parse_planned(each) for each in document["replacements"]),
+        )
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise BrokenError(
+            "journal-damaged",
+            f"`{where}` says what a killed run was about to do, and this version cannot read it",
+            where=where,
+            hints=("use the version of envctl that wrote it", "or remove it, and look with `envctl status`"),
+        ) from error
+
+
+def _parse_planned(table: Any) -> Planned:
+    replacement = Replacement(
+        path=table["path"],
+        before=table["before"],
+        after=base64.b64decode(table["after"], validate=True),
+    )
+    return Planned(replacement, table["temporary"])
+
+
+def read_journal(site: Site) -> Journal | None:
+    """Read the journal; None when nothing is under way.
+
+    Raises:
+        BrokenError: `journal-damaged`.
+    """
+    try:
+        with open(site.journal, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    return parse_journal(data, where=site.journal)
+
+
+def write_journal(site: Site, journal: Journal) -> None:
+    """Write the journal, flushed: from here on recovery knows. Raises `OSError`."""
+    atomic.replace(site.journal, format_journal(journal))
+
+
+def drop_journal(site: Site) -> None:
+    """Remove the journal: what it said is done, or will not be. Raises `OSError`.
+
+    Not flushed. Should it be back after a power cut, recovery finds nothing left to do.
+    """
+    atomic.remove(site.journal)
+
+
+def place_of(site: Site, relative: str) -> str:
+    """Give the absolute path of a tree that a journal names."""
+    return os.path.join(site.folder, relative)

@@ -1,0 +1,117 @@
+"""Finish or undo what a killed run began, by looking at what is there.
+
+=================================  ========================================================
+the live tree says it is           then
+=================================  ========================================================
+the one that was to enter          the switch happened: replace the files, put all away
+nothing, for there is none         between two renames: do the second
+anything else                      the switch did not happen: forget it
+=================================  ========================================================
+
+May itself be killed, and repeated.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envctl import atomic
+from envctl.errors import BrokenError, MachineError
+from envctl.model.events import Emit, Notice
+from envctl.transaction.commit import finish, park
+from envctl.transaction.files import forget, replace_all
+from envctl.transaction.journal import Journal, drop_journal, place_of, read_journal
+from envctl.transaction.lock import find_holder
+from envctl.transaction.site import Site, read_number
+from envctl.transaction.switch import flush_parents
+from envctl.transaction.trash import discard
+
+
+def recover(site: Site, emit: Emit) -> str | None:
+    """Finish or undo what a killed run left; the lock is held. What was done is told, and returned.
+
+    Raises:
+        BrokenError: `journal-damaged`; `cannot-recover` when the file system refuses.
+    """
+    try:
+        journal = read_journal(site)
+        message = None if journal is None else _settle(site, journal, emit)
+        if _remove_leftovers(site) and message is None:
+            message = "removed what a run that was killed had begun; the environment was not touched by it"
+    except OSError as error:
+        raise BrokenError(
+            "cannot-recover",
+            f"what a run that was killed left cannot be put right: {error.strerror or error}",
+            where=error.filename or site.folder,
+            hints=("make room, or permit writing there, and run the same command again",),
+        ) from error
+    if message is not None:
+        emit(Notice("warning", "recovered", message))
+    return message
+
+
+def pending(site: Site) -> str | None:
+    """Say what a run that was killed, or one that is at work, left to be done; None for nothing.
+
+    For commands that only read: nothing is changed, no lock is taken.
+    """
+    holder = find_holder(site.lock)
+    if holder is not None:
+        return f"another run{f' (process {holder})' if holder else ''} is at work on it"
+    try:
+        if read_journal(site) is not None:
+            return "a run was killed while it switched; the next command that writes finishes or undoes that"
+    except (MachineError, OSError) as error:
+        return str(error)
+    if _list(site.staging):
+        return "a run was killed while it staged; the next command that writes removes what it left"
+    return None
+
+
+def _settle(site: Site, journal: Journal, emit: Emit) -> str:
+    if journal.source is None:
+        replace_all(journal.planned, [], emit)
+        finish(site, journal)
+        return "completed what a run that was killed was writing"
+    source = place_of(site, journal.source)
+    live = read_number(site.path)
+    if live is None and journal.leaving is not None and _second_rename(site, journal, source):
+        live = journal.entering
+    if live == journal.entering:
+        flush_parents(site)
+        replace_all(journal.planned, [], emit)
+        finish(site, journal)
+        return f"completed the switch to generation {journal.entering} that a run that was killed had begun"
+    if live != journal.leaving:
+        # Somebody put another environment there meanwhile. What was ours is kept all the same.
+        park(site, journal)
+    forget(journal.planned)
+    drop_journal(site)
+    return f"undid the switch to generation {journal.entering} that a run that was killed had begun"
+
+
+def _second_rename(site: Site, journal: Journal, source: str) -> bool:
+    parked = place_of(site, journal.parked or "")
+    if read_number(parked) != journal.leaving:
+        return False
+    entering = read_number(source) == journal.entering
+    atomic.rename_new(source if entering else parked, site.path)
+    return entering
+
+
+def _remove_leftovers(site: Site) -> bool:
+    """Move what is staged to the trash, and remove half-written files; whether there was anything staged."""
+    staged = _list(site.staging)
+    for name in staged:
+        discard(site, f"{site.staging}/{name}")
+    for name in _list(site.folder):
+        if name.endswith(".tmp"):
+            atomic.remove(f"{site.folder}/{name}")
+    return bool(staged)
+
+
+def _list(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

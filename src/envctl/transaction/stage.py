@@ -1,0 +1,227 @@
+"""Make a whole environment beside the live one, from the store, on one thread.
+
+The order is: the bare environment, the files of distributions as links, their bytecode, what an
+installer writes itself, foreign files linked over from the live tree, and at last what the generation
+says of itself. Nothing is flushed here, nothing in the live tree is touched, and what is half made
+is garbage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from envctl import atomic
+from envctl.environment.bare import FILE, LINK, BareItem, write_bare
+from envctl.environment.identity import (
+    GENERATION,
+    GenerationRecord,
+    RecordedDistribution,
+    format_generation,
+)
+from envctl.environment.inventory import (
+    ENVIRONMENT,
+    INVENTORY,
+    Inventory,
+    OwnedFile,
+    format_inventory,
+    make_inventory,
+)
+from envctl.environment.layout import Layout
+from envctl.model.artifact import identify
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.receipt import RECEIPT, TREE, format_receipt
+from envctl.store.entry import StoredFile
+from envctl.store.place import Linker, Placement, choose_linker, place, raise_marks
+from envctl.store.store import Store
+from envctl.transaction.arrange import SCRIPTS, SITE, Laid
+from envctl.transaction.blueprint import Blueprint
+from envctl.transaction.carry import carry_over
+from envctl.transaction.generations import now
+from envctl.transaction.install import Made, make_record, make_scripts
+from envctl.transaction.site import Site, read_number
+from envctl.transaction.verify import verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What one stage is made from: all decided, nothing written."""
+
+    site: Site
+    number: int
+    blueprint: Blueprint
+    layout: Layout
+    bare: Sequence[BareItem]
+    laid: tuple[Laid, ...]
+
+    @property
+    def root(self) -> str:
+        """The folder it is made in."""
+        return self.site.staged(self.number)
+
+
+def own_paths(items: Iterable[BareItem]) -> frozenset[str]:
+    """Give the paths of the files and links of a bare environment."""
+    return frozenset(item.path for item in items if item.kind in {FILE, LINK})
+
+
+def stage(draft: Draft, *, store: Store, emit: Emit) -> GenerationRecord:
+    """Make the environment, and check it by reading it.
+
+    Raises:
+        SwitchError: `stage-differs`.
+        OSError, MachineError: as file system and store do.
+    """
+    total = sum(len(each.linked) for each in draft.laid)
+    emit(Started(Phase.LINK, total, "files"))
+    write_bare(draft.bare, draft.root)
+    linker = choose_linker(store.folder, draft.site.staging, draft.blueprint.link)
+    owned = _lay_all(draft, linker, emit)
+    carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
+    inventory = make_inventory_of(draft, owned)
+    record = _describe(draft)
+    folder = os.path.join(draft.root, ".envctl")
+    if not os.path.isdir(folder):
+        atomic.make_directory(folder)
+    atomic.write(os.path.join(draft.root, INVENTORY), format_inventory(inventory))
+    atomic.write(os.path.join(draft.root, GENERATION), format_generation(record))
+    emit(Ended(Phase.LINK, f"Linked {total:,} files"))
+    tree = verify(draft.root, inventory, carried)
+    labels = {**draft.blueprint.receipt, TREE: tree}
+    atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
+    return record
+
+
+def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> dict[str, list[OwnedFile]]:
+    """Lay every distribution; give the files that were made rather than linked, by owner."""
+    made_folders = {draft.root}
+    made_folders.update(
+        os.path.join(draft.root, *item.path.split("/")) for item in draft.bare if item.kind == "directory"
+    )
+    owned: dict[str, list[OwnedFile]] = {ENVIRONMENT: _look_at_bare(draft)}
+    placements: list[Placement] = []
+    for each in draft.laid:
+        placements += _lay(draft, each, linker, made_folders)
+        owned[each.placed.pin.name] = _write_made(draft, each, made_folders)
+        emit(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
+    raise_marks(placements)
+    return owned
+
+
+def _lay(draft: Draft, laid: Laid, linker: Linker, made: set[str]) -> Iterator[Placement]:
+    replaced = {laid.record} if laid.needs_record else set()
+    for folder, target in laid.folders.items():
+        if folder == SCRIPTS:
+            continue
+        destination = os.path.join(draft.root, *target.split("/")) if target else draft.root
+        start = len(target) + 1 if target else 0
+        left = laid.lost | replaced
+        skip = {path[start:] for path in left if path.startswith(f"{target}/" if target else "")}
+        placement = place(laid.placed.wheel, folder, destination, how=linker, made=made, skip=skip)
+        if placement.collisions:
+            raise FileExistsError(17, "something is in the way", f"{destination}/{placement.collisions[0]}")
+        yield placement
+    bytecode = laid.placed.bytecode
+    if bytecode is not None and bytecode.files:
+        destination = os.path.join(draft.root, *draft.layout.site_packages.split("/"))
+        skip = _bytecode_of(laid.lost, draft)
+        # Its tree is a site, or has one, as that of its wheel does.
+        subtree = SITE if all(file.path.startswith(f"{SITE}/") for file in bytecode.files) else ""
+        yield place(bytecode, subtree, destination, how=linker, made=made, skip=skip)
+
+
+def _bytecode_of(paths: Iterable[str], draft: Draft) -> set[str]:
+    """Name the bytecode of modules that another distribution overwrites, relative to site-packages."""
+    start = len(draft.layout.site_packages) + 1
+    tag = draft.blueprint.interpreter.cache_tag
+    found = set()
+    for path in paths:
+        if path.endswith(".py"):
+            folder, _, name = path[start:].rpartition("/")
+            found.add(f"{folder}/__pycache__/{name[:-3]}.{tag}.pyc".lstrip("/"))
+    return found
+
+
+def _write_made(draft: Draft, laid: Laid, made: set[str]) -> list[OwnedFile]:
+    """Write what an installer makes itself: scripts, REQUESTED, direct_url.json, RECORD."""
+    python = f"{draft.site.path}/{draft.layout.python}"
+    files: list[Made] = list(make_scripts(laid, python=python))
+    if laid.placed.pin.requested:
+        files.append(Made(f"{laid.info}/REQUESTED", b""))
+    if laid.placed.direct_url is not None:
+        files.append(Made(f"{laid.info}/direct_url.json", laid.placed.direct_url.encode()))
+    if laid.needs_record:
+        files.append(make_record(laid, files, site_packages=draft.layout.site_packages))
+    return [_write(draft.root, each, made) for each in files]
+
+
+def _write(root: str, file: Made, made: set[str]) -> OwnedFile:
+    full = os.path.join(root, *file.path.split("/"))
+    folder = os.path.dirname(full)
+    if folder not in made:
+        atomic.make_directories(folder)
+        made.add(folder)
+    atomic.write(full, file.content, mode=0o755 if file.executable else 0o644)
+    return OwnedFile(
+        file.path,
+        len(file.content),
+        os.stat(full).st_mtime_ns,
+        file.executable,
+        hashlib.sha256(file.content).hexdigest(),
+    )
+
+
+def _look_at_bare(draft: Draft) -> list[OwnedFile]:
+    found = []
+    for item in draft.bare:
+        if item.kind == LINK:
+            found.append(OwnedFile(item.path, 0, 0, False, "", item.link))
+        elif item.kind == FILE:
+            status = os.stat(os.path.join(draft.root, *item.path.split("/")))
+            digest = hashlib.sha256(item.content).hexdigest()
+            executable = bool(item.mode & stat.S_IXUSR)
+            found.append(OwnedFile(item.path, status.st_size, status.st_mtime_ns, executable, digest))
+    return found
+
+
+def make_inventory_of(draft: Draft, owned: Mapping[str, Sequence[OwnedFile]]) -> Inventory:
+    """Make the file list of a stage from what was linked and what was made."""
+    files: dict[str, list[OwnedFile]] = {owner: list(each) for owner, each in owned.items()}
+    for laid in draft.laid:
+        replaced = laid.record if laid.needs_record else None
+        files[laid.placed.pin.name] += [
+            _owned(path, file) for path, file in laid.linked.items() if path != replaced
+        ]
+    return make_inventory(files)
+
+
+def _owned(path: str, file: StoredFile) -> OwnedFile:
+    return OwnedFile(path, file.size, file.mtime_ns, bool(file.mode & stat.S_IXUSR), file.sha256)
+
+
+def _describe(draft: Draft) -> GenerationRecord:
+    blueprint = draft.blueprint
+    return GenerationRecord(
+        number=draft.number,
+        previous=read_number(draft.site.path),
+        path=draft.site.path,
+        python=blueprint.interpreter.version,
+        executable=blueprint.interpreter.executable,
+        interpreter=blueprint.interpreter.identity,
+        time=now(),
+        command=blueprint.command,
+        lock_digest=blueprint.receipt.get("lock"),
+        distributions={
+            each.placed.pin.name: RecordedDistribution(
+                version=each.version,
+                origin=identify(each.placed.pin.artifact),
+                direct_url=each.placed.direct_url,
+                requested=each.placed.pin.requested,
+                info=each.info,
+            )
+            for each in draft.laid
+        },
+    )

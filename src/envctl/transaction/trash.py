@@ -1,0 +1,140 @@
+"""Delete what is no longer needed: renamed away first, in one step, and deleted later.
+
+Deleting 45,000 files takes seconds, so it starts only after a switch, and where somebody watches a
+terminal it is left to a detached process of the lowest priority. It never goes through a mount, never
+follows a link, and of two processes that would delete, one does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+
+from envctl import atomic
+from envctl.errors import MachineError
+from envctl.transaction.mounts import find_mount, read_mounts
+from envctl.transaction.site import Site
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def may_detach(environ: Mapping[str, str]) -> bool:
+    """Whether deleting may go on after the command ended: a person waits, and no container is closed."""
+    return os.name == "posix" and not environ.get("CI") and sys.stderr is not None and sys.stderr.isatty()
+
+
+def discard(site: Site, path: str) -> None:
+    """Rename a file or tree into the trash; what is not there is passed over. Raises `OSError`."""
+    if not os.path.lexists(path):
+        return
+    if not os.path.isdir(site.trash):
+        atomic.make_directories(site.trash)
+    atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{secrets.token_hex(6)}")
+
+
+def empty(site: Site, *, detach: bool = False) -> None:
+    """Delete what is in the trash, or have it deleted. What cannot be deleted stays: it is tried again."""
+    try:
+        if not os.path.isdir(site.trash) or not os.listdir(site.trash):
+            return
+        if not (detach and _delete_detached(site.trash)):
+            _delete_here(site.trash)
+    except OSError:
+        pass
+
+
+def remove_now(path: str) -> None:
+    """Delete a tree at once.
+
+    Raises:
+        MachineError: `mounted` when something is mounted in it: nothing is deleted then.
+        OSError: as the file system does.
+    """
+    mount = find_mount(path, read_mounts())
+    if mount is not None:
+        raise MachineError(
+            "mounted",
+            f"`{path}` is not deleted, because `{mount}` is a mount point",
+            where=path,
+            hints=(f"unmount `{mount}` first",),
+        )
+    atomic.remove_tree(path)
+
+
+def _delete_here(trash: str) -> None:
+    descriptor = os.open(trash, os.O_RDONLY) if os.name == "posix" else None
+    try:
+        if descriptor is not None and sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mounts = read_mounts()
+        for name in sorted(os.listdir(trash)):
+            path = f"{trash}/{name}"
+            if find_mount(path, mounts) is not None:
+                continue
+            if os.path.isdir(path) and not os.path.islink(path):
+                atomic.remove_tree(path)
+            else:
+                atomic.remove(path)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+# The program of the detached process. It imports nothing of envctl, whose files may be what was
+# replaced; what it does is `_delete_here`, once more.
+_PROGRAM = """
+import fcntl, os, re, sys
+trash = sys.argv[1]
+os.nice(19)
+held = os.open(trash, os.O_RDONLY)
+try:
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    sys.exit()
+real = os.fsencode(os.path.realpath(trash)) + b"/"
+try:
+    with open("/proc/self/mountinfo", "rb") as file:
+        table = file.read().split(b"\\n")
+except OSError:
+    table = []
+points = [re.sub(rb"\\\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 255]), line.split(b" ")[4])
+          for line in table if line]
+device = os.lstat(trash).st_dev
+def delete(path):
+    if os.lstat(path).st_dev != device:
+        return
+    os.chmod(path, 0o700)
+    with os.scandir(path) as found:
+        children = [(child.path, child.is_dir(follow_symlinks=False)) for child in found]
+    for child, directory in children:
+        try:
+            delete(child) if directory else os.unlink(child)
+        except OSError:
+            pass
+    os.rmdir(path)
+for name in os.listdir(trash):
+    path = os.path.join(trash, name)
+    inside = real + os.fsencode(name)
+    if any(point == inside or point.startswith(inside + b"/") for point in points):
+        continue
+    try:
+        delete(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+    except OSError:
+        pass
+"""
+
+
+def _delete_detached(trash: str) -> bool:
+    """Start the process; False where it cannot be started."""
+    if sys.platform == "win32" or not sys.executable:
+        return False
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    arguments = [sys.executable, "-I", "-S", "-c", _PROGRAM, trash]
+    try:
+        os.posix_spawn(sys.executable, arguments, {}, file_actions=quiet, setsid=True)
+    except (OSError, NotImplementedError):
+        return False
+    return True
