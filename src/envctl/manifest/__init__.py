@@ -1,1 +1,1 @@
-"""The manifest, ``env.toml``: text to value, value to what an environment asks for, and edits that keep layout."""
+"""The manifest, ``env.toml``: text to value, and value to what an environment asks for."""
