@@ -103,6 +103,7 @@ class _Writer:
         directory = next((one for one in package.artifacts if isinstance(one, Directory)), None)
         wheels = [self._wheel(one) for one in package.artifacts if isinstance(one, Wheel)]
         names = dict.fromkeys(_project(text) for text in package.requires)
+        dependencies = [{"name": name} for name in names if name in among and name != package.name]
         requires_python = package.requires_python
         return Package(
             name=NormalizedName(package.name),
@@ -110,7 +111,7 @@ class _Writer:
             version=Version(package.version) if package.version and directory is None else None,
             marker=Marker(marker) if marker else None,
             requires_python=SpecifierSet(requires_python) if requires_python else None,
-            dependencies=[{"name": name} for name in names if name in among and name != package.name],
+            dependencies=dependencies or None,
             index=self._index_url(package.index),
             directory=None if directory is None else _directory(directory),
             vcs=next((_vcs(one) for one in package.artifacts if isinstance(one, Checkout)), None),

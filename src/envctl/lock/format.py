@@ -29,6 +29,8 @@ from envctl.lock.lock import Lock
 
 # Most texts of a lock: nothing to escape in a basic string.
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
+# Markers: quotes, but nothing that a literal string cannot hold.
+_LITERAL = re.compile(r"[ -&(-~]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -137,6 +139,8 @@ def _key(key: str) -> str:
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return f'"{text}"'
+    if _LITERAL.fullmatch(text):
+        return f"'{text}'"
     return tomli_w.dumps({"x": text}).removeprefix("x = ").rstrip("\n")
 
 

@@ -138,6 +138,8 @@ def _summarise_unusable(conflict: Conflict, facts: list[Unusable]) -> tuple[str,
             return _python_code(first, conflict), f"{who}, but {_say(first, conflict)}", others
         case RefusalKind.TOO_NEW | RefusalKind.YANKED | RefusalKind.PRERELEASE:
             return "no-matching-version", f"{who}, but {_say(first, conflict)}", (*_advice(first), *others)
+        case RefusalKind.METADATA:
+            return "no-usable-file", f"{who}, but {_say(first, conflict)}", others
         case _:
             place = f"{conflict.target} with Python {conflict.python}"
             message = f"{who}, but no file of {first.name} {_spans(first.versions)} can be used on {place}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
+from resolvelib.resolvers import Resolution
 from resolvelib.structs import RequirementInformation
 
 from envctl.resolve.rank import is_exact, rank
@@ -65,11 +66,12 @@ def search(
     that nothing reaches any more. Ends after ``rejections`` candidates that did not fit.
     """
     universe.shelf.prefetch(want.name for want in wants)
-    resolver: Resolver[Want, Candidate, str] = Resolver(
+    # Not `Resolver`: to build its graph it recurses without end through circles among leftovers.
+    resolution: Resolution[Want, Candidate, str] = Resolution(
         _Provider(universe, lowest), _Reporter(advance, rejections)
     )
     try:
-        return resolver.resolve(wants, max_rounds=_ROUNDS).mapping
+        return resolution.resolve(wants, max_rounds=_ROUNDS).mapping
     except ResolutionImpossible as error:
         causes = dict.fromkeys(Cause(one.requirement, one.parent) for one in error.causes)
         return DeadEnd(tuple(causes))

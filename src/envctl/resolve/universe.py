@@ -24,7 +24,7 @@ from envctl.resolve.request import Request
 from envctl.resolve.want import Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
-_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "metadata-mismatch", "no-metadata"})
+_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
 
 
 class Universe:

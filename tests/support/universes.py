@@ -151,9 +151,10 @@ def make_target(
     minor = ".".join(python.split(".")[:2])
     digits = minor.replace(".", "")
     platforms = {"linux": f"linux_{machine}", "win32": "win_amd64", "darwin": "macosx_13_0_x86_64"}
+    systems = {"linux": "linux", "win32": "windows", "darwin": "macos"}
     names = {"linux": ("Linux", "posix"), "win32": ("Windows", "nt"), "darwin": ("Darwin", "posix")}
     return Target(
-        name=f"{dict(linux='linux', win32='windows', darwin='macos')[system]}-{machine.lower()}",
+        name=f"{systems[system]}-{machine.lower()}",
         python=minor,
         floor=python,
         ceiling=ceiling or python,

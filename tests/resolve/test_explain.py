@@ -1,0 +1,126 @@
+"""What a user reads when nothing satisfies what is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.errors import ResolutionError
+from envctl.resolve.conflict import Ask, Conflict, Demand, explain
+from envctl.resolve.request import Permission
+from support.universes import Release, make_target, request, resolve
+
+
+def fail(universe, wanted, target=None):
+    with pytest.raises(ResolutionError) as caught:
+        resolve(universe, wanted, target)
+    assert isinstance(caught.value.conflict, Conflict)
+    return caught.value
+
+
+def test_a_project_that_does_not_exist_is_named_with_names_that_do():
+    error = fail({"flask": {"1.0": []}}, request("flsk"))
+
+    assert str(error) == "env.toml asks for `flsk`, which no index lists [no-such-package]"
+    assert error.where == "env.toml:1"
+    assert error.hints == ("Did you mean `flask`?",)
+
+
+def test_a_missing_requirement_of_a_package_names_the_package():
+    error = fail({"a": {"1.0": ["gone>1"]}}, request("a"))
+
+    assert str(error) == "a 1.0 requires `gone>1`, which no index lists [no-such-package]"
+
+
+def test_a_specifier_that_no_version_is_in_names_the_newest():
+    error = fail({"a": {"1.0": [], "2.0": []}}, request("a>=99"))
+
+    assert str(error) == (
+        "env.toml asks for `a>=99`, and no version of a fits; the newest is 2.0 [no-matching-version]"
+    )
+
+
+def test_two_lists_that_disagree_are_both_named():
+    wanted = request("a<2", groups={"dev": ["a>=2"]})
+
+    error = fail({"a": {"1.0": [], "2.0": []}}, wanted)
+
+    assert str(error) == "env.toml asks for `a<2`, but group dev asks for `a>=2` [no-solution]"
+
+
+def test_only_the_roots_that_take_part_are_named():
+    universe = {
+        **{f"other{number}": {"1.0": []} for number in range(5)},
+        "fastapi": {"1.0": ["starlette>=2"], "1.1": ["starlette>=2"], "1.2": ["starlette>=3"]},
+        "starlette": {"1.0": [], "2.0": [], "3.0": []},
+    }
+
+    error = fail(universe, request("other0", "other1", "fastapi", "starlette<2", "other3"))
+
+    assert explain(error.conflict) == (
+        "env.toml asks for `fastapi`",
+        "env.toml asks for `starlette<2`",
+        "fastapi 1.2 requires `starlette>=3`",
+        "fastapi 1.0 to 1.1 requires `starlette>=2`",
+    )
+    assert error.message == "env.toml asks for `starlette<2`, but fastapi 1.0 to 1.1 requires `starlette>=2`"
+
+
+def test_a_conflict_deep_down_shows_how_the_lists_lead_there():
+    universe = {
+        "top": {"1.0": ["middle"]},
+        "middle": {"1.0": ["bottom"]},
+        "bottom": {"1.0": ["x<1"]},
+        "x": {"0.5": [], "2.0": []},
+    }
+
+    facts = fail(universe, request("top", "x>1")).conflict.facts
+
+    assert facts == (
+        Ask(by="env.toml", requirement="top", where="env.toml:1"),
+        Ask(by="env.toml", requirement="x>1", where="env.toml:2"),
+        Demand(name="top", versions=("1.0",), requirement="middle"),
+        Demand(name="middle", versions=("1.0",), requirement="bottom"),
+        Demand(name="bottom", versions=("1.0",), requirement="x<1"),
+    )
+
+
+def test_a_constraint_that_takes_part_is_named():
+    error = fail({"a": {"1.0": [], "2.0": []}}, request("a>=2", constraints=["a<2"]))
+
+    assert "a constraint says `a<2`" in explain(error.conflict)
+
+
+def test_wheels_of_other_platforms_only_are_named_by_their_tags():
+    universe = {"a": {"1.0": Release(wheels=("cp311-cp311-win_amd64",), sdist=True)}}
+
+    error = fail(universe, request("a"))
+
+    assert error.code == "no-usable-file"
+    assert "linux-x86_64" in error.message
+    assert 'To let it be built from source: `[build] allow = ["a"]`' in error.hints
+    assert any("cp311-cp311-win_amd64" in hint for hint in error.hints)
+
+
+def test_no_binary_without_permission_to_build_says_so():
+    error = fail({"a": {"1.0": []}}, request("a", permission=Permission(no_binary=frozenset({"a"}))))
+
+    assert error.code == "no-usable-file"
+    assert any("no-binary" in hint for hint in error.hints)
+
+
+@pytest.mark.parametrize(
+    ("needs", "code"),
+    [(">=3.12", "python-too-old"), ("<3.11", "python-too-new"), (">=3.8,<3.10", "python-too-new"), (">=3.13,<4", "python-too-old")],
+)  # fmt: skip
+def test_a_python_that_no_release_takes_is_said_to_be_too_old_or_too_new(needs, code):
+    error = fail({"a": {"1.0": Release(python=needs)}}, request("a"), make_target("3.11.7"))
+
+    assert error.code == code
+    assert f"a 1.0 needs Python `{needs}`, and this is 3.11.7" in error.message
+
+
+def test_a_search_that_takes_too_long_is_not_called_impossible(monkeypatch):
+    monkeypatch.setattr("envctl.resolve.search._ROUNDS", 1)
+    universe = {"a": {"1.0": []}, "b": {"1.0": []}}
+
+    assert fail(universe, request("a", "b")).code == "too-hard"

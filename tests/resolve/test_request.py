@@ -1,0 +1,65 @@
+"""From a manifest to a request."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from packaging.requirements import Requirement
+
+from envctl.errors import InputError
+from envctl.model.artifact import Directory
+from envctl.resolve.request import Permission, request_for, request_from
+from support.manifests import make_manifest
+from support.universes import asked, resolve, versions
+
+NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
+
+
+def make(manifest, direct=None):
+    return request_from(manifest, direct=direct or {}, preferences={}, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("setting", "moment"),
+    [
+        (timedelta(days=3), datetime(2026, 1, 7, 12, tzinfo=UTC)),
+        (datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)),  # noqa: DTZ001
+        (date(2026, 1, 1), datetime(2026, 1, 1, 23, 59, 59, 999999, UTC)),
+        (None, None),
+    ],
+    ids=["a span counts back", "a time without a zone is UTC", "a day counts whole", "let off"],
+)
+def test_exclude_newer_becomes_a_moment(setting, moment):
+    assert make(make_manifest(exclude_newer={"*": setting})).exclude_newer == {"*": moment}
+
+
+def test_conflicts_are_refused_for_now():
+    conflicts = (((("group", "cpu")), ("group", "gpu")),)
+
+    with pytest.raises(InputError) as caught:
+        make(make_manifest(conflicts=conflicts))
+
+    assert caught.value.code == "conflicts-not-supported"
+
+
+def test_a_project_that_is_installed_is_asked_for_itself():
+    project = Directory(path="/p", display_path=".", editable=True, metadata_digest="")
+
+    made = make(make_manifest(name="shop", project="/p", dependencies=asked("a")), {"shop": project})
+
+    assert [one.requirement.name for one in made.base] == ["shop", "a"]
+
+
+def test_extras_that_name_the_project_itself_are_its_own_lists():
+    extras = {"fast": asked("x"), "all": asked("Shop[fast]", "y")}
+
+    made = make(make_manifest(name="shop", project="/p", install=False, extras=extras))
+
+    assert sorted(one.requirement.name for one in made.extras["all"]) == ["x", "y"]
+
+
+def test_a_plain_list_can_be_resolved():
+    wanted = request_for([Requirement("a<2")], by="the build of b", permission=Permission(allow=True))
+
+    assert versions(resolve({"a": {"1.0": [], "2.0": []}}, wanted)) == {"a": "1.0"}
