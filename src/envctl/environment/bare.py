@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from envctl import atomic
+from envctl.environment.configuration import parse_configuration
 from envctl.errors import EnvctlError, InputError, MachineError
 from envctl.model.interpreter import Interpreter
 
@@ -181,16 +182,10 @@ def _normalise(
         path="pyvenv.cfg",
         kind=FILE,
         mode=0o644,
-        content=_format_configuration(_parse_configuration(configuration), interpreter, prompt),
+        content=_format_configuration(parse_configuration(configuration), interpreter, prompt),
     )
     # Sorted, a folder comes before what is in it.
     return tuple(kept[path] for path in sorted(kept))
-
-
-def _parse_configuration(content: bytes) -> dict[str, str]:
-    lines = content.decode("utf-8", "surrogateescape").split("\n")
-    pairs = (line.partition("=") for line in lines if "=" in line)
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _format_configuration(found: Mapping[str, str], interpreter: Interpreter, prompt: str | None) -> bytes:
