@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,11 +16,13 @@ from support.manifests import make_manifest
 from support.universes import asked
 
 
-def of(manifest, *, targets=("linux-x86_64",), pythons=("3.11",), projects=None):
+def of(
+    manifest: Any, *, targets: Any = ("linux-x86_64",), pythons: Any = ("3.11",), projects: Any = None
+) -> Any:
     return digest(manifest, targets=targets, pythons=pythons, projects=projects or {})
 
 
-BASE = {
+BASE: dict[str, Any] = {
     "dependencies": asked("flask>=3", "requests[socks]"),
     "groups": {"dev": asked("ruff"), "test": asked("pytest")},
     "extras": {"pg": asked("psycopg")},
@@ -60,7 +63,7 @@ BASE = {
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_it_moves_with_what_went_in(change):
+def test_it_moves_with_what_went_in(change: Any) -> None:
     assert of(make_manifest(**BASE)) != of(make_manifest(**{**BASE, **change}))
 
 
@@ -77,11 +80,11 @@ def test_it_moves_with_what_went_in(change):
     ],
     ids=["spelling and order", "order of groups", "folder", "name", "place of a source", "urls", "config settings"],
 )  # fmt: skip
-def test_it_stays_for_everything_else(change):
+def test_it_stays_for_everything_else(change: Any) -> None:
     assert of(make_manifest(**BASE)) == of(make_manifest(**{**BASE, **change}))
 
 
-def test_targets_pythons_and_projects_count_but_not_their_order():
+def test_targets_pythons_and_projects_count_but_not_their_order() -> None:
     manifest = make_manifest(**BASE)
 
     assert of(manifest, targets=("a", "b"), pythons=("3.11", "3.12")) == of(
@@ -92,14 +95,14 @@ def test_targets_pythons_and_projects_count_but_not_their_order():
     ) == 4  # fmt: skip
 
 
-def test_the_policy_and_the_install_settings_do_not_count():
+def test_the_policy_and_the_install_settings_do_not_count() -> None:
     manifest = make_manifest(**BASE)
     other = dataclasses.replace(manifest, install=dataclasses.replace(manifest.install, link="copy"))
 
     assert of(manifest) == of(other)
 
 
-def test_a_lock_is_fresh_for_the_digest_it_holds_only():
+def test_a_lock_is_fresh_for_the_digest_it_holds_only() -> None:
     text = 'lock-version = "1.0"\ncreated-by = "x"\npackages = []\n'
     own = parse((text + '[tool.envctl]\ndigest = "sha256:1"\n').encode(), path="/p/pylock.toml")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,9 +19,9 @@ from envctl.lock.parse import parse
 from envctl.model.artifact import Archive, Checkout, Directory, Wheel
 from envctl.model.resolution import Resolution, Resolved
 from support.manifests import make_manifest
-from support.universes import Release, make_target, request, resolve
+from support.universes import Notation, Release, make_target, request, resolve
 
-UNIVERSE = {
+UNIVERSE: Notation = {
     "requests": {"2.0": Release(["idna<4,>=2.5"], extras={"socks": ["pysocks"]}, python=">=3.8")},
     "idna": {"3.9": [], "3.10": []},
     "pysocks": {"1.0": []},
@@ -30,30 +31,38 @@ UNIVERSE = {
 CORE = Directory(path="/projects/core", display_path="../core", editable=True, metadata_digest="sha256:1")
 
 
-def make(*wanted, manifest=None, old=None, universe=UNIVERSE, digest="sha256:d", target=None, **lists):
+def make(
+    *wanted: Any,
+    manifest: Any = None,
+    old: Any = None,
+    universe: Any = UNIVERSE,
+    digest: Any = "sha256:d",
+    target: Any = None,
+    **lists: Any,
+) -> Any:
     resolution = resolve(universe, request(*wanted, **lists), target)
     manifest = manifest or make_manifest(groups=lists.get("groups"), extras=lists.get("extras"))
     return compose([resolution], manifest=manifest, digest=digest, old=old)
 
 
-def compose_one(package, **more):
+def compose_one(package: Any, **more: Any) -> Any:
     resolution = Resolution(target=make_target(), packages={package.name: package})
     return compose([resolution], manifest=make_manifest(), digest="", old=None, **more)
 
 
-def entry(lock, name):
+def entry(lock: Any, name: Any) -> Any:
     return next(
         package for package in tomllib.loads(lock.data.decode())["packages"] if package["name"] == name
     )
 
 
 class TestText:
-    def test_the_whole_file_reads_well(self):
+    def test_the_whole_file_reads_well(self) -> None:
         lock = make("requests", groups={"dev": ["ruff"]})
 
         assert lock.data.decode() == EXPECTED
 
-    def test_parsing_gives_the_lock_back(self):
+    def test_parsing_gives_the_lock_back(self) -> None:
         lock = make("requests[socks]", "ruff", groups={"dev": ["ruff"]}, allow=True)
 
         parsed = parse(lock.data, path=lock.path)
@@ -62,19 +71,19 @@ class TestText:
         assert parsed.pylock == lock.pylock
         assert format_lock(parsed) == lock.data
 
-    def test_the_same_resolution_gives_the_same_bytes(self):
+    def test_the_same_resolution_gives_the_same_bytes(self) -> None:
         assert make("requests", "ruff").data == make("ruff", "requests").data
 
-    def test_credentials_of_an_index_are_not_written(self):
+    def test_credentials_of_an_index_are_not_written(self) -> None:
         assert b"secret" not in make("requests").data
         assert entry(make("requests"), "idna")["index"] == "https://index.example/simple/"
 
-    def test_nothing_of_the_machine_is_written(self):
+    def test_nothing_of_the_machine_is_written(self) -> None:
         lock = compose_one(Resolved(name="core", version="1.0", artifacts=(CORE,)))
 
         assert b"/projects" not in lock.data
 
-    def test_text_that_needs_quoting_survives(self):
+    def test_text_that_needs_quoting_survives(self) -> None:
         name = 'quote"back\\slash\tünïcode'
         checkout = Checkout(vcs="git", url="https://x.example/r", commit="a" * 40, requested_revision=name)
 
@@ -84,12 +93,12 @@ class TestText:
         assert vcs is not None
         assert vcs.requested_revision == name
 
-    def test_a_lock_without_packages_is_valid(self):
+    def test_a_lock_without_packages_is_valid(self) -> None:
         lock = make()
 
         assert parse(lock.data, path=lock.path).packages == []
 
-    def test_a_lock_of_another_tool_is_formatted_whole(self):
+    def test_a_lock_of_another_tool_is_formatted_whole(self) -> None:
         data = b"""
 lock-version = "1.0"
 created-by = "other"
@@ -179,24 +188,24 @@ python = [
 
 
 class TestPackages:
-    def test_a_dependency_has_no_marker(self):
+    def test_a_dependency_has_no_marker(self) -> None:
         assert "marker" not in entry(make("idna"), "idna")
 
-    def test_what_only_lists_reach_names_them(self):
+    def test_what_only_lists_reach_names_them(self) -> None:
         lock = make(groups={"dev": ["psycopg"], "test": ["idna"]}, extras={"pg": ["psycopg"]})
 
         assert entry(lock, "idna")["marker"] == (
             '"dev" in dependency_groups or "test" in dependency_groups or "pg" in extras'
         )
 
-    def test_a_directory_has_no_version_and_no_absolute_path(self):
+    def test_a_directory_has_no_version_and_no_absolute_path(self) -> None:
         package = entry(compose_one(Resolved(name="core", version="1.0", artifacts=(CORE,))), "core")
 
         assert package["directory"] == {"path": "../core", "editable": True}
         assert "version" not in package
         assert package["tool"]["envctl"] == {"requires": [], "metadata": "sha256:1", "version": "1.0"}
 
-    def test_an_archive_keeps_its_hashes(self):
+    def test_an_archive_keeps_its_hashes(self) -> None:
         archive = Archive(url="https://x.example/a.zip", hashes={"sha256": "0" * 64}, size=3)
 
         package = entry(compose_one(Resolved(name="a", version="1.0", artifacts=(archive,))), "a")
@@ -208,11 +217,11 @@ class TestPackages:
         }
         assert package["version"] == "1.0"
 
-    def test_a_source_distribution_is_written_where_builds_are_allowed(self):
+    def test_a_source_distribution_is_written_where_builds_are_allowed(self) -> None:
         assert entry(make("ruff", allow=True), "ruff")["sdist"]["name"] == "ruff-0.1.tar.gz"
         assert "sdist" not in entry(make("ruff"), "ruff")
 
-    def test_a_file_without_a_strong_hash_cannot_be_locked(self):
+    def test_a_file_without_a_strong_hash_cannot_be_locked(self) -> None:
         wheel = Wheel(filename="a-1.0-py3-none-any.whl", url="https://x.example/a", hashes={"md5": "0" * 32})
 
         with pytest.raises(UpstreamError) as caught:
@@ -220,7 +229,7 @@ class TestPackages:
 
         assert caught.value.code == "no-hash"
 
-    def test_a_file_in_the_locks_folder_is_written_as_a_path(self):
+    def test_a_file_in_the_locks_folder_is_written_as_a_path(self) -> None:
         wheel = Wheel(
             filename="a-1.0-py3-none-any.whl",
             url="file:///projects/shop/wheels/with%20space/a-1.0-py3-none-any.whl",
@@ -234,8 +243,11 @@ class TestPackages:
 
 
 class TestDefaultGroup:
-    def test_what_the_default_environment_holds_is_in_the_default_group(self):
-        lists = {"groups": {"dev": ["ruff"], "doc": ["pysocks"]}, "extras": {"pg": ["psycopg"]}}
+    def test_what_the_default_environment_holds_is_in_the_default_group(self) -> None:
+        lists: dict[str, Any] = {
+            "groups": {"dev": ["ruff"], "doc": ["pysocks"]},
+            "extras": {"pg": ["psycopg"]},
+        }
         manifest = make_manifest(**lists, default_groups=("dev",), default_extras=("pg",))
 
         lock = make(manifest=manifest, **lists)
@@ -245,12 +257,12 @@ class TestDefaultGroup:
         assert entry(lock, "psycopg")["marker"] == '"default" in dependency_groups or "pg" in extras'
         assert entry(lock, "pysocks")["marker"] == '"doc" in dependency_groups'
 
-    def test_there_is_none_where_the_default_environment_holds_only_dependencies(self):
+    def test_there_is_none_where_the_default_environment_holds_only_dependencies(self) -> None:
         assert make("idna", groups={"dev": ["ruff"]}).pylock.default_groups == []
 
 
 class TestOldUrls:
-    def test_a_file_whose_hash_stays_keeps_its_url(self):
+    def test_a_file_whose_hash_stays_keeps_its_url(self) -> None:
         old = make("idna")
         moved = parse(old.data.replace(b"files.example", b"elsewhere.example"), path=old.path)
 
@@ -258,20 +270,20 @@ class TestOldUrls:
 
         assert again.data == moved.data
 
-    def test_another_file_has_its_own_url(self):
+    def test_another_file_has_its_own_url(self) -> None:
         old = make("idna<3.10")
 
         assert b"files.example/idna-3.10" in make("idna", old=old).data
 
 
-def test_versions_to_prefer_are_those_of_the_lock():
+def test_versions_to_prefer_are_those_of_the_lock() -> None:
     lock = make("requests[socks]")
 
     assert preferences(lock) == {"idna": "3.10", "pysocks": "1.0", "requests": "2.0"}
     assert preferences(None) == {}
 
 
-def test_a_lock_covers_its_targets_and_pythons_only():
+def test_a_lock_covers_its_targets_and_pythons_only() -> None:
     lock = make("idna")
 
     assert covers(lock, make_target("3.11.2"))
@@ -280,10 +292,10 @@ def test_a_lock_covers_its_targets_and_pythons_only():
 
 
 class TestCompare:
-    def test_two_equal_locks_have_no_changes(self):
+    def test_two_equal_locks_have_no_changes(self) -> None:
         assert compare(make("requests"), make("requests")) == ()
 
-    def test_new_gone_and_moved_projects_are_changes(self):
+    def test_new_gone_and_moved_projects_are_changes(self) -> None:
         old, new = make("requests", "idna<3.10"), make("requests", "pysocks")
 
         assert compare(old, new) == (
@@ -293,7 +305,7 @@ class TestCompare:
         assert compare(None, old)[0] == LockChange(name="idna", before=None, after="3.9")
         assert compare(new, old)[-1] == LockChange(name="pysocks", before="1.0", after=None)
 
-    def test_another_origin_of_one_version_is_a_change(self):
+    def test_another_origin_of_one_version_is_a_change(self) -> None:
         old = compose_one(Resolved(name="core", version="1.0", artifacts=(CORE,)))
         pinned = dataclasses.replace(CORE, editable=False)
         new = compose_one(Resolved(name="core", version="1.0", artifacts=(pinned,)))
@@ -305,7 +317,7 @@ class TestCompare:
 
 @settings(max_examples=60, deadline=None)
 @given(st.permutations(["requests", "idna", "ruff", "psycopg"]), st.sets(st.sampled_from(["dev", "test"])))
-def test_the_order_of_lists_does_not_change_a_byte(wanted, groups):
+def test_the_order_of_lists_does_not_change_a_byte(wanted: Any, groups: Any) -> None:
     lists = {name: ["ruff", "pysocks"] for name in groups}
     backwards = {name: ["pysocks", "ruff"] for name in sorted(groups, reverse=True)}
 

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 import packaging.markers
 import packaging.tags
@@ -26,7 +27,7 @@ from support.universes import DictCatalog, DictProject, Notation, Release
 from support.universes import request as make_request
 from support.wheels import make_wheel
 
-LISTS = {"groups": {"dev": ["ruffian"], "doc": ["bookish"]}, "extras": {"pg": ["elephant"]}}
+LISTS: dict[str, Any] = {"groups": {"dev": ["ruffian"], "doc": ["bookish"]}, "extras": {"pg": ["elephant"]}}
 RELEASES = {"shop-core": ["shared"], "shared": [], "ruffian": ["shared"], "bookish": [], "elephant": []}
 
 
@@ -72,7 +73,7 @@ class FolderCatalog(DictCatalog):
 
 
 @pytest.fixture(scope="module", params=["beside the lock", "elsewhere"])
-def lock(request, tmp_path_factory):
+def lock(request: Any, tmp_path_factory: Any) -> Any:
     """A lock of local wheels: written as paths when they lie beside it, else as ``file:`` URLs."""
     folder = tmp_path_factory.mktemp("project")
     wheels = folder / "wheels" if request.param == "beside the lock" else tmp_path_factory.mktemp("wheels")
@@ -81,7 +82,7 @@ def lock(request, tmp_path_factory):
     return write_lock(str(folder), str(wheels))
 
 
-def write_lock(folder, wheels):
+def write_lock(folder: Any, wheels: Any) -> Any:
     notation = {name: {"1.0": Release(requires)} for name, requires in RELEASES.items()}
     manifest = make_manifest(
         folder=folder,
@@ -133,7 +134,7 @@ def run(argv: list[str], lock: Lock) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("lists", "expected"), SELECTIONS, ids=IDS)
-def test_envctl_chooses(lock, lists, expected):
+def test_envctl_chooses(lock: Any, lists: Any, expected: Any) -> None:
     groups, extras = lists or ((), ())
 
     pins = choose(
@@ -149,7 +150,7 @@ def test_envctl_chooses(lock, lists, expected):
     [(lists, expected) for lists, expected in SELECTIONS if lists != ((), ())],
     ids=[name for name in IDS if name != "dependencies"],
 )
-def test_uv_chooses_the_same(lock, lists, expected, tmp_path):
+def test_uv_chooses_the_same(lock: Any, lists: Any, expected: Any, tmp_path: Any) -> None:
     argv = ["uv", "pip", "sync", "--dry-run", "--target", str(tmp_path / "t"), "--python", sys.executable]
     argv[0] = os.path.join(os.path.dirname(sys.executable), "uv")
     groups, extras = lists or ((), ())
@@ -160,7 +161,7 @@ def test_uv_chooses_the_same(lock, lists, expected, tmp_path):
     assert set(re.findall(r"^ \+ ([a-z-]+)", done.stderr, re.MULTILINE)) == expected
 
 
-def test_pip_chooses_the_same_by_default(lock):
+def test_pip_chooses_the_same_by_default(lock: Any) -> None:
     argv = [
         sys.executable,
         "-m",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,18 +18,18 @@ WHEEL = f'{{ name = "a-1.0-py3-none-any.whl", url = "https://x.example/a-1.0-py3
 HEAD = 'lock-version = "1.0"\ncreated-by = "x"\n'
 
 
-def lock(body=f"wheels = [{WHEEL}]", *, head=HEAD, name="a"):
+def lock(body: Any = f"wheels = [{WHEEL}]", *, head: Any = HEAD, name: Any = "a") -> Any:
     return f'{head}[[packages]]\nname = "{name}"\n{body}\n'
 
 
-def refuse(text, **more):
+def refuse(text: Any, **more: Any) -> Any:
     with pytest.raises(InputError) as caught:
         parse(text if isinstance(text, bytes) else text.encode(), path="/p/shop/pylock.toml", **more)
     assert caught.value.code == "bad-lock"
     return caught.value.message
 
 
-def test_a_plain_lock_is_taken():
+def test_a_plain_lock_is_taken() -> None:
     parsed = parse(lock().encode(), path="/p/shop/pylock.toml")
 
     assert (parsed.digest, parsed.targets, parsed.is_ours) == (None, (), False)
@@ -61,7 +62,7 @@ def test_a_plain_lock_is_taken():
         "long marker", "deep TOML", "own table no table", "own digest no text", "own targets no array",
     ],
 )  # fmt: skip
-def test_what_is_no_lock_is_refused(text):
+def test_what_is_no_lock_is_refused(text: Any) -> None:
     refuse(text)
 
 
@@ -79,7 +80,7 @@ def test_what_is_no_lock_is_refused(text):
         "https://x.example/\\u001b[31m/a-1.0-py3-none-any.whl",
     ],
 )
-def test_urls_that_carry_secrets_or_lead_elsewhere_are_refused(url):
+def test_urls_that_carry_secrets_or_lead_elsewhere_are_refused(url: Any) -> None:
     message = refuse(lock(f'wheels = [{{ url = "{url}", hashes = {{ sha256 = "{SHA}" }} }}]'))
 
     assert "secret" not in message
@@ -89,7 +90,7 @@ def test_urls_that_carry_secrets_or_lead_elsewhere_are_refused(url):
     "name",
     ["../a-1.0-py3-none-any.whl", "a-1.0-py3-none-../any.whl", "a-1.0-py3-none-a\\\\ny.whl", "a-1.0-py3-none-a\\u0000ny.whl"],
 )  # fmt: skip
-def test_names_that_are_no_file_names_are_refused(name):
+def test_names_that_are_no_file_names_are_refused(name: Any) -> None:
     refuse(
         lock(
             f'wheels = [{{ name = "{name}", url = "https://x.example/a", hashes = {{ sha256 = "{SHA}" }} }}]'
@@ -108,7 +109,7 @@ def test_names_that_are_no_file_names_are_refused(name):
     ],
     ids=["weak only", "cut", "not hexadecimal", "none", "no text"],
 )
-def test_digests_that_nothing_can_rest_on_are_refused(hashes):
+def test_digests_that_nothing_can_rest_on_are_refused(hashes: Any) -> None:
     refuse(
         lock(
             f'wheels = [{{ name = "a-1.0-py3-none-any.whl", url = "https://x.example/a", hashes = {{ {hashes} }} }}]'
@@ -120,18 +121,18 @@ def test_digests_that_nothing_can_rest_on_are_refused(hashes):
     "path",
     ["..", "../core", "sub/../../core", "/etc", "C:/core", "sub\\\\..\\\\..", "a\\u001bb", "../shop-evil"],
 )
-def test_a_directory_may_not_leave_the_folder_of_the_lock(path):
+def test_a_directory_may_not_leave_the_folder_of_the_lock(path: Any) -> None:
     refuse(lock(f'directory = {{ path = "{path}" }}'))
 
 
-def test_a_directory_that_the_manifest_names_may_lie_outside():
+def test_a_directory_that_the_manifest_names_may_lie_outside() -> None:
     body = 'directory = { path = "../core" }'
 
     assert parse(lock(body).encode(), path="/p/shop/pylock.toml", allowed_paths=["/p/core"]).packages
 
 
 @pytest.mark.parametrize("path", [".", "sub", "./sub/../other"])
-def test_a_directory_inside_is_taken(path):
+def test_a_directory_inside_is_taken(path: Any) -> None:
     assert parse(lock(f'directory = {{ path = "{path}" }}').encode(), path="/p/shop/pylock.toml").packages
 
 
@@ -146,7 +147,7 @@ def test_a_directory_inside_is_taken(path):
     ],
     ids=["archive", "wheel", "subdirectory", "absolute subdirectory", "negative size"],
 )
-def test_files_may_not_leave_it_either(body):
+def test_files_may_not_leave_it_either(body: Any) -> None:
     refuse(lock(body))
 
 
@@ -160,17 +161,17 @@ def test_files_may_not_leave_it_either(body):
         'type = "hg", url = "https://x.example/r", commit-id = "' + "a" * 40 + '"',
     ],
 )
-def test_checkouts_are_of_a_commit_by_a_known_transport(vcs):
+def test_checkouts_are_of_a_commit_by_a_known_transport(vcs: Any) -> None:
     refuse(lock(f"vcs = {{ {vcs} }}"))
 
 
-def test_ssh_may_name_its_account():
+def test_ssh_may_name_its_account() -> None:
     vcs = f'vcs = {{ type = "git", url = "ssh://git@x.example/r", commit-id = "{"a" * 40}" }}'
 
     assert parse(lock(vcs).encode(), path="/p/shop/pylock.toml").packages
 
 
-def test_the_message_says_where(tmp_path):
+def test_the_message_says_where(tmp_path: Any) -> None:
     error = refuse(lock(f'wheels = [{WHEEL}, {{ url = "https://u@x.example/a-1.0-py3-none-any.whl", hashes = {{ sha256 = "{SHA}" }} }}]'))  # fmt: skip
 
     assert re.search(r"credentials in `packages\[0\]` \(a\)", error)
@@ -178,7 +179,7 @@ def test_the_message_says_where(tmp_path):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(lock())), st.binary(max_size=6))
-def test_damaged_text_is_refused_or_taken_but_never_crashes(place, noise):
+def test_damaged_text_is_refused_or_taken_but_never_crashes(place: Any, noise: Any) -> None:
     data = lock().encode()
 
     with contextlib.suppress(InputError):

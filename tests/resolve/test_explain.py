@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from envctl.errors import ResolutionError
 from envctl.resolve.conflict import Ask, Conflict, Demand, explain
 from envctl.resolve.request import Permission
-from support.universes import Release, make_target, request, resolve
+from support.universes import Notation, Release, make_target, request, resolve
 
 
-def fail(universe, wanted, target=None):
+def fail(universe: Any, wanted: Any, target: Any = None) -> Any:
     with pytest.raises(ResolutionError) as caught:
         resolve(universe, wanted, target)
     assert isinstance(caught.value.conflict, Conflict)
     return caught.value
 
 
-def test_a_project_that_does_not_exist_is_named_with_names_that_do():
+def test_a_project_that_does_not_exist_is_named_with_names_that_do() -> None:
     error = fail({"flask": {"1.0": []}}, request("flsk"))
 
     assert str(error) == "env.toml asks for `flsk`, which no index lists [no-such-package]"
@@ -25,13 +27,13 @@ def test_a_project_that_does_not_exist_is_named_with_names_that_do():
     assert error.hints == ("Did you mean `flask`?",)
 
 
-def test_a_missing_requirement_of_a_package_names_the_package():
+def test_a_missing_requirement_of_a_package_names_the_package() -> None:
     error = fail({"a": {"1.0": ["gone>1"]}}, request("a"))
 
     assert str(error) == "a 1.0 requires `gone>1`, which no index lists [no-such-package]"
 
 
-def test_a_specifier_that_no_version_is_in_names_the_newest():
+def test_a_specifier_that_no_version_is_in_names_the_newest() -> None:
     error = fail({"a": {"1.0": [], "2.0": []}}, request("a>=99"))
 
     assert str(error) == (
@@ -39,7 +41,7 @@ def test_a_specifier_that_no_version_is_in_names_the_newest():
     )
 
 
-def test_two_lists_that_disagree_are_both_named():
+def test_two_lists_that_disagree_are_both_named() -> None:
     wanted = request("a<2", groups={"dev": ["a>=2"]})
 
     error = fail({"a": {"1.0": [], "2.0": []}}, wanted)
@@ -47,8 +49,8 @@ def test_two_lists_that_disagree_are_both_named():
     assert str(error) == "env.toml asks for `a<2`, but group dev asks for `a>=2` [no-solution]"
 
 
-def test_only_the_roots_that_take_part_are_named():
-    universe = {
+def test_only_the_roots_that_take_part_are_named() -> None:
+    universe: Notation = {
         **{f"other{number}": {"1.0": []} for number in range(5)},
         "fastapi": {"1.0": ["starlette>=2"], "1.1": ["starlette>=2"], "1.2": ["starlette>=3"]},
         "starlette": {"1.0": [], "2.0": [], "3.0": []},
@@ -65,8 +67,8 @@ def test_only_the_roots_that_take_part_are_named():
     assert error.message == "env.toml asks for `starlette<2`, but fastapi 1.0 to 1.1 requires `starlette>=2`"
 
 
-def test_a_conflict_deep_down_shows_how_the_lists_lead_there():
-    universe = {
+def test_a_conflict_deep_down_shows_how_the_lists_lead_there() -> None:
+    universe: Notation = {
         "top": {"1.0": ["middle"]},
         "middle": {"1.0": ["bottom"]},
         "bottom": {"1.0": ["x<1"]},
@@ -84,14 +86,14 @@ def test_a_conflict_deep_down_shows_how_the_lists_lead_there():
     )
 
 
-def test_a_constraint_that_takes_part_is_named():
+def test_a_constraint_that_takes_part_is_named() -> None:
     error = fail({"a": {"1.0": [], "2.0": []}}, request("a>=2", constraints=["a<2"]))
 
     assert "a constraint says `a<2`" in explain(error.conflict)
 
 
-def test_wheels_of_other_platforms_only_are_named_by_their_tags():
-    universe = {"a": {"1.0": Release(wheels=("cp311-cp311-win_amd64",), sdist=True)}}
+def test_wheels_of_other_platforms_only_are_named_by_their_tags() -> None:
+    universe: Notation = {"a": {"1.0": Release(wheels=("cp311-cp311-win_amd64",), sdist=True)}}
 
     error = fail(universe, request("a"))
 
@@ -101,7 +103,7 @@ def test_wheels_of_other_platforms_only_are_named_by_their_tags():
     assert any("cp311-cp311-win_amd64" in hint for hint in error.hints)
 
 
-def test_no_binary_without_permission_to_build_says_so():
+def test_no_binary_without_permission_to_build_says_so() -> None:
     error = fail({"a": {"1.0": []}}, request("a", permission=Permission(no_binary=frozenset({"a"}))))
 
     assert error.code == "no-usable-file"
@@ -112,15 +114,15 @@ def test_no_binary_without_permission_to_build_says_so():
     ("needs", "code"),
     [(">=3.12", "python-too-old"), ("<3.11", "python-too-new"), (">=3.8,<3.10", "python-too-new"), (">=3.13,<4", "python-too-old")],
 )  # fmt: skip
-def test_a_python_that_no_release_takes_is_said_to_be_too_old_or_too_new(needs, code):
+def test_a_python_that_no_release_takes_is_said_to_be_too_old_or_too_new(needs: Any, code: Any) -> None:
     error = fail({"a": {"1.0": Release(python=needs)}}, request("a"), make_target("3.11.7"))
 
     assert error.code == code
     assert f"a 1.0 needs Python `{needs}`, and this is 3.11.7" in error.message
 
 
-def test_a_search_that_takes_too_long_is_not_called_impossible(monkeypatch):
+def test_a_search_that_takes_too_long_is_not_called_impossible(monkeypatch: Any) -> None:
     monkeypatch.setattr("envctl.resolve.search._ROUNDS", 1)
-    universe = {"a": {"1.0": []}, "b": {"1.0": []}}
+    universe: Notation = {"a": {"1.0": []}, "b": {"1.0": []}}
 
     assert fail(universe, request("a", "b")).code == "too-hard"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
@@ -26,14 +28,14 @@ universes = st.fixed_dictionaries(
 lists = st.lists(requirements, min_size=1, max_size=3)
 
 
-def attempt(universe, wanted) -> Resolution | None:
+def attempt(universe: Any, wanted: Any) -> Resolution | None:
     try:
         return resolve(universe, wanted)
     except ResolutionError:
         return None
 
 
-def is_solution(universe, roots, picks):
+def is_solution(universe: Any, roots: Any, picks: Any) -> Any:
     active = [*roots, *(text for name, version in picks.items() for text in universe[name][version])]
     return all(
         Requirement(text).name in picks
@@ -44,7 +46,7 @@ def is_solution(universe, roots, picks):
 
 @settings(max_examples=150, deadline=None)
 @given(universes, lists)
-def test_what_is_found_is_a_solution(universe, roots):
+def test_what_is_found_is_a_solution(universe: Any, roots: Any) -> None:
     resolution = attempt(universe, request(*roots))
 
     if resolution is not None:
@@ -53,7 +55,7 @@ def test_what_is_found_is_a_solution(universe, roots):
 
 @settings(max_examples=60, deadline=None)
 @given(universes, lists, st.randoms(use_true_random=False))
-def test_the_order_of_what_is_asked_does_not_matter(universe, roots, random):
+def test_the_order_of_what_is_asked_does_not_matter(universe: Any, roots: Any, random: Any) -> None:
     shuffled = random.sample(roots, len(roots))
 
     first, second = attempt(universe, request(*roots)), attempt(universe, request(*shuffled))
@@ -63,7 +65,7 @@ def test_the_order_of_what_is_asked_does_not_matter(universe, roots, random):
 
 @settings(max_examples=100, deadline=None)
 @given(universes, lists)
-def test_resolving_again_with_the_old_picks_changes_nothing(universe, roots):
+def test_resolving_again_with_the_old_picks_changes_nothing(universe: Any, roots: Any) -> None:
     first = attempt(universe, request(*roots))
     if first is None:
         return
@@ -75,7 +77,7 @@ def test_resolving_again_with_the_old_picks_changes_nothing(universe, roots):
 
 @settings(max_examples=100, deadline=None)
 @given(universes, lists, st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VERSIONS)))
-def test_preferences_never_make_a_resolution_impossible(universe, roots, preferences):
+def test_preferences_never_make_a_resolution_impossible(universe: Any, roots: Any, preferences: Any) -> None:
     resolution = attempt(universe, request(*roots, preferences=preferences))
 
     if resolution is None:
@@ -84,7 +86,7 @@ def test_preferences_never_make_a_resolution_impossible(universe, roots, prefere
 
 @settings(max_examples=60, deadline=None)
 @given(universes, lists)
-def test_nothing_is_picked_that_nothing_asks_for(universe, roots):
+def test_nothing_is_picked_that_nothing_asks_for(universe: Any, roots: Any) -> None:
     resolution = attempt(universe, request(*roots))
     if resolution is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,7 +17,7 @@ from support.universes import asked, resolve, versions
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
 
-def make(manifest, direct=None):
+def make(manifest: Any, direct: Any = None) -> Any:
     return request_from(manifest, direct=direct or {}, preferences={}, now=NOW)
 
 
@@ -30,11 +31,11 @@ def make(manifest, direct=None):
     ],
     ids=["a span counts back", "a time without a zone is UTC", "a day counts whole", "let off"],
 )
-def test_exclude_newer_becomes_a_moment(setting, moment):
+def test_exclude_newer_becomes_a_moment(setting: Any, moment: Any) -> None:
     assert make(make_manifest(exclude_newer={"*": setting})).exclude_newer == {"*": moment}
 
 
-def test_conflicts_are_refused_for_now():
+def test_conflicts_are_refused_for_now() -> None:
     conflicts = (((("group", "cpu")), ("group", "gpu")),)
 
     with pytest.raises(InputError) as caught:
@@ -43,7 +44,7 @@ def test_conflicts_are_refused_for_now():
     assert caught.value.code == "conflicts-not-supported"
 
 
-def test_a_project_that_is_installed_is_asked_for_itself():
+def test_a_project_that_is_installed_is_asked_for_itself() -> None:
     project = Directory(path="/p", display_path=".", editable=True, metadata_digest="")
 
     made = make(make_manifest(name="shop", project="/p", dependencies=asked("a")), {"shop": project})
@@ -51,7 +52,7 @@ def test_a_project_that_is_installed_is_asked_for_itself():
     assert [one.requirement.name for one in made.base] == ["shop", "a"]
 
 
-def test_extras_that_name_the_project_itself_are_its_own_lists():
+def test_extras_that_name_the_project_itself_are_its_own_lists() -> None:
     extras = {"fast": asked("x"), "all": asked("Shop[fast]", "y")}
 
     made = make(make_manifest(name="shop", project="/p", install=False, extras=extras))
@@ -59,7 +60,7 @@ def test_extras_that_name_the_project_itself_are_its_own_lists():
     assert sorted(one.requirement.name for one in made.extras["all"]) == ["x", "y"]
 
 
-def test_a_plain_list_can_be_resolved():
+def test_a_plain_list_can_be_resolved() -> None:
     wanted = request_for([Requirement("a<2")], by="the build of b", permission=Permission(allow=True))
 
     assert versions(resolve({"a": {"1.0": [], "2.0": []}}, wanted)) == {"a": "1.0"}

@@ -91,7 +91,7 @@ class DictCatalog:
     """A catalog of one index; ``direct`` holds the metadata of sources by name."""
 
     def __init__(self, notation: Notation, direct: Mapping[str, Metadata] | None = None) -> None:
-        self._releases = {
+        self._releases: dict[str, dict[str, Release]] = {
             canonicalize_name(name): {version: _release(written) for version, written in releases.items()}
             for name, releases in notation.items()
         }
