@@ -140,7 +140,7 @@ class IndexClient:
             self._pending_metadata(file, ahead=True)
 
     def near_names(self, name: str) -> Sequence[str]:
-        """Return names that exist and look like ``name``, for a hint; asks at most sixteen times, never offline."""
+        """Return names that exist and look like ``name``, for a hint: asks sixteen times, never offline."""
         if self._settings.offline:
             return ()
         asked = [

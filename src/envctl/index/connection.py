@@ -172,7 +172,7 @@ def _is_insecure(url: str, insecure_hosts: tuple[str, ...]) -> bool:
 
 
 def _make_context(settings: Settings) -> ssl.SSLContext:
-    """Trust what the settings or the usual variables name, else the system, else the bundle that httpx has."""
+    """Trust what the settings or the usual variables name, else the system, else what httpx brings."""
     bundle = settings.ca_bundle
     if bundle is None:
         bundle = next((settings.environ[key] for key in _BUNDLE_VARIABLES if settings.environ.get(key)), None)
@@ -188,9 +188,8 @@ def _make_context(settings: Settings) -> ssl.SSLContext:
         if settings.client_certificate is not None:
             context.load_cert_chain(settings.client_certificate)
     except (OSError, ssl.SSLError) as error:
-        message = (
-            f"the certificates in `{error.filename or bundle or settings.client_certificate}` cannot be read"
-        )
+        path = error.filename or bundle or settings.client_certificate
+        message = f"the certificates in `{path}` cannot be read"
         raise MachineError("bad-ca-bundle", message) from error
     return context
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -85,11 +86,10 @@ class Download:
 
     def discard(self) -> None:
         """Close the file and remove it; after a failure."""
-        self._close()
-        try:
+        with contextlib.suppress(OSError, MachineError):
+            self._close()
+        with contextlib.suppress(OSError):  # the caller owns the folder and removes it whole
             atomic.remove(self._target)
-        except OSError:
-            pass  # the caller owns the folder and removes it whole
 
     def _continues(self, response: Response) -> bool:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))

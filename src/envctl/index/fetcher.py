@@ -197,11 +197,15 @@ class Fetcher:
             return read_metadata(ranges, filename=file.filename)
 
     def _from_whole(self, file: ListedFile, scratch: str) -> bytes:
-        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=lambda amount: None)
+        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=_ignore)
         try:
             return local.read_wheel_metadata(scratch, file.filename)
         finally:
             local.remove(scratch)
+
+
+def _ignore(amount: int) -> None:
+    """Show no progress."""
 
 
 def read_body(response: Response, *, limit: int) -> bytearray:
@@ -210,8 +214,8 @@ def read_body(response: Response, *, limit: int) -> bytearray:
     Decoding is bounded step by step: a bomb is given up as soon as it is over the limit.
 
     Raises:
-        UpstreamError: `response-too-large`; `bad-encoding` for a content encoding that was not asked for or is
-            broken; as a TransientError `truncated` when a compressed body lacks its end.
+        UpstreamError: `response-too-large`; `bad-encoding` for a content encoding that was not asked for or
+            is broken; as a TransientError `truncated` when a compressed body lacks its end.
 
     Source: RFC 9110, 8.4.
     """

@@ -1,4 +1,4 @@
-"""One project as one index lists it, in the compact form that is cached and decoded piece by piece.
+r"""One project as one index lists it, in the compact form that is cached and decoded piece by piece.
 
 A record is text in three parts::
 

@@ -98,9 +98,7 @@ def _parse_requires_python(values: list[str], where: str) -> SpecifierSet | None
     if not text:
         return None
     try:
-        if len(values) > 1 or len(text) > _LONGEST_REQUIREMENT:
-            raise InvalidSpecifier(text)
-        return _parse_specifier(text)
+        return _parse_specifier(text if len(values) == 1 else ",".join(values))
     except (InvalidSpecifier, ValueError) as error:
         message = f"the metadata of `{where}` requires Python `{text[:200]}`, which is no specifier"
         raise UpstreamError("bad-metadata", message, where=where) from error
@@ -108,8 +106,6 @@ def _parse_requires_python(values: list[str], where: str) -> SpecifierSet | None
 
 def _read_requirement(text: str, where: str) -> Requirement:
     try:
-        if len(text) > _LONGEST_REQUIREMENT:
-            raise InvalidRequirement(text)
         return _parse_requirement(text)
     except (InvalidRequirement, InvalidSpecifier, ValueError, RecursionError) as error:
         message = f"the metadata of `{where}` requires `{text[:200]}`, which is no requirement"
@@ -118,6 +114,8 @@ def _read_requirement(text: str, where: str) -> Requirement:
 
 @lru_cache(maxsize=16_384)
 def _parse_specifier(text: str) -> SpecifierSet:
+    if len(text) > _LONGEST_REQUIREMENT:
+        raise InvalidSpecifier(text[:_LONGEST_NAME])
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -127,6 +125,10 @@ def _parse_specifier(text: str) -> SpecifierSet:
 @lru_cache(maxsize=16_384)
 def _parse_requirement(text: str) -> Requirement:
     """Parse a requirement, each text once: releases of a project mostly repeat each other's."""
+    if len(text) > _LONGEST_REQUIREMENT:
+        raise InvalidRequirement(text[:_LONGEST_NAME])
+    if len(text) > _LONGEST_REQUIREMENT:
+        raise InvalidRequirement(text[:_LONGEST_NAME])
     try:
         return Requirement(text)
     except InvalidRequirement:
@@ -135,5 +137,5 @@ def _parse_requirement(text: str) -> Requirement:
 
 
 def _mend(text: str) -> str:
-    """Drop what old releases wrote into specifiers and everybody understood: `.*` after `>=`, a last comma."""
+    """Drop what old releases wrote and everybody understood: `.*` after `>=`, a comma at the end."""
     return _STAR.sub(r"\1\2", text).strip().rstrip(",")

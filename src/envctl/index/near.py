@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: Each guess costs a request.
 MAXIMAL_GUESSES = 16
+_OFTEN_DOUBLED = frozenset("cfglmnprst")
 
 
 def guess_names(name: str) -> list[str]:
@@ -27,19 +28,18 @@ def guess_names(name: str) -> list[str]:
     for suffix in ("-python", "-py", "3", "2", "py"):
         if name.endswith(suffix):
             add(name[: -len(suffix)])
-    swaps = [name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1)]
-    deletions = [name[:at] + name[at + 1 :] for at in range(len(name))]
-    doubled = [name[:at] + name[at] + name[at:] for at in range(len(name))]
-    undoubled = [name[:at] + name[at + 1 :] for at in range(len(name) - 1) if name[at] == name[at + 1]]
-    for guess in undoubled:
-        add(guess)
+    for at in range(len(name) - 1):
+        if name[at] == name[at + 1]:
+            add(name[:at] + name[at + 1 :])
     add(f"python-{name}")
     add(f"py{name}")
-    add(f"{name[:-1]}" if name.endswith("s") else f"{name}s")
+    add(name[:-1] if name.endswith("s") else f"{name}s")
     # Misspellings cluster at the end and in the middle of a word, hardly ever at its first letter.
-    for group in zip(reversed(swaps[1:] or swaps), reversed(deletions[1:]), strict=False):
-        for guess in group:
-            add(guess)
-    for guess in doubled[1:]:
-        add(guess)
+    for at in range(len(name) - 2, 0, -1):
+        add(name[:at] + name[at + 1] + name[at] + name[at + 2 :])
+    for at in range(len(name) - 1, 0, -1):
+        if name[at] in _OFTEN_DOUBLED:
+            add(name[:at] + name[at] + name[at:])
+    for at in range(len(name) - 1, 0, -1):
+        add(name[:at] + name[at + 1 :])
     return list(guesses)[:MAXIMAL_GUESSES]

@@ -35,7 +35,7 @@ def _complete(proxy: str) -> str:
 
 
 def _is_exempt(host: str, port: int, exempt: str) -> bool:
-    """Whether a ``NO_PROXY`` list names the host: ``*``, a name or its parent domain, an address, a network."""
+    """Whether a ``NO_PROXY`` list names the host: ``*``, it or a domain above, an address, a network."""
     for entry in exempt.lower().replace(",", " ").split():
         name, _, wanted = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
         if wanted and wanted != str(port):

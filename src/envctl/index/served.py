@@ -50,8 +50,8 @@ def make_served(indexes: Sequence[Index], mirrors: Mapping[str, str]) -> tuple[S
 def choose_indexes(name: str, served: Sequence[Served], pinned: Mapping[str, str]) -> tuple[Served, ...]:
     """Choose the indexes that may serve ``name``, in the order they are asked.
 
-    A pin decides alone; else an index whose ``packages`` match; else those without ``packages``. So a name that
-    a private index claims never comes from a public one, whatever version that offers there.
+    A pin decides alone; else an index whose ``packages`` match; else those without ``packages``. So a name
+    that a private index claims never comes from a public one, whatever version is offered there.
 
     Raises:
         InputError: `unknown-index` for a pin to an index that there is not.
