@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from packaging.pylock import Package
+from typing import TYPE_CHECKING
 
 from envctl.lock.lock import Lock, own_text
+
+if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
+    from packaging.pylock import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from packaging.pylock import Package, Pylock
+if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
+    from packaging.pylock import Package, Pylock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ def _blockers(universe: Universe, name: str, causes: Sequence[Cause]) -> list[Fa
     if not listing.exists:
         return [Absent(name=name, near=tuple(universe.shelf.catalog.near_names(name)))]
     wants = dict.fromkeys(cause.want for cause in causes)
-    masks = {want: listing.mask(want.specifier) for want in wants}
+    masks = {want: universe.mask(want) for want in wants}
     if not any(masks.values()):
         newest = tuple(str(version) for version in listing.versions[:5])
         requirement = next(iter(masks)).text
@@ -166,7 +166,7 @@ def _allowed_together(
 def _any_usable(universe: Universe, name: str, wants: Sequence[Want], allowed: int) -> bool:
     if universe.listing(name).artifact is not None:
         return universe.refusal(name, 0) is None
-    roots = [want for want in wants if universe.listing(name).mask(want.specifier) & allowed]
+    roots = [want for want in wants if universe.mask(want) & allowed]
     return any(
         allowed >> position & 1 and universe.refusal(name, position) is None
         for want in roots

@@ -6,6 +6,7 @@ Nothing here looks at a target or at an index.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -89,7 +90,7 @@ def request_from(
         raise InputError(
             "conflicts-not-supported",
             "`[lock] conflicts` cannot be resolved apart yet",
-            where=manifest.path,
+            where=os.path.basename(manifest.path),
             hints=("Put the lists that conflict into manifests of their own",),
         )
     return Request(
@@ -135,7 +136,7 @@ def _project_itself(manifest: Manifest, direct: Mapping[str, Artifact]) -> tuple
     if project is None or not project.install:
         return ()
     return tuple(
-        Asked(requirement=Requirement(name), by="env.toml", where=manifest.path)
+        Asked(requirement=Requirement(name), by="env.toml", where=os.path.basename(manifest.path))
         for name, artifact in sorted(direct.items())
         if isinstance(artifact, Directory) and artifact.path == project.path
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
-from resolvelib.resolvers import Resolution
+from resolvelib.resolvers import Criterion, Resolution
 from resolvelib.structs import RequirementInformation
 
 from envctl.resolve.rank import is_exact, rank
@@ -67,9 +67,7 @@ def search(
     """
     universe.shelf.prefetch(want.name for want in wants)
     # Not `Resolver`: to build its graph it recurses without end through circles among leftovers.
-    resolution: Resolution[Want, Candidate, str] = Resolution(
-        _Provider(universe, lowest), _Reporter(advance, rejections)
-    )
+    resolution = _Resolution(_Provider(universe, lowest), _Reporter(advance, rejections))
     try:
         return resolution.resolve(wants, max_rounds=_ROUNDS).mapping
     except ResolutionImpossible as error:
@@ -77,6 +75,29 @@ def search(
         return DeadEnd(tuple(causes))
     except (ResolutionTooDeep, _OverBudgetError):
         return DeadEnd((), gave_up=True)
+
+
+class _Resolution(Resolution[Want, Candidate, str]):
+    """resolvelib's resolution, without asking twice whether a pin still satisfies a criterion.
+
+    It asks for every project in every round, which is quadratic; criteria are replaced, never changed,
+    so an answer holds as long as both are the same objects.
+    """
+
+    def __init__(self, provider: _Provider, reporter: _Reporter) -> None:
+        super().__init__(provider, reporter)
+        self._answers: dict[str, tuple[Criterion[Want, Candidate], Candidate, bool]] = {}
+
+    def _is_current_pin_satisfying(self, name: str, criterion: Criterion[Want, Candidate]) -> bool:
+        pin = self.state.mapping.get(name)
+        if pin is None:
+            return False
+        known = self._answers.get(name)
+        if known is not None and known[0] is criterion and known[1] is pin:
+            return known[2]
+        answer = super()._is_current_pin_satisfying(name, criterion)
+        self._answers[name] = (criterion, pin, answer)
+        return answer
 
 
 class _Provider(AbstractProvider[Want, Candidate, str]):
@@ -147,7 +168,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
     def is_satisfied_by(self, requirement: Want, candidate: Candidate) -> bool:
         if not requirement.extras <= candidate.extras:
             return False
-        mask = self._universe.listing(candidate.name).mask(requirement.specifier)
+        mask = self._universe.mask(requirement)
         return bool(mask >> candidate.position & 1)
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Want]:

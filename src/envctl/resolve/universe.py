@@ -43,6 +43,7 @@ class Universe:
             for name, several in _by_name(request.constraints).items()
         }
         self._interned: dict[str, Want] = {}
+        self._masks: dict[str, int] = {}
         self._offers: dict[tuple[str, int], Offer] = {}
         self._refused: dict[tuple[str, int], Refusal | None] = {}
         self._active: dict[tuple[str, int, str], tuple[Want, ...]] = {}
@@ -73,6 +74,13 @@ class Universe:
         """Return the constraints of a project that are active here."""
         return self._constraints.get(name, ())
 
+    def mask(self, want: Want) -> int:
+        """Return the versions that one want contains."""
+        mask = self._masks.get(want.text)
+        if mask is None:
+            mask = self._masks[want.text] = self.shelf.listing(want.name).mask(want.specifier)
+        return mask
+
     def allowed(self, name: str, wants: Iterable[Want]) -> int:
         """Return the versions that all wants and constraints of a project contain, as a mask.
 
@@ -82,7 +90,7 @@ class Universe:
         mask = listing.all
         urls = set()
         for want in (*wants, *self.constraints(name)):
-            mask &= listing.mask(want.specifier)
+            mask &= self.mask(want)
             if want.url is not None:
                 urls.add(want.url)
         return mask if len(urls) < 2 else 0
