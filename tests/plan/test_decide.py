@@ -7,7 +7,7 @@ import json
 import pytest
 
 from envctl.errors import MachineError
-from envctl.model.artifact import Artifact, Checkout, Directory
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist
 from envctl.model.selection import Pin, Selection
 from envctl.model.state import Drift, DriftKind, ForeignFile, Owner, State
 from envctl.plan.change import Action, Change, ReasonKind
@@ -22,7 +22,6 @@ from plan.builders import (
     installed,
     nothing,
 )
-
 
 ARTIFACTS: dict[str, Artifact] = {
     "archive": Archive(url="https://x.example/a.zip", hashes={"sha256": "1", "sha512": "2"}),

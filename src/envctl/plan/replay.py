@@ -38,17 +38,24 @@ def replay(changes: Iterable[Change], state: State) -> State:
             for change in changes
             if (name := parse_package(change.address)) is not None and change.after is not None
         },
-        drift=tuple(line for line in state.drift if _stays(line, kept, deleted)),
+        drift=tuple(line for line in state.drift if _stays(line, state, kept, deleted)),
         foreign=tuple(file for file in state.foreign if format_file(file.path) not in deleted),
         digest="",
         reason="",
     )
 
 
-def _stays(line: Drift, kept: set[str], deleted: set[str]) -> bool:
-    """Tell whether a line of drift is there afterwards: what is kept, and foreign data, is as it was."""
+def _stays(line: Drift, state: State, kept: set[str], deleted: set[str]) -> bool:
+    """Tell whether a line of drift is there afterwards: what is kept, and foreign data, is as it was.
+
+    Of a distribution that others installed the lines tell what envctl had there before, and a new
+    generation no longer knows of that.
+    """
     address = line.address if parse_file(line.address) is None else format_file(line.path)
-    return address in kept or (line.kind is DriftKind.FOREIGN and address not in deleted)
+    if line.kind is DriftKind.FOREIGN:
+        return address not in deleted
+    name = parse_package(address)
+    return address in kept and (name is None or state.distributions[name].managed)
 
 
 def _lay(name: str, change: Change, before: Distribution | None) -> Distribution:
