@@ -16,6 +16,7 @@ from envctl.environment.identity import (
 )
 from envctl.environment.inventory import (
     ENVIRONMENT,
+    Inventory,
     OwnedFile,
     format_inventory,
     make_inventory,
@@ -45,6 +46,8 @@ RECORD = GenerationRecord(
         ),
     },
 )
+
+WHOLE = format_inventory(make_inventory({"x": [OwnedFile("size", 1, 2, executable=False, sha256="00")]}))
 
 paths = st.text(st.characters(exclude_categories=["Cs"]) | st.just("\udcff"), min_size=1, max_size=30)
 plain = st.builds(
@@ -106,8 +109,14 @@ def test_stamps_are_what_a_stat_would_give_with_the_digest_behind() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"envctl-inventory 2\n", b"envctl-inventory 1\na\t1\t1\t-\t00\n", b"envctl-inventory 1\n\t-\na"],
-    ids=["empty", "later format", "no section", "cut short"],
+    [
+        b"",
+        b"envctl-inventory 1\n",
+        WHOLE.replace(b"y 1", b"y 2"),
+        WHOLE[:-1],
+        WHOLE.replace(b"size", b"eyes"),
+    ],
+    ids=["empty", "no digest", "later format", "cut short", "edited"],
 )
 def test_what_is_no_file_list_is_refused(data: bytes) -> None:
     with pytest.raises(MachineError) as caught:
@@ -120,7 +129,7 @@ def test_what_is_no_file_list_is_refused(data: bytes) -> None:
     "line", ["a\t1\t1\t-", "a\tx\t1\t-\t00", "a"], ids=["field missing", "no number", "bare"]
 )
 def test_a_damaged_line_is_refused_when_its_section_is_asked_for(line: str) -> None:
-    inventory = parse_inventory(f"envctl-inventory 1\n\tflask\n{line}\n".encode())
+    inventory = parse_inventory(format_inventory(Inventory({"flask": line})))
 
     with pytest.raises(MachineError) as caught:
         inventory.files("flask")

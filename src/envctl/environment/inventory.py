@@ -2,7 +2,7 @@
 
 On disk, ``<environment>/.envctl/inventory``, text (UTF-8, surrogate escapes for odd names)::
 
-    envctl-inventory 1
+    envctl-inventory 1 <sha256 of all that follows, hexadecimal>
     <TAB>-
     bin/activate<TAB>2145<TAB>1700000000000000000<TAB>-<TAB><sha256, hexadecimal>
     bin/python<TAB>0<TAB>0<TAB>l<TAB>/usr/bin/python3.11
@@ -22,6 +22,7 @@ parsed only when somebody asks for it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,7 +35,7 @@ INVENTORY = ".envctl/inventory"
 #: The owner of what belongs to the environment itself.
 ENVIRONMENT = "-"
 
-_HEADER = "envctl-inventory 1\n"
+_HEADER = b"envctl-inventory 1 "
 _SECTION = "\n\t"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
@@ -110,7 +111,8 @@ def format_inventory(inventory: Inventory) -> bytes:
     sections = "".join(
         f"\t{owner}\n{lines}\n" if lines else f"\t{owner}\n" for owner, lines in inventory.sections.items()
     )
-    return (_HEADER + sections).encode("utf-8", "surrogateescape")
+    body = sections.encode("utf-8", "surrogateescape")
+    return _HEADER + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def parse_inventory(data: bytes, *, where: str = INVENTORY) -> Inventory:
@@ -119,15 +121,12 @@ def parse_inventory(data: bytes, *, where: str = INVENTORY) -> Inventory:
     Raises:
         MachineError: `inventory-damaged` when it is not an inventory that this version can read.
     """
-    try:
-        text = data.decode("utf-8", "surrogateescape")
-    except UnicodeDecodeError as error:
-        raise _damaged(where) from error
-    if not text.startswith(_HEADER) or not text.endswith("\n"):
+    head, _, body = data.partition(b"\n")
+    if head != _HEADER + hashlib.sha256(body).hexdigest().encode():
         raise _damaged(where)
-    body = text[len(_HEADER) - 1 : -1]
-    first, *blocks = body.split(_SECTION)
-    if first:
+    text = "\n" + body.decode("utf-8", "surrogateescape").removesuffix("\n")
+    first, *blocks = text.split(_SECTION)
+    if first.strip("\n"):
         raise _damaged(where)
     sections = {}
     for block in blocks:

@@ -21,15 +21,12 @@ from envctl.environment.identity import GENERATION, GenerationRecord, RecordedDi
 from envctl.environment.installed import Installed, read_installed
 from envctl.environment.inventory import ENVIRONMENT, INVENTORY, Inventory, parse_inventory
 from envctl.environment.stray import Class, Stray, find_site, gather
-from envctl.environment.tree import Seen, walk
+from envctl.environment.tree import BYTECODE, Seen, walk
 from envctl.errors import MachineError
 from envctl.model.state import Distribution, Drift, DriftKind, ForeignFile, Owner, State
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
 from envctl.plan.address import PYTHON, format_file, format_package
 from envctl.receipt import RECEIPT
-
-# Size, mtime, kind and digest or text: what follows a path in a line of the inventory.
-_FIELDS_BEHIND_PATH = 3
 
 # In an environment of others these are the environment's own, though no RECORD lists them.
 _OWN_NAMES = ("activate", "Activate", "deactivate", "python", "pypy", "pydoc", "wheel", "_virtualenv.")
@@ -100,11 +97,11 @@ class _Ours:
 
 def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: str) -> State:
     found = walk(path)
-    inventory = _read_inventory(path)
-    if inventory is None:
-        return _scan_without_inventory(path, record, found)
     scrutiny = Scrutiny(every=verify == "hash", receipt_ns=_read_mtime(os.path.join(path, RECEIPT)))
-    ours = _hold_against_inventory(path, record, inventory, found=found, scrutiny=scrutiny)
+    try:
+        ours = _hold_against_inventory(path, record, found=found, scrutiny=scrutiny)
+    except (OSError, ValueError, MachineError):
+        return _scan_without_inventory(path, record, found)
     known = {each.info for each in record.distributions.values()}
     others = _read_others(path, ours.leftover, found, known=known)
     drift = [*ours.drift, *_check_python(path, ours.drift), *_check_place(record, lives_at)]
@@ -125,33 +122,24 @@ def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: st
     )
 
 
-def _read_inventory(path: str) -> Inventory | None:
-    try:
-        with open(os.path.join(path, INVENTORY), "rb") as file:
-            inventory = parse_inventory(file.read())
-        for owner in inventory.owners:
-            # Every line is looked at later, one by one: whether all can be read is to be known before.
-            if any(rest.count("\t") != _FIELDS_BEHIND_PATH for _, rest in inventory.stamps(owner)):
-                return None
-    except (OSError, MachineError):
-        return None
-    return inventory
-
-
 def _hold_against_inventory(
-    path: str,
-    record: GenerationRecord,
-    inventory: Inventory,
-    *,
-    found: Mapping[str, Seen],
-    scrutiny: Scrutiny,
+    path: str, record: GenerationRecord, *, found: Mapping[str, Seen], scrutiny: Scrutiny
 ) -> _Ours:
-    paths = {owner: tuple(each for each, _ in inventory.stamps(owner)) for owner in inventory.owners}
+    with open(os.path.join(path, INVENTORY), "rb", buffering=0) as file:
+        inventory = parse_inventory(file.read())
+    listed = {owner: _list_files(inventory, owner) for owner in inventory.owners}
     infos = {name: each.info for name, each in record.distributions.items()}
-    drift = tuple(examine(path, inventory, found, scrutiny=scrutiny, infos=infos))
-    owned = {each for files in paths.values() for each in files}
-    leftover = {each: seen for each, seen in found.items() if each not in owned}
+    drift = tuple(examine(path, listed, found, scrutiny=scrutiny, infos=infos))
+    paths = {owner: tuple([each for each, _ in files]) for owner, files in listed.items()}
+    leftover = {each: found[each] for each in found.keys() - set().union(*paths.values())}
     return _Ours(record=record, paths=paths, found=found, leftover=leftover, drift=drift)
+
+
+def _list_files(inventory: Inventory, owner: str) -> list[tuple[str, str]]:
+    files = inventory.stamps(owner)
+    if BYTECODE not in inventory.sections[owner]:
+        return list(files)
+    return [(path, rest) for path, rest in files if BYTECODE not in path.split("/")]
 
 
 def _read_mtime(path: str) -> int:
