@@ -13,6 +13,7 @@ class Settings:
     ``environ`` is a copy of the process environment: rooms read it from here, never from ``os``.
     ``mirrors`` maps an index name to the URL to fetch it from. ``link`` is ``auto``, ``reflink``,
     ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
+    ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``.
     """
 
     cache_dir: str
@@ -20,6 +21,8 @@ class Settings:
     no_cache: bool = False
     link: str | None = None
     compile: str | None = None
+    fallback_link: str | None = None
+    fallback_compile: str | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     client_certificate: str | None = None

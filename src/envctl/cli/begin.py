@@ -1,0 +1,50 @@
+"""What a command begins with: the `Context` of the workflow, made of the options that were given."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from envctl.cli.console import Console
+from envctl.cli.report.choose import choose_reporter
+from envctl.cli.settings import make_settings
+from envctl.manifest.manifest import Manifest
+from envctl.model.interpreter import Interpreter
+from envctl.store.store import Store
+from envctl.workflow.context import Context, Remote
+
+
+def begin(arguments: Namespace, console: Console) -> Context:
+    """Make the context of one command, and the reporter that shows its events.
+
+    Raises:
+        UsageError: `bad-variable`.
+        InputError: what is wrong with the user's settings.
+    """
+    settings = make_settings(
+        directory=arguments.directory,
+        environ=os.environ,
+        cache_dir=arguments.cache_dir,
+        offline=arguments.offline,
+        no_cache=arguments.no_cache,
+    )
+    return Context(
+        directory=arguments.directory,
+        manifest=arguments.file,
+        environment=getattr(arguments, "env", None),
+        settings=settings,
+        emit=choose_reporter(console),
+        make_remote=_make_remote,
+    )
+
+
+def _make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:
+    """Load the network and the resolver, now that they are needed."""
+    from envctl.workflow.remote import make_remote
+
+    return make_remote(context, manifest, interpreter, store)
+
+
+def resolve_path(arguments: Namespace, path: str) -> str:
+    """Make a path of the command line absolute: it is relative to the working folder, after ``-C``."""
+    return os.path.normpath(os.path.join(arguments.directory, path))

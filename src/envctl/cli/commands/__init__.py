@@ -1,0 +1,1 @@
+"""One module per command, each with ``configure`` and ``run``, loaded when it is named."""

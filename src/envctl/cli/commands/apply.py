@@ -1,0 +1,142 @@
+"""``envctl apply``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from envctl.cli.commands.plan import add_max_bytes, check_output, planning_options, write_plan
+from envctl.cli.console import Console
+from envctl.cli.options import (
+    PLAN_FORMATS,
+    Parser,
+    add_format,
+    add_lock_timeout,
+    add_planning_options,
+)
+
+if TYPE_CHECKING:
+    from envctl.plan.change import Plan
+    from envctl.workflow.context import Context
+    from envctl.workflow.results import Report
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("plan", nargs="?", metavar="PLAN", help="a plan that `envctl plan --out` wrote")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_lock_timeout(parser)
+    parser.add_argument("--out", metavar="FILE", help="also write the plan as JSON")
+    parser.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit with 2 when there were changes"
+    )
+    parser.add_argument("--all", action="store_true", help="every environment of the manifest, in its order")
+    add_planning_options(parser)
+    add_format(parser, PLAN_FORMATS)
+    add_max_bytes(parser)
+    parser.description = (
+        "Plans, prints the plan and does exactly that. Environment and lock change together or not at all. "
+        "With a saved plan it resolves nothing and does not ask. Else it asks, on a terminal, when something "
+        "would be removed, replaced or downgraded."
+    )
+    parser.examples = (
+        "envctl apply",
+        "envctl apply --locked",
+        "envctl apply plan.json",
+        "envctl apply --all --yes",
+    )
+    parser.notes = (
+        (
+            "Exit codes: 0, 2 with --detailed-exitcode, 3 when policy or --locked says no, 4 when a saved plan "
+            "no longer fits, 5 when another run holds the environment, 6 when it failed and all is as before."
+        ),
+    )
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Apply, and print what was done."""
+    from envctl.cli.begin import begin
+    from envctl.cli.each import each_environment, keep_finished
+    from envctl.cli.show.plans import deliver_reports, report_document
+
+    check_output(arguments)
+    refuse_planning_options(arguments)
+    context = begin(arguments, console)
+    reports: list[Report] = []
+    with keep_finished(arguments, lambda: [report_document(each) for each in reports]):
+        for chosen in each_environment(context, arguments, console):
+            reports.append(_apply(chosen, arguments, console))
+            if arguments.format == "text":
+                deliver_reports(reports[-1:], arguments, console)
+    if arguments.format != "text":
+        deliver_reports(reports, arguments, console)
+    changed = any(report.outcome == "applied" or report.lock_written for report in reports)
+    return 2 if changed and arguments.detailed_exitcode else 0
+
+
+def _apply(context: Context, arguments: Namespace, console: Console) -> Report:
+    from envctl.cli.begin import resolve_path
+    from envctl.workflow.apply import apply, apply_saved
+
+    if arguments.plan is not None:
+        path = resolve_path(arguments, arguments.plan)
+        report = apply_saved(context, path, lock_timeout=arguments.lock_timeout)
+        _show_plan(report.plan, arguments, console)
+        return report
+    return apply(
+        context,
+        planning_options(arguments),
+        confirm=lambda plan: confirm(plan, arguments, console),
+        lock_timeout=arguments.lock_timeout,
+    )
+
+
+def confirm(plan: Plan, arguments: Namespace, console: Console) -> bool:
+    """Show the plan, write it where ``--out`` says, and ask if it has to be asked."""
+    from envctl.cli.begin import resolve_path
+    from envctl.cli.show.plan import plan_lines
+    from envctl.cli.show.results import asks_first
+
+    if arguments.out is not None:
+        write_plan(plan, resolve_path(arguments, arguments.out))
+    _show_plan(plan, arguments, console)
+    silent = arguments.yes or arguments.format == "json" or not console.interactive
+    if silent or not plan.applyable or not asks_first(plan):
+        return True
+    if arguments.format != "text":  # stdout holds the document alone; whoever is asked sees what about
+        console.say(plan_lines(plan, verbose=console.verbose))
+    return console.ask(f"Apply this to {plan.environment.path}?")
+
+
+def _show_plan(plan: Plan, arguments: Namespace, console: Console) -> None:
+    from envctl.cli.show.plan import plan_lines
+
+    if arguments.format == "text":
+        console.show(plan_lines(plan, verbose=console.verbose))
+
+
+def refuse_planning_options(arguments: Namespace) -> None:
+    """Refuse with a saved plan what would shape a plan.
+
+    Raises:
+        UsageError: `bad-usage`.
+    """
+    from envctl.errors import UsageError
+
+    if arguments.plan is None:
+        return
+    given = [
+        option
+        for option, is_given in (
+            ("--all", arguments.all),
+            ("--out", arguments.out is not None),
+            ("--locked", arguments.locked),
+            ("--from", arguments.from_lock is not None),
+            ("--adopt", arguments.adopt),
+            ("--verify", arguments.verify != "stat"),
+            ("--reinstall", bool(arguments.reinstall)),
+        )
+        if is_given
+    ]
+    if given:
+        raise UsageError("bad-usage", f"a saved plan takes no `{given[0]}`: it is applied exactly as it is")

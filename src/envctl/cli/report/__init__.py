@@ -1,0 +1,1 @@
+"""Reporters: what long work tells while it runs, shown on stderr."""

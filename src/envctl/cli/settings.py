@@ -1,0 +1,216 @@
+"""Machine matters: from the command line, ``ENVCTL_*`` variables and the user's ``config.toml``.
+
+The file is read only when it is there, and what reads it is loaded only then. It lies in the
+platform's folder for settings, or where ``ENVCTL_CONFIG`` says::
+
+    cache-dir = "~/big-disk/envctl"
+    link = "hardlink"                  # auto, reflink, hardlink, copy
+    compile = "auto"                   # auto, true, false
+    color = "auto"                     # auto, always, never
+    proxy = "http://proxy.example:3128"
+    ca-bundle = "company.pem"          # paths are relative to this file
+    client-certificate = "me.pem"
+    insecure-hosts = ["old.example"]
+
+    [mirrors]                          # names of indexes: where their bytes are fetched instead
+    pypi = "https://mirror.example/simple/"
+
+It never decides what is installed: that stands in the manifest alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from envctl.errors import EnvctlError, InputError, MachineError, UsageError, raise_together
+from envctl.model.settings import Settings
+
+_CHOICES = {
+    "link": ("auto", "reflink", "hardlink", "copy"),
+    "compile": ("auto", "true", "false"),
+    "color": ("auto", "always", "never"),
+}
+_TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate")
+_KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts")
+_PATHS = {"cache-dir", "ca-bundle", "client-certificate"}
+
+
+def make_settings(
+    *,
+    directory: str,
+    environ: Mapping[str, str],
+    cache_dir: str | None = None,
+    offline: bool = False,
+    no_cache: bool = False,
+) -> Settings:
+    """Join the three places into one value. ``directory`` is what a relative ``cache_dir`` is relative to.
+
+    Raises:
+        UsageError: `bad-variable`.
+        InputError: `no-file`, `bad-settings`, `unknown-key`, `bad-value`, about ``config.toml``.
+    """
+    config = read_config(environ)
+    folder = cache_dir or config.get("cache-dir") or default_cache_dir(environ)
+    return Settings(
+        cache_dir=os.path.normpath(os.path.join(directory, os.path.expanduser(folder))),
+        offline=offline,
+        no_cache=no_cache,
+        link=_choose_variable(environ, "link"),
+        compile=_choose_variable(environ, "compile"),
+        fallback_link=config.get("link"),
+        fallback_compile=config.get("compile"),
+        mirrors=config.get("mirrors", {}),
+        ca_bundle=_variable_path(environ, "ENVCTL_CA_BUNDLE", directory) or config.get("ca-bundle"),
+        client_certificate=_variable_path(environ, "ENVCTL_CLIENT_CERTIFICATE", directory)
+        or config.get("client-certificate"),
+        proxy=environ.get("ENVCTL_PROXY") or config.get("proxy"),
+        insecure_hosts=_insecure_hosts(environ, config),
+        environ=dict(environ),
+    )
+
+
+def config_path(environ: Mapping[str, str]) -> str:
+    """Say where the user's settings lie; the file need not be there."""
+    named = environ.get("ENVCTL_CONFIG")
+    if named:
+        return os.path.abspath(os.path.expanduser(named))
+    return os.path.join(_user_folder(environ, "config"), "config.toml")
+
+
+def default_cache_dir(environ: Mapping[str, str]) -> str:
+    """Say where the cache is when nobody says otherwise: the platform's folder for caches."""
+    return _user_folder(environ, "cache")
+
+
+def _user_folder(environ: Mapping[str, str], kind: str) -> str:
+    if sys.platform in {"darwin", "win32"}:
+        import platformdirs
+
+        choose = platformdirs.user_config_dir if kind == "config" else platformdirs.user_cache_dir
+        return choose("envctl", appauthor=False)
+    # Source: XDG Base Directory Specification 0.8: relative paths in these variables are passed over.
+    named = environ.get(f"XDG_{kind.upper()}_HOME", "")
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return os.path.join(named if os.path.isabs(named) else os.path.join(home, f".{kind}"), "envctl")
+
+
+def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read the user's settings; nothing where there is no file and none was named.
+
+    Raises:
+        InputError: `no-file` when ``ENVCTL_CONFIG`` names none; `bad-settings`, `unknown-key`, `bad-value`.
+        MachineError: `not-readable`.
+    """
+    path = config_path(environ)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        if environ.get("ENVCTL_CONFIG"):
+            raise InputError("no-file", "there is no file where `ENVCTL_CONFIG` points", where=path) from None
+        return {}
+    except OSError as error:
+        raise MachineError(
+            "not-readable", f"the settings cannot be read: {error.strerror}", where=path
+        ) from error
+    return parse_config(data, path=path)
+
+
+def parse_config(data: bytes, *, path: str) -> dict[str, Any]:
+    """Parse ``config.toml``; all that is wrong with it is raised together. Paths become absolute.
+
+    Raises:
+        InputError: `bad-settings`, `unknown-key`, `bad-value`.
+    """
+    import tomllib
+
+    try:
+        text = data.decode("utf-8")
+        table = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError("bad-settings", f"the settings are not TOML: {error}", where=path) from error
+    problems: list[EnvctlError] = []
+    config = {}
+    for key, value in table.items():
+        problem = _find_problem(key, value)
+        if problem is None:
+            config[key] = _resolve(key, value, os.path.dirname(path))
+        else:
+            code, message, hint = problem
+            where = f"{path}:{_find_line(text, key)}"
+            problems.append(InputError(code, message, where=where, hints=[hint] if hint else []))
+    raise_together(problems)
+    return config
+
+
+def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
+    """Find what is wrong with one key: code, sentence, hint."""
+    if key not in _KEYS:
+        return "unknown-key", f"`{key}` is no key of the settings", _suggest(key)
+    if key in _CHOICES and str(value).lower() not in _CHOICES[key]:
+        return "bad-value", f"`{key}` cannot be `{value}`", f"it is one of {', '.join(_CHOICES[key])}"
+    if key in _TEXTS and not (isinstance(value, str) and value):
+        return "bad-value", f"`{key}` is a text", ""
+    if key == "mirrors" and not (
+        isinstance(value, dict) and all(isinstance(url, str) for url in value.values())
+    ):
+        return "bad-value", "`mirrors` is a table of index names and URLs", ""
+    if key == "insecure-hosts" and not (
+        isinstance(value, list) and all(isinstance(each, str) for each in value)
+    ):
+        return "bad-value", "`insecure-hosts` is a list of host names", ""
+    return None
+
+
+def _suggest(key: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, _KEYS, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(_KEYS)}"
+
+
+def _resolve(key: str, value: Any, folder: str) -> Any:
+    if key in _PATHS:
+        return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
+    if key in _CHOICES:
+        return str(value).lower()
+    return tuple(value) if key == "insecure-hosts" else value
+
+
+def _find_line(text: str, key: str) -> int:
+    """Find the line of a top-level key, for people: the first that begins with it or opens its table."""
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.strip().lstrip("[").lstrip().lstrip("\"'")
+        if word.startswith(key) and not word[len(key) : len(key) + 1].isalnum():
+            return number
+    return 1
+
+
+def _choose_variable(environ: Mapping[str, str], key: str) -> str | None:
+    name = f"ENVCTL_{key.upper()}"
+    value = environ.get(name, "").lower()
+    if not value:
+        return None
+    if value not in _CHOICES[key]:
+        raise UsageError(
+            "bad-variable",
+            f"the variable `{name}` cannot be `{environ[name]}`",
+            hints=[f"it is one of {', '.join(_CHOICES[key])}"],
+        )
+    return value
+
+
+def _variable_path(environ: Mapping[str, str], name: str, directory: str) -> str | None:
+    value = environ.get(name)
+    return os.path.normpath(os.path.join(directory, os.path.expanduser(value))) if value else None
+
+
+def _insecure_hosts(environ: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:
+    named = environ.get("ENVCTL_INSECURE_HOSTS")
+    if named is not None:
+        return tuple(named.replace(",", " ").split())
+    hosts: tuple[str, ...] = config.get("insecure-hosts", ())
+    return hosts

@@ -1,0 +1,1 @@
+"""Words, documents and pages for every result; nothing here prints."""

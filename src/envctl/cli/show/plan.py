@@ -1,0 +1,198 @@
+"""A plan as text: drift first, then the lines with their reasons, then the verdicts; the summary last."""
+
+from __future__ import annotations
+
+from envctl.cli.console import Line, Styled, plain
+from envctl.cli.show.words import count, size
+from envctl.model.change import Action, Change, Side, Verdict
+from envctl.model.state import Drift
+from envctl.plan.address import parse_file, parse_package
+from envctl.plan.change import LockChange, Plan
+from envctl.plan.summary import summarise
+
+#: Drifted files that are named for one package; JSON has all.
+NAMED = 10
+
+SYMBOLS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "±",
+    Action.DELETE: "-",
+    Action.NO_OP: " ",
+}
+
+_STYLES = {
+    Action.CREATE: "green",
+    Action.UPDATE: "yellow",
+    Action.REPLACE: "magenta",
+    Action.DELETE: "red",
+    Action.NO_OP: "dim",
+}
+
+#: The widest a package with its versions may make the column of reasons begin.
+_WIDEST = 44
+
+
+def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
+    """Put a plan into words. With ``verbose`` the lines that change nothing are shown too."""
+    blocks: list[list[Line]] = [
+        drift_lines(plan.drift),
+        change_lines(plan, verbose=verbose),
+        lock_change_lines(plan.lock_changes),
+        policy_lines(plan.policy),
+        _diagnostic_lines(plan, verbose=verbose),
+        [(Styled(summarise_in_words(plan), "bold"),)],
+    ]
+    lines: list[Line] = []
+    for block in blocks:
+        if block and lines:
+            lines.append("")
+        lines += block
+    return lines
+
+
+def drift_lines(drift: tuple[Drift, ...]) -> list[Line]:
+    """Name what is not as it was put, by package; of each up to `NAMED` files."""
+    if not drift:
+        return []
+    lines: list[Line] = [(Styled("Drift:", "bold"), " what is on disk is not what was put there")]
+    by_address: dict[str, list[Drift]] = {}
+    for each in drift:
+        by_address.setdefault(each.address, []).append(each)
+    for address, group in by_address.items():
+        lines.append(f"  {subject(address)}")
+        for each in group[:NAMED]:
+            detail = f" ({each.detail})" if each.detail else ""
+            lines.append(("    ", Styled(each.kind.value.ljust(11), "yellow"), f" {each.path}{detail}"))
+        if len(group) > NAMED:
+            lines.append(f"    and {len(group) - NAMED} more")
+    return lines
+
+
+def change_lines(plan: Plan, *, verbose: bool) -> list[Line]:
+    """Write one line for each change: symbol, action, what, versions, flags, and why."""
+    shown = [change for change in plan.changes if verbose or change.action is not Action.NO_OP]
+    if not shown:
+        return []
+    environment = plan.environment
+    heading = f" {environment.name} ({environment.path}), Python {environment.python}"
+    lines: list[Line] = [(Styled("Environment", "bold"), heading)]
+    whats = [describe(change) for change in shown]
+    wide = min(max(len(plain(what)) for what in whats), _WIDEST)
+    for change, what in zip(shown, whats, strict=True):
+        symbol = Styled(f"{SYMBOLS[change.action]} {change.action.value:<7}", _STYLES[change.action])
+        flags = f"[{', '.join(change.flags)}] " if change.flags else ""
+        lines.append(("  ", symbol, f" {what}{' ' * (wide - len(plain(what)))}  ", flags, explain(change)))
+    return lines
+
+
+def subject(address: str) -> str:
+    """Name what an address is of: the package, the path, or the address itself."""
+    return parse_package(address) or parse_file(address) or address
+
+
+def describe(change: Change) -> str:
+    """Write what a change is about, with the versions before and after: ``idna 3.6 -> 3.10``."""
+    name, before, after = subject(change.address), _version(change.before), _version(change.after)
+    match change.action:
+        case Action.UPDATE if before != after:
+            return f"{name} {before or '?'} -> {after or '?'}"
+        case Action.DELETE:
+            return f"{name} {before}".rstrip()
+        case _:
+            return f"{name} {after or before}".rstrip()
+
+
+def _version(side: Side | None) -> str:
+    return (side.version or side.source) if side is not None else ""
+
+
+def explain(change: Change) -> str:
+    """Write why: the phrases of all reasons, and the closed word where there is no phrase."""
+    return "; ".join(reason.text or reason.kind.value for reason in change.reasons)
+
+
+def lock_change_lines(changes: tuple[LockChange, ...]) -> list[Line]:
+    """Write what the new lock has at another version, newly, or no more."""
+    if not changes:
+        return []
+    lines: list[Line] = [(Styled("Lock:", "bold"), f" {count(len(changes), 'change')}")]
+    for change in changes:
+        action, what = describe_lock_change(change)
+        symbol = Styled(f"{SYMBOLS[action]} {_LOCK_WORDS[action]:<7}", _STYLES[action])
+        lines.append(("  ", symbol, f" {what}", f"  {change.reason}" if change.reason else ""))
+    return lines
+
+
+_LOCK_WORDS = {Action.CREATE: "add", Action.DELETE: "remove", Action.UPDATE: "update"}
+
+
+def describe_lock_change(change: LockChange) -> tuple[Action, str]:
+    """Tell an addition from a removal and an update, and write it with its versions."""
+    if change.before is None:
+        return Action.CREATE, f"{change.name} {change.after or ''}".rstrip()
+    if change.after is None:
+        return Action.DELETE, f"{change.name} {change.before}"
+    if change.before == change.after:
+        return Action.UPDATE, f"{change.name} {change.after}"
+    return Action.UPDATE, f"{change.name} {change.before} -> {change.after}"
+
+
+def policy_lines(verdicts: tuple[Verdict, ...]) -> list[Line]:
+    """Write what policy says, what it forbids first."""
+    if not verdicts:
+        return []
+    lines: list[Line] = [(Styled("Policy:", "bold"), f" {count(len(verdicts), 'finding')}")]
+    for verdict in sorted(verdicts, key=lambda each: (each.waived is not None, each.mode != "enforce")):
+        if verdict.waived is not None:
+            word = Styled("waived ", "dim")
+            rest = f" {_where(verdict)} (waived: {verdict.waived})"
+        elif verdict.mode == "enforce":
+            word, rest = Styled("denied ", "red"), f" {_where(verdict)}"
+        else:
+            word, rest = Styled("warning", "yellow"), f" {_where(verdict)}"
+        lines.append(("  ", word, rest))
+    return lines
+
+
+def _where(verdict: Verdict) -> str:
+    return f"{verdict.rule}: {subject(verdict.address)}: {verdict.message}"
+
+
+def _diagnostic_lines(plan: Plan, *, verbose: bool) -> list[Line]:
+    lines: list[Line] = []
+    for each in plan.diagnostics:
+        if each.level == "warning":
+            lines.append((Styled("warning:", "yellow"), f" {each.message} [{each.code}]"))
+        elif each.level != "debug" or verbose:
+            lines.append((Styled("note:", "cyan"), f" {each.message}"))
+    return lines
+
+
+def summarise_in_words(plan: Plan) -> str:
+    """Write the last line: ``Plan: 3 to create, 1 to update.`` or ``No changes.``."""
+    if plan.is_empty:
+        return "No changes."
+    summary = summarise(plan)
+    parts = [
+        f"{number} to {word}"
+        for number, word in (
+            (summary.create, "create"),
+            (summary.update, "update"),
+            (summary.replace, "replace"),
+            (summary.delete, "delete"),
+        )
+        if number
+    ]
+    rest = []
+    if plan.lock_text is not None:
+        rest.append(
+            f"{count(summary.lock_changes, 'change')} to the lock"
+            if summary.lock_changes
+            else "the lock is written anew"
+        )
+    if summary.download_bytes:
+        rest.append(f"{size(summary.download_bytes)} to download")
+    words = "; ".join([", ".join(parts) or "nothing to change in the environment", *rest])
+    denied = "" if plan.applyable else " Policy forbids it."
+    return f"Plan: {words}.{denied}"

@@ -1,0 +1,199 @@
+"""Every other result as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from envctl.cli.console import Line, Styled, plain
+from envctl.cli.show.plan import drift_lines, lock_change_lines
+from envctl.cli.show.words import count, shorten, size
+from envctl.model.change import Action
+from envctl.plan.change import Plan
+from envctl.plan.summary import summarise
+from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
+
+
+def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
+    """Say what ``init`` wrote, and what comes next."""
+    lines: list[Line] = [f"Wrote {shorten(path, directory)}" for path in paths]
+    return [*lines, "Next: edit it, look at `envctl plan`, then `envctl apply`."]
+
+
+def locked_lines(locked: Locked, directory: str) -> list[Line]:
+    """Say whether the lock was written, and what is different in it."""
+    path, packages = shorten(locked.path, directory), count(locked.packages, "package")
+    if not locked.written:
+        return [f"{path} is up to date ({packages})."]
+    return [*lock_change_lines(locked.changes), f"Wrote {path} ({packages})."]
+
+
+def outcome_lines(report: Report) -> list[Line]:
+    """Say in the last lines what became of a plan."""
+    plan = report.plan
+    lock = f" {plan.inputs.lock_path or 'pylock.toml'} was written." if report.lock_written else ""
+    match report.outcome:
+        case "already-applied":
+            return ["Already applied: the environment is what this plan makes of it."]
+        case "nothing-to-do":
+            return [f"Nothing was to be done.{lock}"] if lock else []
+        case _:
+            return [(Styled("Applied:", "green"), f" {_done(plan)}{_where(report)}.{lock}")]
+
+
+def _done(plan: Plan) -> str:
+    summary = summarise(plan)
+    parts = [
+        f"{number} {word}"
+        for number, word in (
+            (summary.create, "created"),
+            (summary.update, "updated"),
+            (summary.replace, "replaced"),
+            (summary.delete, "deleted"),
+        )
+        if number
+    ]
+    return ", ".join(parts) or "no change of the environment"
+
+
+def _where(report: Report) -> str:
+    return (
+        ""
+        if report.generation is None
+        else f"; {report.plan.environment.path} is generation {report.generation}"
+    )
+
+
+_LOCK_WORDS = {
+    "fits": "fits the manifest",
+    "missing": "is missing",
+    "stale": "is out of date",
+    "not-locked-for": "does not cover this machine or Python",
+}
+
+
+def status_lines(status: Status, directory: str) -> list[Line]:
+    """Say how manifest, lock and environment stand to each other, and what to type next."""
+    python = f", Python {status.python}" if status.python else ""
+    generation = f", generation {status.generation}" if status.generation is not None else ""
+    lines: list[Line] = [
+        (Styled(status.name, "bold"), f" ({shorten(status.path, directory)}){python}{generation}"),
+        ("  lock         ", _judge(_LOCK_WORDS.get(status.lock, status.lock), good=status.lock == "fits")),
+        ("  environment  ", _judge(_describe_environment(status), good=status.environment == "fits")),
+    ]
+    if status.pending:
+        lines.append(("  pending      ", Styled(status.pending, "yellow")))
+    lines += drift_lines(status.drift)
+    hint = _next_step(status)
+    return [*lines, hint] if hint else lines
+
+
+def _judge(text: str, *, good: bool) -> Styled:
+    return Styled(text, "green" if good else "yellow")
+
+
+def _describe_environment(status: Status) -> str:
+    match status.environment:
+        case "fits":
+            return "fits the lock"
+        case "missing":
+            return "is missing"
+        case "not-ours":
+            return "was made by others"
+        case "differs":
+            return (
+                f"differs from the lock: {count(status.changes, 'change')}" if status.changes else "differs"
+            )
+        case other:
+            return other
+
+
+def _next_step(status: Status) -> str:
+    if status.fits:
+        return ""
+    if status.environment == "not-ours":
+        return "`envctl plan --adopt` shows what taking it over would do."
+    if status.pending and status.environment == "fits" and status.lock == "fits":
+        return "`envctl apply` finishes or undoes what was begun."
+    return "`envctl plan` shows what `envctl apply` would do."
+
+
+def history_lines(generations: Sequence[Generation]) -> list[Line]:
+    """List the generations, newest first; the live one is marked, and those that are gone."""
+    if not generations:
+        return ["There is no generation yet; `envctl apply` makes the first."]
+    rows = [
+        (
+            f"{'*' if each.live else ' '} {each.number}",
+            each.time,
+            f"Python {each.python}",
+            count(each.packages, "package"),
+            each.command,
+            "live" if each.live else "" if each.kept else "not kept",
+        )
+        for each in generations
+    ]
+    return _columns(rows)
+
+
+def rolled_back_lines(result: RolledBack, directory: str) -> list[Line]:
+    """Say which generation is live now, and which packages are other ones than before."""
+    lines: list[Line] = []
+    for name, (before, after) in sorted(result.packages.items()):
+        if before == after:
+            continue
+        if before is None:
+            lines.append(("  ", Styled("+", "green"), f" {name} {after}"))
+        elif after is None:
+            lines.append(("  ", Styled("-", "red"), f" {name} {before}"))
+        else:
+            lines.append(("  ", Styled("~", "yellow"), f" {name} {before} -> {after}"))
+    origin = f" from generation {result.before}" if result.before is not None else ""
+    lines.append(f"Rolled back {shorten(result.path, directory)}{origin} to generation {result.after}.")
+    return [*lines, "The lock stays as it is: the next plan shows what it wants."]
+
+
+def listed_lines(packages: Sequence[Listed]) -> list[Line]:
+    """List what is installed: name, version, source, and what is remarkable."""
+    if not packages:
+        return ["Nothing is installed."]
+    rows = []
+    for each in packages:
+        marks = [
+            word
+            for word, holds in (
+                ("direct", each.direct),
+                ("editable", each.editable),
+                ("foreign", each.foreign),
+            )
+            if holds
+        ]
+        rows.append(
+            (each.name, each.version, "" if each.source == "index" else each.source, ", ".join(marks))
+        )
+    return _columns(rows)
+
+
+def cache_lines(info: CacheInfo) -> list[Line]:
+    """Say where the cache is and what it holds."""
+    rows = [
+        (f"  {name}", size(amount), count(entries, "entry", "entries"))
+        for name, (amount, entries) in sorted(info.buckets.items())
+    ]
+    total = sum(amount for amount, _ in info.buckets.values())
+    return [f"{info.path}: {size(total)}", *_columns(rows)]
+
+
+def _columns(rows: Sequence[tuple[str, ...]], join: Callable[[Sequence[str]], str] = "  ".join) -> list[Line]:
+    if not rows:
+        return []
+    shown = [[plain(cell) for cell in row] for row in rows]
+    wide = [max(len(row[index]) for row in shown) for index in range(len(rows[0]))]
+    return [join([cell.ljust(wide[index]) for index, cell in enumerate(row)]).rstrip() for row in shown]
+
+
+def asks_first(plan: Plan) -> bool:
+    """Decide whether a plan is worth a question: it removes, replaces or downgrades something."""
+    return any(
+        change.action in {Action.DELETE, Action.REPLACE} or "downgrade" in change.flags
+        for change in plan.changes
+    )

@@ -1,0 +1,74 @@
+"""A plan as rows of plain text, for the formats that are tables: Markdown, HTML, annotations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envctl.cli.show.plan import SYMBOLS, describe_lock_change, explain, subject
+from envctl.model.change import Action
+from envctl.plan.change import Plan
+
+
+class Row(NamedTuple):
+    """One change: its symbol, action, subject, versions or sources before and after, flags and reasons."""
+
+    symbol: str
+    action: str
+    subject: str
+    before: str
+    after: str
+    flags: str
+    why: str
+
+
+def change_rows(plan: Plan) -> list[Row]:
+    """Give a row for each change of the environment."""
+    rows = []
+    for change in plan.changes:
+        if change.action is Action.NO_OP:
+            continue
+        before, after = (
+            "" if side is None else side.version or side.source for side in (change.before, change.after)
+        )
+        rows.append(
+            Row(
+                SYMBOLS[change.action],
+                change.action.value,
+                subject(change.address),
+                before,
+                after,
+                ", ".join(change.flags),
+                explain(change),
+            )
+        )
+    return rows
+
+
+def lock_rows(plan: Plan) -> list[Row]:
+    """Give a row for each change of the lock."""
+    return [
+        Row(
+            SYMBOLS[describe_lock_change(change)[0]],
+            describe_lock_change(change)[0].value,
+            change.name,
+            change.before or "",
+            change.after or "",
+            "",
+            change.reason,
+        )
+        for change in plan.lock_changes
+    ]
+
+
+def remark_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Give level and sentence of each verdict and each remark: ``error``, ``warning`` or ``notice``."""
+    remarks = []
+    for verdict in plan.policy:
+        denied = verdict.mode == "enforce" and not verdict.waived
+        level = "error" if denied else "notice" if verdict.waived else "warning"
+        waived = f" (waived: {verdict.waived})" if verdict.waived else ""
+        remarks.append((level, f"{verdict.rule}: {subject(verdict.address)}: {verdict.message}{waived}"))
+    return [
+        *remarks,
+        *(("warning" if each.level == "warning" else "notice", each.message) for each in plan.diagnostics),
+    ]

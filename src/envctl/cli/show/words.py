@@ -1,0 +1,44 @@
+"""Small pieces of wording: amounts, sizes, places."""
+
+from __future__ import annotations
+
+import os
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: ``1 package``, ``3 packages``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size(amount: int) -> str:
+    """Write a number of bytes in decimal units: ``512 B``, ``61.2 kB``, ``1.4 GB``."""
+    if amount < 1000:
+        return f"{amount} B"
+    value = float(amount)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Write a time that was waited: ``12 ms``, ``1.4 s``, ``2 min 5 s``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def enumerate_words(words: list[str]) -> str:
+    """Join words: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def shorten(place: str, directory: str) -> str:
+    """Write a place below the working folder relative to it; any other is left as it is."""
+    prefix = os.path.join(directory, "") if directory else ""
+    if prefix and place.startswith(prefix) and len(place) > len(prefix):
+        return place[len(prefix) :]
+    return place

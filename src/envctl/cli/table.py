@@ -1,0 +1,45 @@
+"""The table of commands: what exists, in which group, in one line each. Names modules, imports none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command. ``module`` has ``configure(parser)`` and ``run(arguments, console)``."""
+
+    name: str
+    group: str
+    summary: str
+    module: str
+
+
+THE_FLOW = "The flow"
+LOOK = "Look"
+HAND_OVER = "Hand over"
+MACHINE = "Machine"
+
+#: In the order of help.
+GROUPS = (THE_FLOW, LOOK, HAND_OVER, MACHINE)
+
+_PLACE = "envctl.cli.commands"
+
+COMMANDS = (
+    Command("init", THE_FLOW, "Write a manifest into the working folder", f"{_PLACE}.init"),
+    Command("lock", THE_FLOW, "Bring the lock up to date", f"{_PLACE}.lock"),
+    Command("plan", THE_FLOW, "Show what would be done, and why; change nothing", f"{_PLACE}.plan"),
+    Command("apply", THE_FLOW, "Plan, and do exactly that as one transaction", f"{_PLACE}.apply"),
+    Command("status", THE_FLOW, "Say whether manifest, lock and environment agree", f"{_PLACE}.status"),
+    Command("rollback", THE_FLOW, "Put an earlier generation of the environment back", f"{_PLACE}.rollback"),
+    Command("history", THE_FLOW, "List the generations of the environment", f"{_PLACE}.history"),
+    Command("destroy", THE_FLOW, "Delete the environment and all its generations", f"{_PLACE}.destroy"),
+    Command("list", LOOK, "List what is installed", f"{_PLACE}.list"),
+    Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
+    Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
+    Command("cache", MACHINE, "Show or empty the cache", f"{_PLACE}.cache"),
+)
+
+
+def find_command(name: str) -> Command | None:
+    """Find a command by its name."""
+    return next((command for command in COMMANDS if command.name == name), None)
