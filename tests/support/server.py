@@ -19,6 +19,7 @@ import html
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 import zipfile
@@ -30,6 +31,8 @@ from packaging.utils import canonicalize_name
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
+#: A certificate for 127.0.0.1, signed by itself, with its private key.
+CERTIFICATE = os.path.join(os.path.dirname(__file__), "loopback.pem")
 _WRONG_SHA256 = "0" * 64
 
 
@@ -45,7 +48,7 @@ class IndexServer:
     """A Simple API over ``folder`` on ``127.0.0.1``; a context manager.
 
     ``url`` is ``http://127.0.0.1:PORT/simple/``. ``requests`` collects ``(method, path, headers)`` with
-    header names in lower case. The knobs:
+    header names in lower case, ``connected`` the address of every connection. The knobs:
 
     - ``json``: False serves HTML to everybody; else the Accept header decides.
     - ``core_metadata``: list and serve ``FILE.metadata`` (PEP 658).
@@ -62,6 +65,7 @@ class IndexServer:
     - ``truncate``: file names whose body ends half-way; ``truncate_once``: the same, the first time only.
     - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is.
     - ``credentials``: ``(user, password)`` that every request must carry, or 401.
+    - ``tls`` (at the beginning only): speak https, with the certificate `CERTIFICATE`, which nobody trusts.
     - ``files_url``: base of the file URLs on pages, where it is not this server.
     """
 
@@ -78,6 +82,7 @@ class IndexServer:
         max_age: int | None = 600,
         upload_time: str = "2024-01-01T00:00:00Z",
         delay: float = 0.0,
+        tls: bool = False,
     ) -> None:
         self.folder = os.fspath(folder)
         os.makedirs(self.folder, exist_ok=True)
@@ -91,6 +96,7 @@ class IndexServer:
         self.upload_time = upload_time
         self.upload_times: dict[str, str] = {}
         self.delay = delay
+        self.tls = tls
         self.yanked: dict[str, str] = {}
         self.fail: dict[str, int | tuple[int, int]] = {}
         self.retry_after: str | None = None
@@ -104,6 +110,7 @@ class IndexServer:
         self.credentials: tuple[str, str] | None = None
         self.files_url: str | None = None
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.connected: list[tuple[str, int]] = []
         self.port = 0
         self._digests: dict[tuple[str, int, int, str], str] = {}
         self._lock = threading.Lock()
@@ -112,7 +119,7 @@ class IndexServer:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
@@ -269,9 +276,15 @@ class _Server(ThreadingHTTPServer):
         self.index = index
         self.connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
+        if index.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            # The handshake is left to the thread of the connection.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
+        self.index.connected.append(client_address)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

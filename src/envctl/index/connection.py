@@ -1,7 +1,7 @@
 """HTTP by httpx: pools of connections, redirects, and the translation of its exceptions.
 
-httpx is asked for as little as possible: it follows no redirect, reads no environment variable, undoes
-no content encoding (it decodes whole chunks without a bound).
+Only httpx's transport is used, which sends one request over a pool of connections. Its client would follow
+redirects, keep cookies, read environment variables, and undo content encodings without a bound.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Connections:
         self._timeouts = timeouts
         self._emit = emit
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str | None], httpx.Client] = {}
+        self._pools: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
+        waits = httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)
+        self._waits = waits.as_dict()
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[Response]:
@@ -68,21 +70,24 @@ class Connections:
     def close(self) -> None:
         """Close all pools."""
         with self._lock:
-            clients, self._clients = self._clients, {}
-        for client in clients.values():
-            client.close()
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
 
     def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        pool = self._pool(url)
         try:
-            client = self._client(url)
-            return client.send(client.build_request("GET", url, headers=headers), stream=True)
+            request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self._waits})
+            response = pool.handle_request(request)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _translate(error, url) from error
         except (ValueError, RuntimeError) as error:
             # An illegal header, a URL that idna refuses, a client that was closed meanwhile.
             raise UpstreamError("bad-url", f"`{format_url(url)}` cannot be asked for") from error
+        response.request = request
+        return response
 
-    def _client(self, url: str) -> httpx.Client:
+    def _pool(self, url: str) -> httpx.HTTPTransport:
         scheme, host, _ = find_origin(url)
         if scheme not in {"http", "https"} or not host:
             raise UpstreamError("bad-url", f"`{format_url(url)}` is neither http nor https")
@@ -91,26 +96,18 @@ class Connections:
             way = "insecure"
         proxy = choose_proxy(url, self._settings)
         with self._lock:
-            client = self._clients.get((way, proxy))
-            if client is None:
-                client = self._clients[way, proxy] = self._open(way, proxy, host)
-        return client
+            pool = self._pools.get((way, proxy))
+            if pool is None:
+                pool = self._pools[way, proxy] = self._open(way, proxy, host)
+        return pool
 
-    def _open(self, way: str, proxy: str | None, host: str) -> httpx.Client:
+    def _open(self, way: str, proxy: str | None, host: str) -> httpx.HTTPTransport:
         if way == "insecure":
             message = f"the certificate of `{host}` is not checked, as the settings say"
             self._emit(Notice("warning", "insecure-host", message))
-        timeout = httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect, pool=None)
         verify: ssl.SSLContext | bool = _make_context(self._settings) if way == "https" else False
         try:
-            return httpx.Client(
-                verify=verify,
-                proxy=proxy,
-                trust_env=False,
-                timeout=timeout,
-                limits=_POOL,
-                follow_redirects=False,
-            )
+            return httpx.HTTPTransport(verify=verify, proxy=proxy, trust_env=False, limits=_POOL)
         except (ImportError, ValueError) as error:
             message = f"the proxy `{format_url(proxy or '')}` cannot be used"
             raise MachineError("bad-proxy", message, hints=("http and https proxies are known",)) from error

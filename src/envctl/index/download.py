@@ -50,6 +50,7 @@ class Download:
         self._on_bytes = on_bytes
         self._target = target
         self._file: BinaryIO | None = None
+        self._created = False
         self._verifier = Verifier(self._hashes, where=self._shown)
         self._received = 0
         self._resumed = False
@@ -88,8 +89,9 @@ class Download:
         """Close the file and remove it; after a failure."""
         with contextlib.suppress(OSError, MachineError):
             self._close()
-        with contextlib.suppress(OSError):  # the caller owns the folder and removes it whole
-            atomic.remove(self._target)
+        if self._created:
+            with contextlib.suppress(OSError):  # the caller owns the folder and removes it whole
+                atomic.remove(self._target)
 
     def _continues(self, response: Response) -> bool:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
@@ -117,6 +119,7 @@ class Download:
         if self._file is None:
             with _translated(self._target):
                 self._file = atomic.create(self._target)
+            self._created = True
         for chunk in chunks:
             self._received += len(chunk)
             if self._size is not None and self._received > self._size:
