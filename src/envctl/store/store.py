@@ -79,6 +79,10 @@ class Store:
             with hold(f"{folder}.lock"):
                 return self._mend(folder, key)
 
+    def has(self, bucket: str, key: str) -> bool:
+        """Whether an entry is there, looked at no further: for estimates."""
+        return os.path.isdir(self._locate(bucket, key))
+
     def add(self, bucket: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
         """Get an entry, or make it: of processes that want it at once, one calls ``produce``.
 

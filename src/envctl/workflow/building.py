@@ -7,8 +7,6 @@ any wheel and kept under a key made of all that went in.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,11 +35,8 @@ from envctl.model.selection import Pin
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.store.entry import Entry
 from envctl.store.store import Store
-from envctl.wheel.unpack import unpack
-
-#: Where built wheels and what builds said are kept in the store.
-BUILT = "built"
-BUILT_METADATA = "built-metadata"
+from envctl.wheel.unpack import Unpacked, unpack
+from envctl.workflow.keys import BUILT, BUILT_METADATA, build_digest, built_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,7 @@ class Builder:
             )
 
     def build(self, pin: Pin) -> Entry:
-        """Build the wheel of a pin that is a directory or an sdist, or take it from the store.
+        """Build the wheel of a pin that is a directory or an sdist, into the store.
 
         Raises:
             BuildError: `build-failed`, `build-not-allowed`, `no-editable`.
@@ -121,20 +116,17 @@ class Builder:
             case Directory() as directory:
                 folder = _folder_of(directory)
                 kind = "editable" if directory.editable else "wheel"
-                # The code of a directory is an input of its wheel, which no digest of metadata tells: built anew.
-                return self._build_wheel(pin, folder, kind, identify(directory), fresh=not directory.editable)
+                return self._build_wheel(pin, folder, kind)
             case Sdist() as sdist:
                 self.require_permission(pin.name)
-                entry = self.store.get(BUILT, self._key(pin.name, identify(sdist), "wheel"))
-                if entry is not None:
-                    return entry
                 with self._unpacked(sdist) as folder:
-                    return self._build_wheel(pin, folder, "wheel", identify(sdist), fresh=False)
+                    return self._build_wheel(pin, folder, "wheel")
             case _:
                 raise BuildError("source-not-supported", f"`{pin.name}` is of a kind that is not built yet")
 
     def _built_metadata(self, name: str, folder: str, kind: str, *, key: str) -> Metadata:
-        memo = self._key(name, key, f"metadata {digest_metadata(folder)}")
+        subject = f"metadata {key} {digest_metadata(folder)}"
+        memo = build_digest(name, subject, self.settings, self.interpreter)
         data = self.store.read_memo(BUILT_METADATA, memo)
         if data is None:
             with self._backend(name, folder, kind) as (backend, scratch):
@@ -144,35 +136,22 @@ class Builder:
             self.store.write_memo(BUILT_METADATA, memo, data)
         return parse_metadata(data, where=folder)
 
-    def _build_wheel(self, pin: Pin, folder: str, kind: str, origin: str, *, fresh: bool) -> Entry:
-        key = self._key(pin.name, origin, kind)
-        if fresh:
-            key = hashlib.sha256(f"{key} {os.urandom(16).hex()}".encode()).hexdigest()
-        entry = self.store.get(BUILT, key)
-        if entry is not None:
-            return entry
+    def _build_wheel(self, pin: Pin, folder: str, kind: str) -> Entry:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, pin.name))
         with self._backend(pin.name, folder, kind) as (backend, scratch):
             filename = backend.build(kind, scratch, self._config(pin.name))
             path = os.path.join(scratch, filename)
-            entry = self.store.add(BUILT, key, lambda target: _unpack(path, target, filename, pin))
+            entry = self.store.add(
+                BUILT,
+                built_key(pin, self.settings, self.interpreter),
+                lambda target: _unpack(path, target, filename, pin),
+            )
         self.emit(Ended(Phase.BUILD, f"Built {pin.name}"))
         return entry
 
     def _config(self, name: str) -> Mapping[str, str]:
         return self.settings.config_settings.get(name, {})
-
-    def _key(self, name: str, origin: str, kind: str) -> str:
-        went_in = {
-            "name": name,
-            "origin": origin,
-            "kind": kind,
-            "settings": dict(self._config(name)),
-            "constraints": [str(requirement) for requirement in self.settings.constraints],
-            "interpreter": [self.interpreter.executable, self.interpreter.version, self.interpreter.identity],
-        }
-        return hashlib.sha256(json.dumps(went_in, sort_keys=True).encode()).hexdigest()
 
     @contextmanager
     def _backend(self, name: str, folder: str, kind: str) -> Iterator[tuple[Backend, str]]:
@@ -181,7 +160,9 @@ class Builder:
         system = parse_build_system(read_pyproject(folder), where=where)
         with tempfile.TemporaryDirectory(prefix="envctl-build-") as place:
             requires = self._requirements(system.requires, where)
-            backend = self._workbench(name, folder, system, self.furnish(requires, os.path.join(place, "environment")))
+            backend = self._workbench(
+                name, folder, system, self.furnish(requires, os.path.join(place, "environment"))
+            )
             more = backend.requires(kind, self._config(name))
             if more:
                 wanted = [*requires, *self._requirements(more, where)]
@@ -205,7 +186,9 @@ class Builder:
         try:
             return [Requirement(text) for text in texts]
         except InvalidRequirement as error:
-            raise InputError("bad-pyproject", f"a build requirement is invalid: {error}", where=where) from error
+            raise InputError(
+                "bad-pyproject", f"a build requirement is invalid: {error}", where=where
+            ) from error
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
@@ -221,13 +204,11 @@ def _folder_of(directory: Directory) -> str:
     return os.path.join(directory.path, directory.subdirectory) if directory.subdirectory else directory.path
 
 
-def _unpack(path: str, target: str, filename: str, pin: Pin) -> Mapping[str, object]:
+def _unpack(path: str, target: str, filename: str, pin: Pin) -> Unpacked:
     return unpack(
         path,
         target,
         filename=filename,
         name=pin.name,
         version=pin.version,
-        accept_bad_record=False,
-        on_bytes=lambda amount: None,
-    ).about
+    )

@@ -24,7 +24,7 @@ DirectoryMetadata = Callable[[str, Directory], Metadata]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedCatalog:
-    """The catalog of one run: pages and wheels from ``client``, what needs a source from the two callables."""
+    """The catalog of one run: pages and wheels from ``client``, the rest from the two callables."""
 
     client: IndexClient
     sdist_metadata: SdistMetadata
@@ -44,7 +44,9 @@ class JoinedCatalog:
             case Directory():
                 found = self.directory_metadata(name, artifact)
             case _:
-                raise BuildError("source-not-supported", f"the source of `{name}` is of a kind not installed yet")
+                raise BuildError(
+                    "source-not-supported", f"the source of `{name}` is of a kind not installed yet"
+                )
         _check_identity(found, name, version, artifact)
         return found
 
@@ -68,7 +70,9 @@ def _check_identity(
 ) -> None:
     where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", None)
     if canonicalize_name(found.name) != name:
-        raise UpstreamError("wrong-metadata", f"metadata of `{found.name}` where `{name}` was asked for", where=where)
+        raise UpstreamError(
+            "wrong-metadata", f"metadata of `{found.name}` where `{name}` was asked for", where=where
+        )
     # A wheel's file name may leave out the local version; its metadata may not differ otherwise.
     if version is not None and found.version != version and found.version.public != str(version):
         raise UpstreamError(

@@ -28,7 +28,10 @@ def init(context: Context) -> tuple[str, ...]:
     path = os.path.join(folder, MANIFEST_NAME)
     if os.path.lexists(path):
         raise InputError(
-            "manifest-exists", f"there is an `{MANIFEST_NAME}` already", where=path, hints=["`envctl plan` reads it"]
+            "manifest-exists",
+            f"there is an `{MANIFEST_NAME}` already",
+            where=path,
+            hints=["`envctl plan` reads it"],
         )
     text = initial_manifest(
         python=">=3.11",
@@ -39,7 +42,9 @@ def init(context: Context) -> tuple[str, ...]:
         atomic.replace(path, text.encode())
         return (path, *_write_ignores(folder))
     except OSError as error:
-        raise MachineError("not-writable", f"`{folder}` cannot be written: {error.strerror}", where=folder) from error
+        raise MachineError(
+            "not-writable", f"`{folder}` cannot be written: {error.strerror}", where=folder
+        ) from error
 
 
 def _write_ignores(folder: str) -> tuple[str, ...]:

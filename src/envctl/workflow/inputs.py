@@ -32,7 +32,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedLock:
-    """The lock beside the manifest; ``lock`` and ``digest`` (hexadecimal sha256 of the bytes) None for none."""
+    """The lock beside the manifest; ``lock`` and ``digest`` (hex sha256 of the bytes) are None for none."""
 
     path: str
     lock: Lock | None
@@ -78,7 +78,9 @@ def read_file(path: str) -> bytes:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError("no-file", f"there is no file `{path}`", where=path) from error
     except OSError as error:
-        raise MachineError("not-readable", f"`{path}` cannot be read: {error.strerror}", where=path) from error
+        raise MachineError(
+            "not-readable", f"`{path}` cannot be read: {error.strerror}", where=path
+        ) from error
 
 
 def load_manifest(context: Context) -> Loaded:

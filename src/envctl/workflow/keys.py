@@ -1,15 +1,28 @@
-"""The names under which artifacts lie in the store."""
+"""The names under which artifacts lie in the store: equal exactly when their content must be."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from envctl.errors import InputError
-from envctl.model.artifact import Wheel
+from envctl.manifest.manifest import BuildSettings
+from envctl.model.artifact import Directory, Sdist, Wheel, identify
+from envctl.model.interpreter import Interpreter
+from envctl.model.selection import Pin
+from envctl.store.entry import Entry
 
 #: Unpacked wheels, by the digest of the archive.
-WHEELS = "wheels"
+WHEELS = "wheels-v1"
+
+#: Wheels that were built here, by all that went in.
+BUILT = "built-v1"
+
+#: What a backend said of a source's metadata, by all that went in.
+BUILT_METADATA = "built-metadata-v1"
 
 #: Bytecode of an entry for one interpreter.
-BYTECODE = "bytecode"
+BYTECODE = "bytecode-v1"
 
 
 def wheel_key(wheel: Wheel) -> str:
@@ -27,3 +40,41 @@ def wheel_key(wheel: Wheel) -> str:
         f"`{wheel.filename}` has no sha256, sha384 or sha512 in the lock",
         hints=["`envctl lock` writes one"],
     )
+
+
+def built_key(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> str:
+    """Name the store's entry of a wheel that is built: from what, how, by which interpreter.
+
+    The code of a directory that is not editable is an input that no digest of its metadata tells;
+    who lays it anew builds it anew.
+    """
+    return build_digest(pin.name, identify(pin.artifact), settings, interpreter)
+
+
+def build_digest(name: str, subject: str, settings: BuildSettings, interpreter: Interpreter) -> str:
+    """Digest all that goes into a build, as hexadecimal sha256; ``subject`` says what is built into what."""
+    went_in = {
+        "name": name,
+        "subject": subject,
+        "settings": dict(settings.config_settings.get(name, {})),
+        "constraints": [str(requirement) for requirement in settings.constraints],
+        "interpreter": [interpreter.executable, interpreter.version, interpreter.identity],
+    }
+    return hashlib.sha256(json.dumps(went_in, sort_keys=True).encode()).hexdigest()
+
+
+def entry_place(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> tuple[str, str] | None:
+    """Say in which bucket and under which key a pin's wheel lies; None for kinds not installed yet."""
+    match pin.artifact:
+        case Wheel():
+            return WHEELS, wheel_key(pin.artifact)
+        case Directory() | Sdist():
+            return BUILT, built_key(pin, settings, interpreter)
+        case _:
+            return None
+
+
+def bytecode_key(entry: Entry, interpreter: Interpreter) -> str:
+    """Name the bytecode of an entry: its sources as they were unpacked, and the compiler."""
+    text = f"{entry.key} {entry.generation} {interpreter.cache_tag} {interpreter.magic}"
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -30,7 +30,10 @@ def list_installed(context: Context) -> tuple[Listed, ...]:
 def no_environment(path: str) -> MachineError:
     """Say that there is no environment to look at."""
     return MachineError(
-        "no-environment", f"there is no environment at `{path}`", where=path, hints=["`envctl apply` makes it"]
+        "no-environment",
+        f"there is no environment at `{path}`",
+        where=path,
+        hints=["`envctl apply` makes it"],
     )
 
 

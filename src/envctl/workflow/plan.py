@@ -5,18 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from envctl.model.selection import Selection
+from envctl.lock.lock import Lock
+from envctl.manifest.manifest import PolicySettings
 from envctl.model.state import Owner, State
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.decide import decide
-from envctl.plan.staleness import digest_selection
-from envctl.policy.facts import Facts
+from envctl.plan.digest import digest_planned
+from envctl.plan.summary import add_downloads
 from envctl.policy.judge import diagnose, judge
 from envctl.store.store import Store
 from envctl.workflow.context import Context
-from envctl.workflow.prepare import Choice, Run, Situation, choose_pins, project_digests, survey
+from envctl.workflow.facts import find_absent, gather_facts
+from envctl.workflow.prepare import (
+    Choice,
+    Run,
+    Situation,
+    choose_pins,
+    declared,
+    look,
+    project_digests,
+    survey,
+)
 from envctl.workflow.results import PlanOptions
 
 
@@ -28,11 +40,35 @@ def make_plan(context: Context, options: PlanOptions) -> Plan:
     """
     run = open_run(context)
     try:
-        situation = survey(context, options)
-        choice = choose_pins(run, situation, options)
-        return assemble(situation, choice, options)
+        return prepare(run, options).plan
     finally:
         run.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan with what it was made from, for whoever goes on to apply it."""
+
+    situation: Situation
+    state: State
+    choice: Choice
+    plan: Plan
+
+
+def prepare(run: Run, options: PlanOptions) -> Prepared:
+    """Read, look, choose and decide; may resolve where the lock does not fit."""
+    loaded, declaration = declared(run.context)
+    state = look(declaration, options)
+    situation = survey(
+        run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock
+    )
+    choice = choose_pins(run, situation, options)
+    return Prepared(
+        situation=situation,
+        state=state,
+        choice=choice,
+        plan=assemble(run, situation, state, choice, options),
+    )
 
 
 def open_run(context: Context) -> Run:
@@ -40,39 +76,37 @@ def open_run(context: Context) -> Run:
     return Run(context, Store(context.settings.cache_dir))
 
 
-def assemble(situation: Situation, choice: Choice, options: PlanOptions) -> Plan:
+def assemble(run: Run, situation: Situation, state: State, choice: Choice, options: PlanOptions) -> Plan:
     """Put the plan together: the decision, what it was made from, and what policy says of it."""
-    manifest, state = situation.manifest, situation.state
+    manifest = situation.manifest
     changes = decide(
         choice.selection,
         state,
         interpreter=situation.interpreter,
         prune=manifest.install.prune,
         reinstall=options.reinstall,
+        locked=frozenset(str(package.name) for package in choice.lock.packages),
     )
+    facts = gather_facts(choice.selection, run.store)
     today = datetime.now(UTC).date()
     return Plan(
         inputs=make_inputs(situation, options),
-        environment=_planned_environment(situation),
+        environment=planned_environment(situation),
         observed=observe(state),
         changes=changes,
         drift=state.drift,
         lock_changes=choice.changes,
         lock_text=choice.text.decode() if choice.text is not None else None,
-        planned_digest=digest_selection(choice.selection, situation.interpreter),
-        policy=judge(changes, choice.selection, gather_facts(choice.selection), manifest.policy, today),
-        diagnostics=diagnose(manifest.policy),
+        planned_digest=digest_planned(changes),
+        policy=judge(changes, choice.selection, facts, manifest.policy, today),
+        diagnostics=diagnose(manifest.policy, facts=facts, names=choice.selection.pins.keys(), today=today),
         adopt=state.owner is Owner.OTHERS,
+        download_bytes=add_downloads(changes, find_absent(choice.selection, run.store)),
     )
 
 
-def gather_facts(selection: Selection) -> Facts:
-    """Gather what policy rules ask that neither the plan nor the selection says."""
-    del selection
-    return Facts()
-
-
-def _planned_environment(situation: Situation) -> PlannedEnvironment:
+def planned_environment(situation: Situation) -> PlannedEnvironment:
+    """Say which environment a plan is for."""
     interpreter = situation.interpreter
     return PlannedEnvironment(
         name=situation.declaration.name,
@@ -103,17 +137,30 @@ def make_inputs(situation: Situation, options: PlanOptions) -> Inputs:
     return Inputs(
         digests={
             "manifest": digest_value([manifest.digest, situation.declaration.name]),
-            "lock": digest_value(lock.lock.content if lock.lock is not None else None),
+            "lock": digest_lock(lock.lock),
             "options": digest_value(shown),
             "interpreter": digest_value(
                 [interpreter.version, interpreter.identity, interpreter.platform, interpreter.implementation]
             ),
+            "policy": digest_value(policy_table(manifest.policy)),
             "projects": digest_value(dict(project_digests(situation.direct))),
         },
         manifest_path=os.path.basename(manifest.path),
         lock_path=relative(lock.path, manifest.folder) if lock.digest is not None else None,
         options=shown,
     )
+
+
+def digest_lock(lock: Lock | None) -> str:
+    """Digest a lock's content, not its text: layout and comments do not count."""
+    return digest_value(lock.pylock.to_dict() if lock is not None else None)
+
+
+def policy_table(policy: PolicySettings) -> list[object]:
+    """Give the policy as JSON values."""
+    rules = [[rule.name, rule.mode, dict(rule.settings)] for _, rule in sorted(policy.rules.items())]
+    waivers = [[each.rule, each.package, each.reason, str(each.until)] for each in policy.waivers]
+    return [rules, waivers]
 
 
 def option_table(options: PlanOptions) -> dict[str, object]:
@@ -140,5 +187,3 @@ def relative(path: str, folder: str) -> str:
         return os.path.relpath(path, folder).replace(os.sep, "/")
     except ValueError:  # another drive on Windows
         return path.replace(os.sep, "/")
-
-

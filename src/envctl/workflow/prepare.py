@@ -13,7 +13,7 @@ from envctl.environment.interpreters import find as find_interpreter
 from envctl.environment.scan import scan
 from envctl.errors import CheckError, EnvctlError, MachineError
 from envctl.lock.choose import choose
-from envctl.lock.difference import compare
+from envctl.lock.difference import LockChange, compare
 from envctl.lock.format import format_lock
 from envctl.lock.freshness import covers, digest, is_fresh, preferences
 from envctl.lock.lock import Lock
@@ -24,7 +24,6 @@ from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.model.target import Target, choose_target
-from envctl.plan.change import LockChange
 from envctl.store.store import Store
 from envctl.workflow.context import Context, Remote
 from envctl.workflow.inputs import Loaded, LoadedLock, load_lock, load_manifest
@@ -54,15 +53,19 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is there before anything is decided: the inputs of every plan."""
+    """What is given before anything is decided: the inputs of lock and plan but the environment.
+
+    ``link`` and ``compile`` are the machine's setting where there is one, else the manifest's.
+    """
 
     loaded: Loaded
     declaration: Declaration
-    state: State
     interpreter: Interpreter
     target: Target
     direct: Mapping[str, Artifact]
     lock: LoadedLock
+    link: str
+    compile: str
 
     @property
     def manifest(self) -> Manifest:
@@ -80,34 +83,59 @@ class Choice:
     changes: tuple[LockChange, ...] = ()
 
 
-def survey(context: Context, options: PlanOptions) -> Situation:
-    """Read manifest, lock and environment, and find the interpreter.
+def declared(context: Context) -> tuple[Loaded, Declaration]:
+    """Read the manifest and pick the environment that is meant.
 
     Raises:
-        InputError: anything wrong with the files.
-        MachineError: `not-an-environment`, `not-ours`, `no-python`.
+        InputError: anything wrong with the files; `unknown-environment`.
     """
     loaded = load_manifest(context)
+    return loaded, select_environment(loaded.manifest, context.environment)
+
+
+def survey(
+    context: Context,
+    loaded: Loaded,
+    declaration: Declaration,
+    *,
+    present: str | None,
+    from_lock: str | None = None,
+) -> Situation:
+    """Read the lock and the sources, and find the interpreter; ``present`` is the one the environment has.
+
+    Raises:
+        InputError: `bad-lock`, `no-source`.
+        MachineError: `no-python`.
+    """
     manifest = loaded.manifest
-    declaration = select_environment(manifest, context.environment)
-    state = scan(declaration.path, verify=options.verify)
-    refuse_others(state, adopt=options.adopt)
-    lock = load_lock(manifest, resolve_path(context, options.from_lock))
+    lock = load_lock(manifest, resolve_path(context, from_lock))
     interpreter = find_interpreter(
         python_requests(manifest, declaration),
         settings=context.settings,
-        present=state.executable,
+        present=present,
         covered=lock.lock.pythons if lock.lock is not None else (),
     )
     return Situation(
         loaded=loaded,
         declaration=declaration,
-        state=state,
         interpreter=interpreter,
         target=choose_target(interpreter),
         direct=find_direct_artifacts(manifest),
         lock=lock,
+        link=context.settings.link or manifest.install.link,
+        compile=context.settings.compile or manifest.install.compile,
     )
+
+
+def look(declaration: Declaration, options: PlanOptions) -> State:
+    """Look at the environment, and refuse one that must not be touched.
+
+    Raises:
+        MachineError: `not-an-environment`, `not-ours`.
+    """
+    state = scan(declaration.path, verify=options.verify)
+    refuse_others(state, adopt=options.adopt)
+    return state
 
 
 def resolve_path(context: Context, path: str | None) -> str | None:
@@ -260,10 +288,15 @@ def choose_for(situation: Situation, lock: Lock) -> Selection:
 def _choose_from(situation: Situation) -> Choice:
     lock = situation.lock.lock
     assert lock is not None  # noqa: S101 - a lock that was named and is not there was refused before
+    return Choice(lock=lock, text=None, selection=choose_default(situation, lock))
+
+
+def choose_default(situation: Situation, lock: Lock) -> Selection:
+    """Choose what a lock of any tool selects by default, whatever the manifest's lists say."""
     selection = choose(
         lock, situation.target, groups=frozenset(), extras=frozenset(), asked={}, default_selection=True
     )
-    return Choice(lock=lock, text=None, selection=_with_directories(selection, situation))
+    return _with_directories(selection, situation)
 
 
 def _with_directories(selection: Selection, situation: Situation) -> Selection:

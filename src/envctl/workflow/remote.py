@@ -14,28 +14,29 @@ from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
 
+from envctl import atomic
 from envctl.environment.bare import bare, write_bare
-from envctl.environment.layout import layout
-from envctl.errors import BuildError, UpstreamError
+from envctl.environment.layout import choose_layout
+from envctl.errors import BuildError
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.lock.choose import choose_wheel
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
-from envctl.manifest.manifest import Asked, IndexSource, Manifest
+from envctl.manifest.manifest import IndexSource, Manifest
 from envctl.model.artifact import Artifact, Sdist, Wheel
 from envctl.model.events import Advanced, Emit, Ended, Grew, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.target import Target, choose_target
 from envctl.resolve.port import ListedFile
-from envctl.resolve.request import Request, request_from
+from envctl.resolve.request import request_for, request_from
 from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
-from envctl.store.place import choose_linker, place
+from envctl.store.place import choose_linker, place, raise_marks
 from envctl.store.store import Store
 from envctl.wheel.scripts import console_script
-from envctl.wheel.unpack import unpack
+from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.building import Builder, Workshop
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.context import Context, Remote
@@ -124,8 +125,8 @@ class Adapters:
         wheel = pin.artifact
         assert isinstance(wheel, Wheel)  # noqa: S101 - the caller chose it
 
-        def produce(target: str) -> Mapping[str, object]:
-            with tempfile.TemporaryDirectory(prefix="download-", dir=self.store.scratch()) as folder:
+        def produce(target: str) -> Unpacked:
+            with tempfile.TemporaryDirectory(prefix="envctl-download-") as folder:
                 path = self._bring(wheel, folder)
                 return unpack(
                     path,
@@ -134,7 +135,6 @@ class Adapters:
                     name=pin.name,
                     version=pin.version,
                     accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
-                    on_bytes=lambda amount: None,
                 )
 
         return self.store.add(WHEELS, wheel_key(wheel), produce)
@@ -176,13 +176,8 @@ class Adapters:
     def _furnish(self, requirements: Sequence[Requirement], folder: str) -> Workshop:
         """Lay an isolated environment at ``folder`` with what a backend asks for."""
         target = choose_target(self.interpreter)
-        request = Request(
-            base=tuple(
-                Asked(requirement=requirement, by="build-system.requires", where="pyproject.toml")
-                for requirement in requirements
-            ),
-            constraints=self.manifest.build.constraints,
-            now=datetime.now(UTC),
+        request = request_for(
+            requirements, by="build-system.requires", constraints=self.manifest.build.constraints
         )
         resolution = solve(request, target, self._catalog(), self.emit)
         pins = [
@@ -193,22 +188,24 @@ class Adapters:
         return self._lay(entries, folder)
 
     def _lay(self, entries: Mapping[str, Entry], folder: str) -> Workshop:
-        write_bare(
-            bare(self.interpreter, path=folder, prompt=None, cache_dir=self.context.settings.cache_dir), at=folder
+        settings = self.context.settings
+        items = bare(
+            self.interpreter, path=folder, prompt=None, cache_dir=settings.cache_dir, environ=settings.environ
         )
-        paths = layout(self.interpreter)
-        purelib, scripts = os.path.join(folder, paths.purelib), os.path.join(folder, paths.scripts)
+        write_bare(items, at=folder)
+        paths = choose_layout(self.interpreter)
+        purelib, scripts = os.path.join(folder, paths.site_packages), os.path.join(folder, paths.scripts)
         python = os.path.join(folder, paths.python)
         linker = choose_linker(self.store.folder, folder, "auto")
         made: set[str] = set()
+        placements = []
         for entry in entries.values():
-            place(entry, "site", purelib, how=linker, made=made)
-            place(entry, "scripts", scripts, how=linker, made=made)
+            placements.append(place(entry, "site", purelib, how=linker, made=made))
+            placements.append(place(entry, "scripts", scripts, how=linker, made=made))
             for name, reference in _console_scripts(entry).items():
                 path = os.path.join(scripts, name)
-                with open(path, "wb") as file:
-                    file.write(console_script(reference, python=python))
-                os.chmod(path, 0o755)
+                atomic.write(path, console_script(reference, python=python), mode=0o755)
+        raise_marks(placements)
         return Workshop(python=python, scripts=scripts)
 
 
@@ -229,5 +226,3 @@ def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Whe
 
 def _size(pin: Pin) -> int | None:
     return getattr(pin.artifact, "size", None)
-
-

@@ -12,7 +12,7 @@ from envctl.plan.change import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The options that shape a plan. ``verify`` is ``stat`` or ``hash``; ``reinstall`` holds normalised names."""
+    """The options that shape a plan. ``verify`` is ``stat`` or ``hash``; ``reinstall`` holds names."""
 
     locked: bool = False
     from_lock: str | None = None
@@ -23,7 +23,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """The answer of ``lock``: ``fresh`` says the lock fitted before; ``written`` that the file was replaced."""
+    """The answer of ``lock``: ``fresh`` says it fitted before, ``written`` that the file was replaced."""
 
     path: str
     fresh: bool

@@ -1,0 +1,26 @@
+"""Where a distribution that is not of an index comes from, for ``direct_url.json``.
+
+Source: the direct URL data structure (PEP 610).
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.request import pathname2url
+
+from envctl.model.artifact import Artifact, Directory
+
+
+def format_direct_url(artifact: Artifact) -> str | None:
+    """Write the JSON of PEP 610 for a source tree; None for files of an index."""
+    match artifact:
+        case Directory():
+            document: dict[str, object] = {
+                "url": f"file://{pathname2url(artifact.path)}",
+                "dir_info": {"editable": True} if artifact.editable else {},
+            }
+            if artifact.subdirectory:
+                document["subdirectory"] = artifact.subdirectory
+            return json.dumps(document, sort_keys=True)
+        case _:
+            return None

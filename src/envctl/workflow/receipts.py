@@ -1,0 +1,91 @@
+"""What the receipt of an apply holds: a digest of every input of its plan, so that equal means nothing to do.
+
+Labels, beside ``tree``, which the environment itself is digested under::
+
+    version               of envctl
+    environment           the name it has in the manifest
+    file PATH             sha256 of an input file, or ``absent``
+    interpreter PATH      size and mtime of the base interpreter's file
+    options               ``-`` when nothing but the manifest shaped the plan
+    remarks               ``-`` when a plan would have nothing to say but "No changes"
+    until                 the day (ISO) from which time alone may change a verdict, or ``-``
+
+``cli/fast.py`` looks at them again without knowing what they mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from envctl import atomic
+from envctl.build.source import METADATA_FILES
+from envctl.model.artifact import Artifact, Directory
+from envctl.model.change import Action, ReasonKind
+from envctl.model.state import DriftKind
+from envctl.plan.change import Plan
+from envctl.policy.judge import find_next_turn
+from envctl.receipt import RECEIPT, TREE, digest_file, digest_tree, format_receipt
+from envctl.version import VERSION
+from envctl.workflow.prepare import Choice, Situation
+
+ABSENT = "absent"
+
+
+def make_receipt(
+    situation: Situation, choice: Choice, plan: Plan, *, lock_digest: str | None
+) -> Mapping[str, str]:
+    """Make the labels of an apply; ``lock_digest`` (hexadecimal) is of the lock as it is after it."""
+    labels = {
+        "options": "from" if "from" in plan.inputs.options else "-",
+        "remarks": "some" if has_remarks(plan) else "-",
+        "version": VERSION,
+        "environment": situation.declaration.name,
+        f"file {situation.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
+        f"interpreter {situation.interpreter.executable}": describe_file(situation.interpreter.executable),
+        "until": _until(situation, choice),
+    }
+    for path, digest in situation.loaded.digests.items():
+        labels[f"file {path}"] = f"sha256:{digest}"
+    for path in _metadata_files(situation.direct.values()):
+        labels.setdefault(f"file {path}", digest_file(path) or ABSENT)
+    return labels
+
+
+def has_remarks(plan: Plan) -> bool:
+    """Whether the same plan, once it is carried out, would still have something to say."""
+    kept = any(
+        change.action is Action.NO_OP and any(reason.kind is ReasonKind.FOREIGN for reason in change.reasons)
+        for change in plan.changes
+    )
+    stays = any(drift.kind is DriftKind.FOREIGN for drift in plan.drift)
+    warned = any(diagnostic.level == "warning" for diagnostic in plan.diagnostics)
+    return kept or stays or warned or bool(plan.policy)
+
+
+def _until(situation: Situation, choice: Choice) -> str:
+    turn = find_next_turn(choice.selection, situation.manifest.policy, datetime.now(UTC).date())
+    return turn.isoformat() if turn is not None else "-"
+
+
+def _metadata_files(artifacts: Iterable[Artifact]) -> Iterable[str]:
+    for artifact in artifacts:
+        if isinstance(artifact, Directory):
+            for name in METADATA_FILES:
+                yield os.path.join(artifact.path, artifact.subdirectory or "", name)
+
+
+def describe_file(path: str) -> str:
+    """Say which file lies at a path without reading it: its size and mtime (ns)."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ABSENT
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def renew_receipt(environment: str, labels: Mapping[str, str]) -> None:
+    """Write the receipt of an environment that was found right though its receipt says otherwise."""
+    tree = digest_tree(environment)
+    atomic.replace(os.path.join(environment, *RECEIPT.split("/")), format_receipt({**labels, TREE: tree}))

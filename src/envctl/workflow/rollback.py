@@ -1,0 +1,42 @@
+"""``envctl rollback``: an earlier generation swapped in as it was, offline; the lock stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envctl.environment.identity import GenerationRecord
+from envctl.transaction.generations import live_number, read_record
+from envctl.workflow.apply import hold_site
+from envctl.workflow.context import Context
+from envctl.workflow.prepare import declared
+from envctl.workflow.results import RolledBack
+
+
+def rollback(context: Context, number: int | None, *, lock_timeout: float) -> RolledBack:
+    """Swap generation ``number`` in, or the one that was live before.
+
+    Raises:
+        MachineError: `no-such-generation`; BusyError: `locked`; SwitchError, BrokenError.
+    """
+    loaded, declaration = declared(context)
+    path = declaration.path
+    with hold_site(context, path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
+        before, was = live_number(held.site), _versions(read_record(path))
+        after = held.rollback(number)
+    return RolledBack(
+        path=path, before=before, after=after, packages=_compare(was, _versions(read_record(path)))
+    )
+
+
+def _versions(record: GenerationRecord | None) -> Mapping[str, str]:
+    return {} if record is None else {name: each.version for name, each in record.distributions.items()}
+
+
+def _compare(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> Mapping[str, tuple[str | None, str | None]]:
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }

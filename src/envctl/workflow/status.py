@@ -1,0 +1,70 @@
+"""``envctl status``: whether the lock fits the manifest and the environment the lock; offline, unresolved."""
+
+from __future__ import annotations
+
+from envctl.environment.scan import scan
+from envctl.lock.freshness import covers, is_fresh
+from envctl.model.change import Action
+from envctl.model.state import Owner, State
+from envctl.plan.decide import decide
+from envctl.transaction.recover import pending
+from envctl.transaction.site import Site
+from envctl.workflow.context import Context
+from envctl.workflow.prepare import Situation, choose_for, declared, expected_digest, survey
+from envctl.workflow.results import Status
+
+
+def status(context: Context, *, verify: str = "stat") -> Status:
+    """Compare manifest, lock and environment.
+
+    Raises:
+        InputError: anything wrong with the files; MachineError: `no-python`.
+    """
+    loaded, declaration = declared(context)
+    state = scan(declaration.path, verify=verify)
+    situation = survey(context, loaded, declaration, present=state.executable)
+    lock = judge_lock(situation)
+    changes = _count_changes(situation, state) if lock == "fits" else 0
+    return Status(
+        name=declaration.name,
+        path=declaration.path,
+        python=state.python,
+        generation=state.generation,
+        lock=lock,
+        environment=_judge_environment(state, changes),
+        changes=changes,
+        drift=state.drift,
+        pending=pending(Site(declaration.path)),
+    )
+
+
+def judge_lock(situation: Situation) -> str:
+    """Say how the lock stands to the manifest: ``fits``, ``missing``, ``stale`` or ``not-locked-for``."""
+    lock = situation.lock.lock
+    if lock is None:
+        return "missing"
+    if not is_fresh(lock, expected_digest(situation)):
+        return "stale"
+    return "fits" if covers(lock, situation.target) else "not-locked-for"
+
+
+def _count_changes(situation: Situation, state: State) -> int:
+    lock = situation.lock.lock
+    if lock is None or state.owner is Owner.UNKNOWN:
+        return 0
+    changes = decide(
+        choose_for(situation, lock),
+        state,
+        interpreter=situation.interpreter,
+        prune=situation.manifest.install.prune,
+        locked=frozenset(str(package.name) for package in lock.packages),
+    )
+    return sum(change.action is not Action.NO_OP for change in changes)
+
+
+def _judge_environment(state: State, changes: int) -> str:
+    if state.owner is Owner.NOBODY:
+        return "missing"
+    if state.owner is not Owner.ENVCTL:
+        return "not-ours"
+    return "differs" if changes else "fits"
