@@ -53,8 +53,6 @@ def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
 
 def _begin(site: Site, journal: Journal, shield: Shield) -> None:
     try:
-        if journal.parked is not None:
-            atomic.make_directories(site.generations)
         write_journal(site, journal)
         prepare(journal.planned)
         shield.check()

@@ -175,7 +175,6 @@ class Held:
 
     def _stage(self, draft: Draft, store: Store) -> GenerationRecord:
         try:
-            atomic.make_directories(self.site.staging)
             record = stage(draft, store=store, emit=self.emit)
             atomic.flush_file_system(draft.root)
         except OSError as error:
@@ -267,7 +266,7 @@ def open_site(site: Site, *, emit: Emit, lock_timeout: float, detach: bool = Fal
     refuse(site)
     with hold(site.lock, timeout=lock_timeout, emit=emit):
         try:
-            _hide(site)
+            _furnish(site)
             recovered = recover(site, emit)
             refuse(site)
             yield Held(site, emit, recovered)
@@ -297,14 +296,16 @@ def execute(
         return held.apply(blueprint, store=store, environ=environ, keep=keep, guard=guard)
 
 
-def _hide(site: Site) -> None:
-    """Have git ignore the folder, whatever the project's own ``.gitignore`` says."""
-    path = f"{site.folder}/.gitignore"
-    if not os.path.exists(path):
-        try:
-            atomic.write(path, _GITIGNORE)
-        except OSError:
-            pass  # on a full disk rolling back and destroying still work
+def _furnish(site: Site) -> None:
+    """Make what the folder holds, and have git ignore it, whatever the project's ``.gitignore`` says."""
+    try:
+        for folder in (site.generations, site.staging):
+            if not os.path.isdir(folder):
+                atomic.make_directory(folder)
+        if not os.path.exists(f"{site.folder}/.gitignore"):
+            atomic.write(f"{site.folder}/.gitignore", _GITIGNORE)
+    except OSError:
+        pass  # on a full disk destroying still works; whoever needs the folders finds out
 
 
 def _remove_unneeded(site: Site) -> None:

@@ -78,7 +78,7 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> GenerationRecord:
     total = sum(len(each.linked) for each in draft.laid)
     emit(Started(Phase.LINK, total, "files"))
     write_bare(draft.bare, draft.root)
-    linker = choose_linker(store.folder, draft.site.staging, draft.blueprint.link)
+    linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     owned = _lay_all(draft, linker, emit)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     inventory = make_inventory_of(draft, owned)
