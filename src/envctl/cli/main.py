@@ -115,7 +115,7 @@ class CommandLine:
     def answer(self, question: str, console: Console) -> None:
         """Print the version or the help that was asked for."""
         if question == "version":
-            from envctl.cli.version import VERSION
+            from envctl.version import VERSION
 
             console.show([f"envctl {VERSION}"])
             return

@@ -47,8 +47,8 @@ def configure(parser: Parser) -> None:
     )
     parser.notes = (
         (
-            "Exit codes: 0, 2 with --detailed-exitcode, 3 when policy or --locked says no, 4 when a saved plan "
-            "no longer fits, 5 when another run holds the environment, 6 when it failed and all is as before."
+            "Exit codes: 0, 2 with --detailed-exitcode, 3 when policy or --locked says no, 4 when a saved "
+            "plan no longer fits, 5 when another run holds it, 6 when it failed, all as before."
         ),
     )
 
@@ -76,30 +76,34 @@ def run(arguments: Namespace, console: Console) -> int:
 
 def _apply(context: Context, arguments: Namespace, console: Console) -> Report:
     from envctl.cli.begin import resolve_path
-    from envctl.workflow.apply import apply, apply_saved
 
     if arguments.plan is not None:
+        from envctl.workflow.saved import apply_saved
+
         path = resolve_path(arguments, arguments.plan)
         report = apply_saved(context, path, lock_timeout=arguments.lock_timeout)
-        _show_plan(report.plan, arguments, console)
+        _put_out(report.plan, arguments, console)
         return report
-    return apply(
-        context,
-        planning_options(arguments),
-        confirm=lambda plan: confirm(plan, arguments, console),
-        lock_timeout=arguments.lock_timeout,
-    )
+    from envctl.workflow.apply import apply
+
+    shown = []
+
+    def answer(plan: Plan) -> bool:
+        shown.append(plan)
+        return confirm(plan, arguments, console)
+
+    report = apply(context, planning_options(arguments), confirm=answer, lock_timeout=arguments.lock_timeout)
+    if not shown:  # nothing to confirm, because nothing was to be done
+        _put_out(report.plan, arguments, console)
+    return report
 
 
 def confirm(plan: Plan, arguments: Namespace, console: Console) -> bool:
     """Show the plan, write it where ``--out`` says, and ask if it has to be asked."""
-    from envctl.cli.begin import resolve_path
     from envctl.cli.show.plan import plan_lines
     from envctl.cli.show.results import asks_first
 
-    if arguments.out is not None:
-        write_plan(plan, resolve_path(arguments, arguments.out))
-    _show_plan(plan, arguments, console)
+    _put_out(plan, arguments, console)
     silent = arguments.yes or arguments.format == "json" or not console.interactive
     if silent or not plan.applyable or not asks_first(plan):
         return True
@@ -108,9 +112,13 @@ def confirm(plan: Plan, arguments: Namespace, console: Console) -> bool:
     return console.ask(f"Apply this to {plan.environment.path}?")
 
 
-def _show_plan(plan: Plan, arguments: Namespace, console: Console) -> None:
+def _put_out(plan: Plan, arguments: Namespace, console: Console) -> None:
+    """Show the plan, where text is wanted, and write it where ``--out`` says."""
+    from envctl.cli.begin import resolve_path
     from envctl.cli.show.plan import plan_lines
 
+    if arguments.out is not None:
+        write_plan(plan, resolve_path(arguments, arguments.out))
     if arguments.format == "text":
         console.show(plan_lines(plan, verbose=console.verbose))
 

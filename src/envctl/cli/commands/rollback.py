@@ -20,8 +20,8 @@ def configure(parser: Parser) -> None:
     add_lock_timeout(parser)
     add_format(parser)
     parser.description = (
-        "Swaps an earlier generation in as it was: no network, no resolving. The lock stays, so the next plan "
-        "shows what it wants."
+        "Swaps an earlier generation in as it was: no network, no resolving. The lock stays, so the next "
+        "plan shows what it wants."
     )
     parser.examples = ("envctl rollback", "envctl history && envctl rollback 5")
 

@@ -21,8 +21,8 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("--apply", action="store_true", help="apply first, without asking")
     parser.description = (
-        "Runs a command in the environment and exits as it does. Never changes the environment, unless --apply "
-        "is given; when it is not what the lock wants, one line says so."
+        "Runs a command in the environment and exits as it does. Never changes the environment, unless "
+        "--apply is given; when it is not what the lock wants, one line says so."
     )
     parser.examples = (
         "envctl run pytest -q",

@@ -25,8 +25,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--all", action="store_true", help="every environment of the manifest, in its order")
     add_format(parser)
     parser.description = (
-        "Says, offline and without resolving, whether the lock fits the manifest and the environment the lock. "
-        "Reads size and mtime of every file, with --verify hash the files themselves."
+        "Says, offline and without resolving, whether the lock fits the manifest and the environment the "
+        "lock. Reads size and mtime of every file, with --verify hash the files themselves."
     )
     parser.examples = ("envctl status", "envctl status --check --all", "envctl status --verify hash")
 
