@@ -268,6 +268,8 @@ class _Walker:
         for value, number in zip(values, numbers, strict=False):
             if value not in (number, _FULL32):
                 self._bad("a zip64 field says something else than its header")
+        if _FULL32 in values[len(numbers) :]:
+            self._bad("a zip64 field lacks a number")
         wide = [*numbers, *values[len(numbers) :]]
         return wide[0], wide[1], wide[2]
 
