@@ -11,6 +11,7 @@ no folder that it was made in.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import hashlib
 import json
 import os
@@ -136,7 +137,8 @@ def _make(
             where=folder,
         ) from error
     finally:
-        atomic.remove_tree(temporary)
+        with contextlib.suppress(OSError):
+            atomic.remove_tree(temporary)
     return _normalise(items, interpreter, prompt)
 
 
@@ -238,4 +240,5 @@ def _remember(place: str, items: Sequence[BareItem]) -> None:
         atomic.rename(temporary, place)
     except OSError:
         # A cache that cannot be written costs time, nothing else.
-        atomic.remove(temporary)
+        with contextlib.suppress(OSError):
+            atomic.remove(temporary)

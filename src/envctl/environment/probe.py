@@ -7,6 +7,7 @@ and tags depend on them. So the warm path costs a ``stat`` and the reading of on
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -93,7 +94,8 @@ def _remember(place: str, stamp: str, document: Mapping[str, Any]) -> None:
         atomic.rename(temporary, place)
     except OSError:
         # A cache that cannot be written costs time, nothing else.
-        atomic.remove(temporary)
+        with contextlib.suppress(OSError):
+            atomic.remove(temporary)
 
 
 def _make(document: Mapping[str, Any]) -> Interpreter:
