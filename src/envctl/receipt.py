@@ -8,7 +8,8 @@ A receipt lies in the tree it speaks of, ``<environment>/.envctl/receipt``, as t
     tree<TAB>sha256:…
 
 one line for each input that a plan depends on, sorted by label. Equal digests mean an equal plan:
-nothing to do. A label that differs is already half of the explanation.
+nothing to do. A label that differs is already half of the explanation. Some labels say themselves how
+their input is looked at again: ``file PATH`` (sha256, or ``absent``) and ``stat PATH`` (size and mtime).
 
 The label ``tree`` is what the disk says of every file of the environment, bytecode and
 ``.envctl/`` excepted: name, type, size, mtime, whether it can be read and executed, a link's text.
@@ -34,6 +35,12 @@ RECEIPT = ".envctl/receipt"
 
 #: The label of the environment's files.
 TREE = "tree"
+
+#: How labels begin whose input is a file, looked at by content or by ``stat``; its absolute path follows.
+FILE, STAT = "file ", "stat "
+
+#: What is recorded of a file that is not there.
+ABSENT = "absent"
 
 #: Within this many nanoseconds two writes may get one mtime: kernels tick every 1 to 10 ms.
 RACY_NS = 10_000_000
@@ -134,6 +141,32 @@ def digest_file(path: str) -> str | None:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError:
         return None
+
+
+def describe_file(path: str) -> str:
+    """Say which file lies at a path without reading it: its size and mtime (ns), or `ABSENT`."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ABSENT
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def find_difference(receipt: Mapping[str, str], root: str) -> str | None:
+    """Look again at every file that ``receipt`` names, and last at the tree ``root``.
+
+    Returns the first label that differs, None when all are as they were.
+    """
+    for label, digest in receipt.items():
+        if label.startswith(FILE):
+            now = digest_file(label[len(FILE) :]) or ABSENT
+        elif label.startswith(STAT):
+            now = describe_file(label[len(STAT) :])
+        else:
+            continue
+        if now != digest:
+            return label
+    return None if digest_tree(root) == receipt.get(TREE) else TREE
 
 
 def format_receipt(labels: Mapping[str, str]) -> bytes:

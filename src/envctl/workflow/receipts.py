@@ -5,7 +5,7 @@ Labels, beside ``tree``, which the environment itself is digested under::
     version               of envctl
     environment           the name it has in the manifest
     file PATH             sha256 of an input file, or ``absent``
-    interpreter PATH      size and mtime of the base interpreter's file
+    stat PATH             size and mtime of the base interpreter's file
     options               ``-`` when nothing but the manifest shaped the plan
     remarks               ``-`` when a plan would have nothing to say but "No changes"
     until                 the day (ISO) from which time alone may change a verdict, or ``-``
@@ -26,11 +26,19 @@ from envctl.model.change import Action, ReasonKind
 from envctl.model.state import DriftKind
 from envctl.plan.change import Plan
 from envctl.policy.judge import find_next_turn
-from envctl.receipt import RECEIPT, TREE, digest_file, digest_tree, format_receipt
+from envctl.receipt import (
+    ABSENT,
+    FILE,
+    RECEIPT,
+    STAT,
+    TREE,
+    describe_file,
+    digest_file,
+    digest_tree,
+    format_receipt,
+)
 from envctl.version import VERSION
 from envctl.workflow.prepare import Choice, Situation
-
-ABSENT = "absent"
 
 
 def make_receipt(
@@ -42,14 +50,14 @@ def make_receipt(
         "remarks": "some" if has_remarks(plan) else "-",
         "version": VERSION,
         "environment": situation.declaration.name,
-        f"file {situation.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
-        f"interpreter {situation.interpreter.executable}": describe_file(situation.interpreter.executable),
+        f"{FILE}{situation.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
+        f"{STAT}{situation.interpreter.executable}": describe_file(situation.interpreter.executable),
         "until": _until(situation, choice),
     }
     for path, digest in situation.loaded.digests.items():
-        labels[f"file {path}"] = f"sha256:{digest}"
+        labels[f"{FILE}{path}"] = f"sha256:{digest}"
     for path in _metadata_files(situation.direct.values()):
-        labels.setdefault(f"file {path}", digest_file(path) or ABSENT)
+        labels.setdefault(f"{FILE}{path}", digest_file(path) or ABSENT)
     return labels
 
 
@@ -74,15 +82,6 @@ def _metadata_files(artifacts: Iterable[Artifact]) -> Iterable[str]:
         if isinstance(artifact, Directory):
             for name in METADATA_FILES:
                 yield os.path.join(artifact.path, artifact.subdirectory or "", name)
-
-
-def describe_file(path: str) -> str:
-    """Say which file lies at a path without reading it: its size and mtime (ns)."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ABSENT
-    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def renew_receipt(environment: str, labels: Mapping[str, str]) -> None:
