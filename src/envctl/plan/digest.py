@@ -37,13 +37,19 @@ def digest_installed(state: State) -> str:
     a difference: of it nobody knows the artifact.
     """
     lines: list[_Line] = [(PYTHON, state.python or "", state.executable or "")]
+    others = set()
     for name, distribution in state.distributions.items():
-        lines.append(_describe(format_package(name), describe_distribution(distribution)))
-        if distribution.managed and not distribution.intact:
-            lines.append(("drift", format_package(name), ""))
+        address = format_package(name)
+        lines.append(_describe(address, describe_distribution(distribution)))
+        if not distribution.managed:
+            others.add(address)  # no plan promises its files
+        elif not distribution.intact:
+            lines.append(("drift", address, ""))
     lines += [(format_file(file.path), "", "") for file in state.foreign if not file.data]
     lines += [
-        ("drift", line.address, line.path) for line in state.drift if line.kind is not DriftKind.FOREIGN
+        ("drift", line.address, line.path)
+        for line in state.drift
+        if line.kind is not DriftKind.FOREIGN and line.address not in others
     ]
     return _digest(lines)
 

@@ -91,10 +91,14 @@ def _explain_version(pin: Pin, drift: tuple[Drift, ...]) -> Reason:
 def _explain_drift(distribution: Distribution, drift: tuple[Drift, ...]) -> Reason | None:
     """Say what is wrong with the files of a distribution, if something is.
 
-    Of one that envctl did not lay only its own RECORD tells: lines about its address are then about
-    what was there before.
+    Of one that envctl did not lay a line of the kind `version` tells only what was there before; that
+    is no fault of what is there now.
     """
-    if distribution.managed and drift:
+    if not distribution.managed:
+        drift = tuple(line for line in drift if line.kind is not DriftKind.VERSION)
+        if distribution.intact:
+            return None
+    if drift:
         return Reason(ReasonKind.DRIFT, describe_drift(drift))
     if not distribution.intact:
         return Reason(ReasonKind.DRIFT, "its files differ from its RECORD")

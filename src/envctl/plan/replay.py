@@ -48,14 +48,15 @@ def replay(changes: Iterable[Change], state: State) -> State:
 def _stays(line: Drift, state: State, kept: set[str], deleted: set[str]) -> bool:
     """Tell whether a line of drift is there afterwards: what is kept, and foreign data, is as it was.
 
-    Of a distribution that others installed the lines tell what envctl had there before, and a new
-    generation no longer knows of that.
+    But a new generation no longer knows what envctl had in the place of what others installed.
     """
     address = line.address if parse_file(line.address) is None else format_file(line.path)
     if line.kind is DriftKind.FOREIGN:
         return address not in deleted
     name = parse_package(address)
-    return address in kept and (name is None or state.distributions[name].managed)
+    found = None if name is None else state.distributions.get(name)
+    is_replaced = line.kind is DriftKind.VERSION and found is not None and not found.managed
+    return address in kept and not is_replaced
 
 
 def _lay(name: str, change: Change, before: Distribution | None) -> Distribution:

@@ -10,7 +10,7 @@ from envctl.model.change import Change, Diagnostic, Verdict
 from envctl.model.selection import Selection
 from envctl.policy.facts import NOTHING_KNOWN, Facts
 from envctl.policy.rules import NEEDS, RULES, Case, Finding, find_turns
-from envctl.policy.settings import matches_name
+from envctl.policy.settings import matches
 
 _ON_BY_DEFAULT = frozenset({"yanked", "archived", "startup-hooks"})
 
@@ -26,9 +26,6 @@ def judge(
 
     A verdict that a waiver covers is there with the waiver's reason. What could not be judged at all is
     for `diagnose` to say.
-
-    Raises:
-        InputError: `bad-policy` when a setting of a rule has a wrong type.
     """
     case = Case(changes=tuple(changes), selection=selection, facts=facts, today=today)
     verdicts = [
@@ -104,9 +101,7 @@ def _is_default(rule: Rule) -> bool:
 
 def _pronounce(finding: Finding, rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Verdict:
     fitting = [
-        waiver
-        for waiver in waivers
-        if waiver.rule == rule.name and matches_name(finding.name, (waiver.package,))
+        waiver for waiver in waivers if waiver.rule == rule.name and matches(finding.name, (waiver.package,))
     ]
     waived = next((waiver for waiver in fitting if not _is_over(waiver, today)), None)
     return Verdict(

@@ -5,13 +5,13 @@ settings, beside ``mode``:
 
 =============== ==============================================================================
 packages        ``allow``, ``deny``: globs of names; deny goes first, an absent allow allows all
-indexes         ``allow``: globs of index names, or of the URL of what comes from no index
+indexes         the same of index names; a direct URL or checkout is matched by its URL
 min-age         ``age``: a release is let in so long after its upload; ``allow``: names let in earlier
 max-age         ``age``: and no later than that; ``allow``
 sdists          ``allow``: names that may come as source archives
 yanked          ``allow``
 startup-hooks   ``allow``
-size            ``max`` of one download, ``total`` of all; ``allow``
+size            ``max`` of one download; ``allow``
 downgrades      ``allow``
 =============== ==============================================================================
 
@@ -29,7 +29,7 @@ from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, fo
 from envctl.model.change import Change
 from envctl.model.selection import Pin, Selection
 from envctl.policy.facts import Facts
-from envctl.policy.settings import matches_name, matches_text, read_age, read_patterns, read_size
+from envctl.policy.settings import matches, read_age, read_patterns, read_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,36 +60,36 @@ _Judge = Callable[[Case, Rule], Iterator[Finding]]
 def _pins(case: Case, rule: Rule) -> Iterator[Pin]:
     """Return the pins that a rule is about: not those that its ``allow`` lets in."""
     allow = read_patterns(rule, "allow")
-    return (pin for pin in case.selection.pins.values() if not matches_name(pin.name, allow))
+    return (pin for pin in case.selection.pins.values() if not matches(pin.name, allow))
 
 
 def judge_packages(case: Case, rule: Rule) -> Iterator[Finding]:
     """Judge by name."""
     allow, deny = read_patterns(rule, "allow"), read_patterns(rule, "deny")
     for name in case.selection.pins:
-        if matches_name(name, deny):
+        if matches(name, deny):
             yield Finding(name, f"{name} is denied")
-        elif allow is not None and not matches_name(name, allow):
+        elif allow is not None and not matches(name, allow):
             yield Finding(name, f"{name} is not among the packages that are allowed")
 
 
 def judge_indexes(case: Case, rule: Rule) -> Iterator[Finding]:
     """Judge where a package comes from; files and folders of this machine are the author's own."""
-    allow = read_patterns(rule, "allow")
-    if allow is None:
-        return
+    allow, deny = read_patterns(rule, "allow"), read_patterns(rule, "deny")
     for name, pin in case.selection.pins.items():
         match pin.artifact:
-            case Wheel(index=index, url=url) | Sdist(index=index, url=url):
-                if matches_text(index, allow) or matches_text(url, allow):
-                    continue
-                source = f"the index `{index}`" if index is not None else "an index that is not named"
-                yield Finding(name, f"{name} comes from {source}, which is not allowed")
-            case Archive(url=url) | Checkout(url=url):
-                if url is not None and not matches_text(url, allow):
-                    yield Finding(name, f"{name} comes from {format_origin(pin.artifact)}, from no index")
-            case Directory():
-                pass
+            case Wheel(index=str(index)) | Sdist(index=str(index)):
+                key, source = index, f"the index `{index}`"
+            case Wheel(url=str(url)) | Sdist(url=str(url)):
+                key, source = url, "an index that the lock does not name"
+            case Archive(url=str(url)) | Checkout(url=str(url)):
+                key, source = url, format_origin(pin.artifact)
+            case _:
+                continue
+        if matches(key, deny):
+            yield Finding(name, f"{name} comes from {source}, which is denied")
+        elif allow is not None and not matches(key, allow):
+            yield Finding(name, f"{name} comes from {source}, which is not allowed")
 
 
 def judge_min_age(case: Case, rule: Rule) -> Iterator[Finding]:
@@ -175,19 +175,14 @@ def judge_startup_hooks(case: Case, rule: Rule) -> Iterator[Finding]:
 
 
 def judge_size(case: Case, rule: Rule) -> Iterator[Finding]:
-    """Judge the bytes of downloads, where they are known."""
-    most, total = read_size(rule, "max"), read_size(rule, "total")
-    sizes = {
-        pin.name: pin.artifact.size
-        for pin in _pins(case, rule)
-        if isinstance(pin.artifact, Wheel | Sdist | Archive) and pin.artifact.size is not None
-    }
-    for name, size in sizes.items():
-        if most is not None and size > most:
-            yield Finding(name, f"{name} has {size} bytes, more than {most}")
-    if total is not None and sum(sizes.values()) > total:
-        message = f"all together have {sum(sizes.values())} bytes, more than {total}"
-        yield Finding("*", message, "environment")
+    """Judge the bytes of a download, where they are known."""
+    most = read_size(rule)
+    for pin in _pins(case, rule):
+        if most is None or not isinstance(pin.artifact, Wheel | Sdist | Archive):
+            continue
+        size = pin.artifact.size
+        if size is not None and size > most:
+            yield Finding(pin.name, f"{pin.name} has {size} bytes, more than {most}")
 
 
 def judge_downgrades(case: Case, rule: Rule) -> Iterator[Finding]:
@@ -195,7 +190,7 @@ def judge_downgrades(case: Case, rule: Rule) -> Iterator[Finding]:
     allow = read_patterns(rule, "allow")
     for change in case.changes:
         name = change.address.removeprefix("package.")
-        if "downgrade" in change.flags and not matches_name(name, allow) and change.before and change.after:
+        if "downgrade" in change.flags and not matches(name, allow) and change.before and change.after:
             message = f"{name} goes from {change.before.version} back to {change.after.version}"
             yield Finding(name, message, change.address)
 
@@ -216,8 +211,8 @@ RULES: Mapping[str, _Judge] = {
 #: What has to be set for a rule to have something to judge by: one of these.
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "packages": ("allow", "deny"),
-    "indexes": ("allow",),
+    "indexes": ("allow", "deny"),
     "min-age": ("age",),
     "max-age": ("age",),
-    "size": ("max", "total"),
+    "size": ("max",),
 }
