@@ -302,16 +302,18 @@ class _Walker:
     def _check_layout(self, headers: list[_Header], end: int) -> list[Member]:
         """Compare each local header with its central one; together they must tile the file."""
         members = []
-        ordered = sorted(headers, key=lambda header: header.offset)
-        position = 0
-        for index, header in enumerate(ordered):
-            following = ordered[index + 1].offset if index + 1 < len(ordered) else end
-            if header.offset != position or following <= position or following > end:
+        headers.sort(key=lambda header: header.offset)
+        # From the last to the first, letting go of each: an archive may have 200,000 of them.
+        position = end
+        while headers:
+            header = headers.pop()
+            if header.offset >= position:
                 self._bad("its files overlap, or something lies between them")
-            members.append(self._check_local(header, following))
-            position = following
-        if position != end:
-            self._bad("something lies before its central directory")
+            members.append(self._check_local(header, position))
+            position = header.offset
+        if position:
+            self._bad("something lies before its first file")
+        members.reverse()
         return members
 
     def _check_local(self, header: _Header, following: int) -> Member:
