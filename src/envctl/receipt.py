@@ -28,7 +28,11 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    #: Told a folder's path below the root (empty, or beginning with a slash) and its files: name, mode bits
+    #: (type, and whether its owner may read and execute it), size in bytes or a link's text, mtime (ns).
+    See = Callable[[str, list[tuple[str, int, int | str, int]]], None]
 
 #: Where it lies, relative to the environment.
 RECEIPT = ".envctl/receipt"
@@ -64,8 +68,11 @@ def digest_tree(root: str) -> str:
     return measure_tree(root)[0]
 
 
-def measure_tree(root: str) -> tuple[str, int]:
-    """Digest as `digest_tree` does, and tell the newest mtime seen (ns), for `settle`."""
+def measure_tree(root: str, *, see: See | None = None) -> tuple[str, int]:
+    """Digest as `digest_tree` does, and tell the newest mtime seen (ns), for `settle`.
+
+    ``see`` is told what is found, so that who compares a tree with something need not walk it again.
+    """
     digest = hashlib.sha256()
     newest = 0
     # The order is that of a stack with sorted children: any order will do, if it is always the same.
@@ -77,6 +84,8 @@ def measure_tree(root: str) -> tuple[str, int]:
             directories.remove(".envctl")
         if batch:
             batch.sort()
+            if see is not None:
+                see(relative, batch)
             # `ascii` writes the whole batch in C, escapes every odd name, and is the same everywhere.
             digest.update(ascii((relative, batch)).encode())
             newest = max(newest, *[each[3] for each in batch])

@@ -23,6 +23,7 @@ from envctl.environment.identity import GenerationRecord
 from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
+from envctl.receipt import settle
 from envctl.store.store import Store
 from envctl.transaction.arrange import arrange
 from envctl.transaction.blueprint import Blueprint, Replacement
@@ -175,8 +176,9 @@ class Held:
 
     def _stage(self, draft: Draft, store: Store) -> GenerationRecord:
         try:
-            record = stage(draft, store=store, emit=self.emit)
+            staged = stage(draft, store=store, emit=self.emit)
             atomic.flush_file_system(draft.root)
+            settle(staged.newest)
         except OSError as error:
             self._abandon(draft)
             raise _not_staged(self.site, error) from error
@@ -187,7 +189,7 @@ class Held:
             with Shield():
                 self._abandon(draft)
             raise
-        return record
+        return staged.record
 
     def _abandon(self, draft: Draft) -> None:
         """Remove a stage, as far as the file system lets us: the next command that writes does the rest."""

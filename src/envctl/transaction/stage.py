@@ -34,7 +34,6 @@ from envctl.environment.layout import Layout
 from envctl.model.artifact import identify
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.receipt import RECEIPT, TREE, format_receipt
-from envctl.store.entry import StoredFile
 from envctl.store.place import Linker, Placement, choose_linker, place, raise_marks
 from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, SITE, Laid
@@ -68,7 +67,15 @@ def own_paths(items: Iterable[BareItem]) -> frozenset[str]:
     return frozenset(item.path for item in items if item.kind in {FILE, LINK})
 
 
-def stage(draft: Draft, *, store: Store, emit: Emit) -> GenerationRecord:
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A complete environment: what it says of itself, and the newest mtime (ns) of its files."""
+
+    record: GenerationRecord
+    newest: int
+
+
+def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     """Make the environment, and check it by reading it.
 
     Raises:
@@ -89,10 +96,10 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> GenerationRecord:
     atomic.write(os.path.join(draft.root, INVENTORY), format_inventory(inventory))
     atomic.write(os.path.join(draft.root, GENERATION), format_generation(record))
     emit(Ended(Phase.LINK, f"Linked {total:,} files"))
-    tree = verify(draft.root, inventory, carried)
+    tree, newest = verify(draft.root, inventory, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
-    return record
+    return Staged(record, newest)
 
 
 def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> dict[str, list[OwnedFile]]:
@@ -192,14 +199,16 @@ def make_inventory_of(draft: Draft, owned: Mapping[str, Sequence[OwnedFile]]) ->
     files: dict[str, list[OwnedFile]] = {owner: list(each) for owner, each in owned.items()}
     for laid in draft.laid:
         replaced = laid.record if laid.needs_record else None
+        # `tuple.__new__` is what the class would call, at half the price: there are 30,000 files.
         files[laid.placed.pin.name] += [
-            _owned(path, file) for path, file in laid.linked.items() if path != replaced
+            _new(OwnedFile, (path, size, mtime_ns, mode & stat.S_IXUSR != 0, sha256, None))
+            for path, (_, size, mode, mtime_ns, _, sha256) in laid.linked.items()
+            if path != replaced
         ]
     return make_inventory(files)
 
 
-def _owned(path: str, file: StoredFile) -> OwnedFile:
-    return OwnedFile(path, file.size, file.mtime_ns, bool(file.mode & stat.S_IXUSR), file.sha256)
+_new = tuple.__new__
 
 
 def _describe(draft: Draft) -> GenerationRecord:

@@ -5,54 +5,50 @@ Read, never run: its scripts name the final path, and would start the live envir
 
 from __future__ import annotations
 
-import os
+import stat
 from collections.abc import Collection
 
 from envctl.environment.inventory import Inventory, stamp, stamp_link
 from envctl.errors import SwitchError
-from envctl.receipt import digest_tree
+from envctl.receipt import measure_tree
 
 
-def verify(root: str, inventory: Inventory, carried: Collection[str]) -> str:
+def verify(root: str, inventory: Inventory, carried: Collection[str]) -> tuple[str, int]:
     """Compare the tree at ``root`` with its file list; ``carried`` files may be there besides.
 
-    Returns the digest of the tree, for its receipt.
+    One walk serves this and the receipt: returns the digest of the tree, and the newest mtime in it (ns).
 
     Raises:
         SwitchError: `stage-differs`, naming up to ten paths.
     """
     promised = {path: rest for owner in inventory.owners for path, rest in inventory.stamps(owner)}
     wrong: list[str] = []
-    _compare(root, "", promised, carried, wrong)
-    wrong += promised
-    if wrong:
-        raise _differs(root, wrong)
-    return digest_tree(root)
 
-
-def _compare(
-    folder: str, prefix: str, promised: dict[str, str], carried: Collection[str], wrong: list[str]
-) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name != "__pycache__" and path != ".envctl":
-                    _compare(entry.path, f"{path}/", promised, carried, wrong)
-                continue
+    def see(folder: str, files: list[tuple[str, int, int | str, int]]) -> None:
+        prefix = f"{folder[1:]}/" if folder else ""
+        for name, mode, size, mtime_ns in files:
+            path = prefix + name
             expected = promised.pop(path, None)
             if expected is None:
                 if path not in carried:
                     wrong.append(path)
-            elif not expected.startswith(_look(entry)):
+            elif not expected.startswith(_format(mode, size, mtime_ns)):
                 wrong.append(path)
 
+    digest, newest = measure_tree(root, see=see)
+    wrong += promised
+    if wrong:
+        raise _differs(root, wrong)
+    return digest, newest
 
-def _look(entry: os.DirEntry[str]) -> str:
-    if entry.is_symlink():
-        return stamp_link(os.readlink(entry.path))
-    status = entry.stat(follow_symlinks=False)
-    return stamp(status.st_size, status.st_mtime_ns, executable=bool(status.st_mode & 0o100))
+
+def _format(mode: int, size: int | str, mtime_ns: int) -> str:
+    """Write what was found as an inventory does; what is neither file nor link is never equal to a line."""
+    if isinstance(size, str):
+        return stamp_link(size)
+    if not stat.S_ISREG(mode):
+        return "neither file nor link"
+    return stamp(size, mtime_ns, executable=bool(mode & stat.S_IXUSR))
 
 
 def _differs(root: str, wrong: list[str]) -> SwitchError:
