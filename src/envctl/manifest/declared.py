@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,7 +44,7 @@ def parse_declared(document: Document, table: Mapping[str, Any], pyproject: byte
 
     Reports in the manifest what `parse_reference` does, `no-pyproject`, and what the lists report.
     """
-    if "project" not in document.data:
+    if not document.has("project"):
         return _parse_own(document, table)
     hidden = Declared(home=document, lists=Lists(), groups=None, extras=None)
     reference = parse_reference(document, table)
@@ -131,7 +130,7 @@ def add_project(
     itself = Asked(requirement=Requirement(name), by=document.name, where=document.where(("project",)))
     source = PathSource(
         path=reference.path,
-        written=os.path.dirname(reference.written) if reference.written.endswith("/") else reference.written,
+        written=reference.written,
         editable=reference.editable,
     )
     return (itself, *declared.lists.dependencies), {**sources, name: source}

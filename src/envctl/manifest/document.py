@@ -16,7 +16,10 @@ from envctl.errors import EnvctlError, InputError
 from envctl.manifest.locate import Path, locate
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_USERINFO = re.compile(r"//[^/\s`@]*@")
+
+#: What stands before the host of a URL. A password with a `/` in it breaks the URL, and is hidden all the
+#: same; the bare user name of ssh is no secret.
+_USERINFO = re.compile(r"//[^\s`@]*:[^\s`]*@|(?<!ssh:)//[^/\s`@]*@")
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _LONGEST_LITERAL = 200
 
@@ -42,6 +45,15 @@ class Document:
     def where(self, key: Path) -> str:
         """Return the place of ``key``, such as ``env.toml:12``."""
         return f"{self.name}:{self.line(key)}"
+
+    def has(self, *key: str) -> bool:
+        """Whether ``key`` is written in the file, whatever its value is."""
+        table: object = self.data
+        for part in key:
+            if not isinstance(table, dict) or part not in table:
+                return False
+            table = table[part]
+        return True
 
     def refuse(self, code: str, key: Path, reason: str, *hints: str) -> None:
         """Note that ``key`` is wrong; ``reason`` continues a sentence that begins with the key."""

@@ -59,8 +59,7 @@ def _parse_environment(
     key = ("env", name)
     text = item.get("path", ".venv" if name == DEFAULT else f".venv-{name}")
     path = parse_path(document, (*key, "path"), text) or ""
-    is_written = "groups" in document.data.get("env", {}).get(name, {})
-    if name == DEFAULT and not is_written:
+    if name == DEFAULT and not document.has("env", name, "groups"):
         chosen: tuple[str, ...] = ("dev",) if "dev" in (groups or ()) else ()
     else:
         chosen = _parse_chosen(document, (*key, "groups"), item.get("groups", ()), groups, kind="group")
@@ -100,7 +99,7 @@ def _refuse_shared_paths(document: Document, environments: Mapping[str, Declarat
             continue
         for other, owner in taken.items():
             if path == other:
-                hidden = "" if owner in document.data.get("env", {}) else ", which exists though not written,"
+                hidden = "" if document.has("env", owner) else ", which exists though not written,"
                 document.refuse(
                     "duplicate-path", key, f"is {show(declaration.path)}, and `env.{owner}`{hidden} has it"
                 )

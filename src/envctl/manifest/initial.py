@@ -17,7 +17,7 @@ def initial_manifest(*, python: str, has_pyproject: bool, name: str) -> str:
         "",
     ]
     if name.strip() and name.isprintable() and len(name) <= 100 and not _is_escaped(name):
-        lines.append(f'name = "{name}"')
+        lines += [f'name = "{name}"', ""]
     lines += _list_project(python) if has_pyproject else _list_own(python)
     return "\n".join([*lines, *_MORE]) + "\n"
 

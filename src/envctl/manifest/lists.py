@@ -136,9 +136,9 @@ def _drop_cycles(
     """Report each circle once, and take the include that closes it out of ``items``."""
     while (closing := _find_cycle(items)) is not None:
         group, included = closing
-        circle = " → ".join((group, *_path_between(items, included, group)))
+        circle = "` → `".join((group, *_path_between(items, included, group)))
         place = _place_of(document, (*key, written[group]), included)
-        document.refuse("group-cycle", place, f"closes a circle of includes: {circle}")
+        document.refuse("group-cycle", place, f"closes a circle of includes: `{circle}`")
         items[group] = [item for item in items[group] if item != {"include-group": included}]
 
 

@@ -70,7 +70,7 @@ def _parse_settings(document: Document, rule: str, settings: Mapping[str, Any]) 
 
 def _require_settings(document: Document, rule: str, settings: Mapping[str, Any]) -> None:
     needed = {"min-age": "age", "max-age": "age", "size": "max"}.get(rule)
-    if needed is not None and needed not in settings and needed not in document.data["policy"][rule]:
+    if needed is not None and needed not in settings and not document.has("policy", rule, needed):
         document.refuse("missing-key", ("policy", rule), f"has no `{needed}`")
 
 

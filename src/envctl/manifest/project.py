@@ -73,7 +73,7 @@ def parse_reference(document: Document, table: Mapping[str, Any]) -> ProjectRefe
     if stated is None:
         return None
     for name in LIST_KEYS:
-        if name in document.data:
+        if document.has(name):
             document.refuse(
                 "two-lists",
                 (name,),
@@ -108,7 +108,7 @@ def parse_pyproject(document: Document, *, install: bool) -> Project:
     """
     table = conform(document, PYPROJECT)
     project = table.get("project", {})
-    is_built = "build-system" in document.data
+    is_built = "build-system" in table
     _refuse_unreadable(document, project, is_built=is_built and install)
     stated = project.get("name")
     name = None if stated is None else parse_name(document, ("project", "name"), stated)
@@ -128,8 +128,8 @@ def parse_pyproject(document: Document, *, install: bool) -> Project:
         is_built=is_built,
         python=_parse_requires_python(document, project.get("requires-python")),
         lists=lists,
-        has_groups="dependency-groups" in table or "dependency-groups" not in document.data,
-        has_extras="project" in table or "project" not in document.data,
+        has_groups="dependency-groups" in table or not document.has("dependency-groups"),
+        has_extras="optional-dependencies" in project or not document.has("project", "optional-dependencies"),
         used=_select_used(document.data),
     )
 
@@ -145,7 +145,7 @@ def _refuse_unreadable(document: Document, project: Mapping[str, Any], *, is_bui
                 f"write `{item}` into `[project]`, where every tool can read them",
                 "or leave `project` out of the manifest and name the project in its lists and `[sources]`",
             )
-    if is_built and "project" not in document.data:
+    if is_built and not document.has("project"):
         document.refuse(
             "no-project-table",
             ("build-system",),
@@ -153,7 +153,7 @@ def _refuse_unreadable(document: Document, project: Mapping[str, Any], *, is_bui
             "describe the project in `[project]` (PEP 621)",
             "`project = { path = …, install = false }` takes the dependency groups alone",
         )
-    elif is_built and "project" in document.data and "name" not in document.data["project"]:
+    elif is_built and not document.has("project", "name"):
         document.refuse("missing-key", ("project",), "has no `name`")
 
 

@@ -32,7 +32,7 @@ def parse_python(document: Document, key: Path, text: str) -> PythonRequest | No
     """
     stated = text.strip()
     where = document.where(key)
-    if "/" in stated or "\\" in stated or stated.startswith(("~", ".")):
+    if "/" in stated or "\\" in stated or stated.startswith("."):
         path = parse_path(document, key, stated)
         return None if path is None else PythonRequest(text=text, specifier=None, path=path, where=where)
     if found := _VERSION.fullmatch(stated):

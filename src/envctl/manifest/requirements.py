@@ -89,12 +89,12 @@ def parse_specifier(document: Document, key: Path, text: str) -> SpecifierSet | 
 
 
 def _meant(text: str) -> tuple[str, ...]:
+    if re.match(r"\s*-", text):
+        return ("options of other installers have keys of their own in the manifest",)
     if found := _SINGLE_EQUALS.fullmatch(text):
         return (f"did you mean `{found[1].strip()}=={found[2].strip()}`?",)
     if found := _OTHER_OPERATOR.fullmatch(text):
         return (f"`^` and `~` are not operators here: `{found[1].strip()}>={found[2]}`, with an upper bound",)
     if re.match(r"\s*(?:\.{0,2}[/\\]|[\w+]+://|git@)", text):
         return ("write the name only, and where it comes from in `[sources]`",)
-    if re.match(r"\s*-", text):
-        return ("options of other installers have keys of their own in the manifest",)
     return ()

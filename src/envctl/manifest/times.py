@@ -35,7 +35,8 @@ def parse_limit(
     if value is False:
         return None
     if isinstance(value, str):
-        limit = _read_span(value) or _read_moment(value)
+        span = _read_span(value)
+        limit = _read_moment(value) if span is None else span
         if limit is not None:
             return limit
     elif isinstance(value, datetime):
