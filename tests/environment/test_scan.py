@@ -209,6 +209,19 @@ def test_a_dist_info_without_name_is_just_a_folder(others: Path) -> None:
     assert [each.path for each in state.foreign] == [f"{os.path.relpath(site(others), others)}/x-1.dist-info"]
 
 
+def test_a_file_that_would_never_end_is_not_read(others: Path, tmp_path: Path) -> None:
+    pip_install(others, make_wheel(tmp_path, "shop", "1.0"))
+    module = site(others) / "shop/__init__.py"
+    module.unlink()
+    module.symlink_to("/dev/zero")
+    (site(others) / "shop-1.0.dist-info/INSTALLER").unlink()
+    os.mkfifo(site(others) / "shop-1.0.dist-info/INSTALLER")
+
+    shop = scan(str(others)).distributions["shop"]
+
+    assert (shop.intact, shop.installer) == (False, "")
+
+
 def test_an_environment_of_others_whose_interpreter_is_gone_says_so(others: Path) -> None:
     (others / "bin/python").unlink()
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import binascii
 import csv
+import errno
 import hashlib
+import io
 import json
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -24,6 +27,8 @@ from envctl.plan.address import format_package
 
 # What a hash of a RECORD must be to prove anything.
 _TRUSTED = {"sha256", "sha384", "sha512"}
+
+_UNBLOCKED = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 # PyPA "Names and normalization"; `packaging.utils` would bring wheel tags along, 15 ms of imports.
 _SEPARATORS = re.compile(r"[-_.]+")
@@ -80,10 +85,8 @@ def read_installed(
 
 
 def _read_head(path: str) -> tuple[str, str] | None:
-    try:
-        with open(path, "rb") as file:
-            text = file.read(_HEAD).decode("utf-8", "replace")
-    except OSError:
+    text = _read_text(path)
+    if text is None:
         return None
     name = version = ""
     for line in text.split("\n"):
@@ -106,10 +109,19 @@ def _normalise(version: str) -> str:
         return version
 
 
+def _open(path: str) -> io.BufferedReader:
+    """Open a regular file. What is none may never end, or never begin, to be read."""
+    file = open(os.open(path, os.O_RDONLY | _UNBLOCKED), "rb")  # noqa: SIM115 - closed by who asked, or below
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return file
+
+
 def _read_text(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(_HEAD)
+        with _open(path) as file:
+            return file.read(_HEAD).decode("utf-8", "replace")
     except OSError:
         return None
 
@@ -133,8 +145,9 @@ def _read_record(root: str, info: str) -> list[_Row]:
     """
     site = posixpath.dirname(info)
     try:
-        with open(f"{root}/{info}/RECORD", encoding="utf-8", newline="", errors="surrogateescape") as file:
-            rows = list(csv.reader(file))
+        with _open(f"{root}/{info}/RECORD") as file:
+            text = file.read().decode("utf-8", "surrogateescape")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
     except (OSError, csv.Error):
         return []
     return list(_resolve_rows(root, site, rows))
@@ -174,7 +187,7 @@ def _has_digest(path: str, expected: str) -> bool:
     if algorithm not in _TRUSTED:
         return False
     try:
-        with open(path, "rb", buffering=0) as file:
+        with _open(path) as file:
             digest = hashlib.file_digest(file, algorithm).digest()
     except OSError:
         return False
