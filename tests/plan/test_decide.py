@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -144,6 +145,21 @@ def test_an_editable_project_is_flagged() -> None:
     change = plan(a_selection(a_pin("shop", None, artifact=folder)), nothing())["package.shop"]
 
     assert change.flags == ("editable",)
+
+
+def test_a_plan_about_a_folder_is_the_same_in_every_checkout() -> None:
+    def plan_in(checkout: str) -> dict[str, Change]:
+        folder = Directory(path=checkout, display_path=".", editable=True, metadata_digest="sha256:1")
+        old = Directory(path=checkout, display_path=".", editable=True, metadata_digest="sha256:0")
+        state = a_state(
+            replace(
+                installed(a_pin("shop", "1.0", artifact=old)),
+                direct_url=json.dumps({"url": f"file://{checkout}", "dir_info": {"editable": True}}),
+            )
+        )
+        return plan(a_selection(a_pin("shop", None, artifact=folder)), state)
+
+    assert plan_in("/home/one/shop") == plan_in("/home/two/my shop")
 
 
 def test_a_folder_is_right_whatever_version_its_backend_gave_it() -> None:

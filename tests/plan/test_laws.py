@@ -29,7 +29,7 @@ INTERPRETER = an_interpreter()
 def test_replaying_a_plan_satisfies_the_selection(selection: Selection, state: State, prune: str) -> None:
     changes = decide(selection, state, interpreter=INTERPRETER, prune=prune)
 
-    after = replay(changes, state)
+    after = replay(changes, state, selection)
 
     assert after.owner is Owner.ENVCTL
     assert (after.python, after.executable) == ("3.11.7", EXECUTABLE)
@@ -46,7 +46,7 @@ def test_after_a_plan_that_prunes_all_only_a_pip_is_left_of_what_nobody_asked_fo
 ) -> None:
     changes = decide(selection, state, interpreter=INTERPRETER, prune="all")
 
-    after = replay(changes, state)
+    after = replay(changes, state, selection)
 
     assert set(after.distributions) - set(selection.pins) <= {"pip"}
     assert all(file.data for file in after.foreign)
@@ -59,7 +59,7 @@ def test_after_a_plan_that_prunes_all_only_a_pip_is_left_of_what_nobody_asked_fo
 def test_deciding_again_gives_nothing_to_do(prune: str) -> None:
     @given(selections, states())
     def law(selection: Selection, state: State) -> None:
-        after = replay(decide(selection, state, interpreter=INTERPRETER, prune=prune), state)
+        after = replay(decide(selection, state, interpreter=INTERPRETER, prune=prune), state, selection)
 
         again = decide(selection, after, interpreter=INTERPRETER, prune=prune)
 
@@ -135,7 +135,7 @@ def test_another_minor_version_takes_everything_foreign_away(
 
     changes = decide(selection, state, interpreter=INTERPRETER, prune=prune)
 
-    assert not replay(changes, state).foreign
+    assert not replay(changes, state, selection).foreign
     assert carried(state, changes) == ()
     for change in changes:
         if change.address in {"environment", "python"} or change.action is Action.CREATE:
@@ -168,7 +168,7 @@ def test_what_a_plan_promises_is_what_is_found_afterwards(
     selection: Selection, state: State, prune: str
 ) -> None:
     changes = decide(selection, state, interpreter=INTERPRETER, prune=prune)
-    after = replay(changes, state)
+    after = replay(changes, state, selection)
     untouched = after is state
     drifts = any(line.kind is not DriftKind.FOREIGN for line in after.drift)
     broken = any(not distribution.intact for distribution in after.distributions.values())
@@ -181,7 +181,7 @@ def test_what_a_plan_promises_is_what_is_found_afterwards(
 @given(selections, states(), prunes)
 def test_all_that_stays_is_carried_over(selection: Selection, state: State, prune: str) -> None:
     changes = decide(selection, state, interpreter=INTERPRETER, prune=prune)
-    after = replay(changes, state)
+    after = replay(changes, state, selection)
 
     paths = carried(state, changes)
 

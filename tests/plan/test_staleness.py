@@ -14,7 +14,7 @@ from envctl.plan.document import dump_plan
 from envctl.plan.parse import parse_plan
 from envctl.plan.replay import replay
 from envctl.plan.staleness import compare_inputs, is_done
-from plan.builders import a_pin, a_plan, a_selection, a_state, an_interpreter, foreign, installed
+from plan.builders import a_pin, a_plan, a_selection, a_state, an_interpreter, foreign, installed, nothing
 
 SAVED = a_plan(
     inputs=Inputs(
@@ -110,6 +110,13 @@ def test_another_checkout_in_the_same_state_may_apply_it() -> None:
     assert compare_inputs(SAVED, SAVED.inputs, observed) == ()
 
 
+def test_lines_of_another_selection_are_not_replayed() -> None:
+    changes = decide(a_selection(a_pin("idna", "3.6")), nothing(), interpreter=an_interpreter(), prune="all")
+
+    with pytest.raises(ValueError, match=r"package\.idna"):
+        replay(changes, nothing(), a_selection(a_pin("idna", "3.10")))
+
+
 class TestDone:
     pin = a_pin("idna", "3.10")
     before = a_state(
@@ -119,7 +126,7 @@ class TestDone:
         files=[ForeignFile(path="share/x", size=1, data=True)],
     )
     changes = decide(a_selection(pin), before, interpreter=an_interpreter(), prune="all")
-    after = replay(changes, before)
+    after = replay(changes, before, a_selection(pin))
     plan = a_plan(*changes, planned_digest=digest_planned(changes))
 
     def test_a_plan_that_was_carried_out_is_done(self) -> None:

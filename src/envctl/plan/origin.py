@@ -30,6 +30,16 @@ def is_same_origin(distribution: Distribution, artifact: Artifact) -> bool:
     return isinstance(artifact, Wheel | Sdist)
 
 
+def shorten_origin(origin: str | None) -> str | None:
+    """Leave the path out of the origin of a directory, which is absolute.
+
+    So a plan is the same in every checkout: the digest of the metadata tells two directories apart.
+    """
+    if origin is None or not origin.startswith(("directory ", "editable ")):
+        return origin
+    return " ".join(origin.split(" ", 2)[:2])
+
+
 def _names(origin: str, artifact: Artifact) -> bool:
     identity = identify(artifact)
     if isinstance(artifact, Wheel):

@@ -11,7 +11,7 @@ from envctl.model.change import Action, Change, Reason, ReasonKind, Side
 from envctl.model.selection import Pin
 from envctl.model.state import Distribution, Drift, DriftKind
 from envctl.plan.address import format_package
-from envctl.plan.origin import is_same_origin
+from envctl.plan.origin import is_same_origin, shorten_origin
 from envctl.plan.reasons import describe_drift, describe_installer, explain_step, explain_wish
 from envctl.plan.versions import choose_flags, is_same_version
 
@@ -186,7 +186,7 @@ def _remove_remains(name: str, drift: tuple[Drift, ...]) -> Change:
 def describe_pin(pin: Pin) -> Side:
     """Describe what a pin will be installed from."""
     artifact = pin.artifact
-    origin, source = identify(artifact), format_origin(artifact)
+    origin, source = shorten_origin(identify(artifact)), format_origin(artifact)
     match artifact:
         case Wheel() | Sdist() | Archive():
             return Side(
@@ -204,10 +204,13 @@ def describe_pin(pin: Pin) -> Side:
 
 
 def describe_distribution(distribution: Distribution) -> Side:
-    """Describe what is installed, as far as it can be told."""
+    """Describe what is installed, as far as it can be told; of a directory that is not where it lies."""
+    origin = shorten_origin(distribution.origin)
+    if distribution.managed and origin != distribution.origin:
+        return Side(version=distribution.version, origin=origin)
     url = _read_url(distribution.direct_url)
     installer = "" if distribution.managed else describe_installer(distribution)
-    return Side(version=distribution.version, origin=distribution.origin, source=url or installer, url=url)
+    return Side(version=distribution.version, origin=origin, source=url or installer, url=url)
 
 
 def _read_url(direct_url: str | None) -> str | None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from envctl.model.artifact import identify
 from envctl.model.change import Action, Change
+from envctl.model.selection import Pin, Selection
 from envctl.model.state import Distribution, Drift, DriftKind, Owner, State
 from envctl.plan.address import PYTHON, format_file, parse_file, parse_package
 from envctl.plan.kept import is_kept
+from envctl.plan.packages import describe_pin
 
 
-def replay(changes: Iterable[Change], state: State) -> State:
-    """Return ``state`` after ``changes``, which were decided for it.
+def replay(changes: Iterable[Change], state: State, selection: Selection) -> State:
+    """Return ``state`` after ``changes``, which were decided for it and for ``selection``.
 
     Without a change it is the same. Else a whole generation is laid: every distribution that is wanted
     then is envctl's own and as recorded, and only what is kept still drifts. ``digest`` is empty, as only
@@ -34,7 +37,7 @@ def replay(changes: Iterable[Change], state: State) -> State:
         executable=None if python is None else python.source,
         generation=(state.generation or 0) + 1,
         distributions={
-            name: _lay(name, change, state.distributions.get(name))
+            name: _lay(change, state.distributions.get(name), selection.pins.get(name))
             for change in changes
             if (name := parse_package(change.address)) is not None and change.after is not None
         },
@@ -59,18 +62,22 @@ def _stays(line: Drift, state: State, kept: set[str], deleted: set[str]) -> bool
     return address in kept and not is_replaced
 
 
-def _lay(name: str, change: Change, before: Distribution | None) -> Distribution:
+def _lay(change: Change, before: Distribution | None, pin: Pin | None) -> Distribution:
+    """Make the distribution that a line promises. The pin only adds what no line holds: a folder's path.
+
+    Raises ValueError when line and pin are of two plans.
+    """
     if before is not None and is_kept(change):
         return before
-    after = change.after
-    version = None if after is None else after.version
+    if pin is None or change.after != describe_pin(pin):
+        raise ValueError(f"{change.address} is not what the selection holds")
     return Distribution(
-        name=name,
+        name=pin.name,
         # A directory's version is its backend's to say.
-        version=version or (before.version if before is not None else "0"),
-        info=f"{name}.dist-info",
+        version=change.after.version or (before.version if before is not None else "0"),
+        info=f"{pin.name}.dist-info",
         installer="envctl",
-        origin=None if after is None else after.origin,
+        origin=identify(pin.artifact),
         requested=change.direct,
         managed=True,
     )
