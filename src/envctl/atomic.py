@@ -44,7 +44,7 @@ def write(path: str, data: bytes, *, mode: int = 0o644) -> None:
     The mode is exactly ``mode``, whatever the umask.
     """
     _announce("write", path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, mode)
     with open(descriptor, "wb", buffering=0) as file:
         view = memoryview(data)
         while view:
@@ -60,7 +60,7 @@ def create(path: str) -> BinaryIO:
     it, then renames it or removes it. Not flushed to the disk.
     """
     _announce("write", path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o644)
     try:
         if os.name == "posix":
             os.fchmod(descriptor, 0o644)

@@ -47,7 +47,7 @@ def check_wheel(
 ) -> Checked:
     """Check an open wheel against its file name, its own metadata and what was asked for.
 
-    ``name`` is normalised; ``version`` None means that any will do.
+    ``version`` None means that any will do. The names and versions of `Checked` are normalised.
 
     Raises:
         UpstreamError: `bad-wheel` for a file that is no wheel of version 1; `wheel-mismatch` when file
@@ -64,8 +64,8 @@ def check_wheel(
     entry_points = EntryPoints()
     if f"{info}/entry_points.txt" in members:
         text = _read_text(archive, members, f"{info}/entry_points.txt", filename)
-        entry_points = parse_entry_points(text, project=name)
-    layout = arrange(archive.members, info=info, project=name)
+        entry_points = parse_entry_points(text, project=stated[0])
+    layout = arrange(archive.members, info=info, project=stated[0])
     for fault in (*entry_points.faults, *layout.faults):
         raise UpstreamError("unsafe-wheel", f"`{filename}` is refused: {fault}", where=filename)
     rows, faults = _check_record(archive, members, info)
@@ -79,7 +79,7 @@ def check_wheel(
             ],
         )
     return Checked(
-        name=name,
+        name=stated[0],
         version=str(stated[1]),
         tags=tags,
         layout=layout,
