@@ -361,6 +361,42 @@ MISTAKES = {
     ),
     "environment around the manifest": Mistake("[env.a]\npath = '..'", "bad-path", 2, "env.a.path"),
     "environments that are one": Mistake("[env.a-b]\n[env.A_b]", "duplicate-name", 2, "env.A_b"),
+    "environment in the home folder": Mistake("[env.a]\npath = '~/a'", "bad-path", 2, "env.a.path"),
+    "conflict of a member that is two": Mistake(
+        "dependency-groups = {a = []}\noptional-dependencies = {b = []}\n[lock]\n"
+        "conflicts = [[{group = 'a', extra = 'b'}, {group = 'a'}]]",
+        "bad-value",
+        4,
+        "lock.conflicts[0][0]",
+    ),
+    "endless name": Mistake(f"dependencies = ['{'a' * 300}']", "bad-requirement", 1, "dependencies[0]"),
+    "pattern that is no text": Mistake(
+        "[[index]]\nname = 'a'\nurl = 'https://a.example/'\npackages = [1]",
+        "wrong-type",
+        4,
+        "index[0].packages[0]",
+    ),
+    "index that is no table": Mistake("index = [3]", "wrong-type", 1, "index[0]"),
+    "index name that is no text": Mistake(
+        "[[index]]\nname = 1\nurl = 'https://a.example/'", "wrong-type", 2, "index[0].name"
+    ),
+    "source path that is no text": Mistake("[sources]\na = {path = 3}", "wrong-type", 2, "sources.a.path"),
+    "target that is no text": Mistake("[lock]\ntargets = [1]", "wrong-type", 2, "lock.targets[0]"),
+    "negative size": Mistake("[policy]\nsize = {max = -1}", "bad-size", 2, "policy.size.max"),
+    "waiver with an empty reason": Mistake(
+        "[policy]\nwaive = [{rule = 'licenses', package = 'a', reason = ' '}]",
+        "bad-value",
+        2,
+        "policy.waive[0].reason",
+    ),
+    "waiver of no package": Mistake(
+        "[policy]\nwaive = [{rule = 'licenses', package = '*', reason = 'a'}]",
+        "bad-name",
+        2,
+        "policy.waive[0].package",
+    ),
+    "project that is no text": Mistake("project = 3", "wrong-type", 1, "project"),
+    "project that is no path": Mistake("project = ''", "bad-path", 1, "project"),
     "environment without a name": Mistake('[env."a/b"]', "bad-name", 1, 'env."a/b"'),
 }
 
@@ -408,6 +444,40 @@ def test_credentials_are_not_shown_by_way_of_other_mistakes(text: str) -> None:
 
     assert found
     assert not [error for error in found if "me:sec" in "\n".join([error.message, *error.hints])]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("3", "an integer `3`"),
+        ("1.5", "a float `1.5`"),
+        ("true", "a boolean `true`"),
+        ("[]", "a list"),
+        ("{}", "a table"),
+        ("2026-01-31", "a date `2026-01-31`"),
+        ("2026-01-31T10:00:00", "a time `2026-01-31 10:00:00`"),
+        ("10:00:00", "a time of day `10:00:00`"),
+    ],
+)
+def test_a_wrong_type_is_called_by_its_name(value: str, words: str) -> None:
+    (error,) = problems(f"name = {value}")
+
+    assert error.message == f"`name` is {words}, not a string"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("project = 3", "a string or a table"),
+        ("[build]\nallow = 'x'", "true or false or a list of names"),
+        ("env = []", "a table"),
+        ("dependencies = {}", "a list of strings"),
+    ],
+)
+def test_what_was_expected_is_said(text: str, words: str) -> None:
+    (error,) = problems(text)
+
+    assert error.message.endswith(f", not {words}")
 
 
 def test_three_mistakes_are_three_problems_in_the_order_of_lines() -> None:

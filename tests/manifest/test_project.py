@@ -303,6 +303,21 @@ def test_extras_of_the_project_that_name_each_other_in_a_circle_come_to_an_end()
     assert all_texts(app.extras) == {"a": ["x", "y"], "b": ["y", 'x; python_version < "4"']}
 
 
+def test_an_extra_of_the_project_reached_twice_is_listed_once() -> None:
+    app = manifest(
+        "[project]\nname = 'app'\n[project.optional-dependencies]\n"
+        "a = ['x']\nb = ['app[a]']\nc = ['app[a]']\nall = ['app[b,c]']\n"
+    )
+
+    assert texts(app.extras["all"]) == ["x"]
+
+
+def test_a_project_to_be_installed_has_a_name() -> None:
+    found = problems("[build-system]\nrequires = []\n[project]\nversion = '1'")
+
+    assert [(error.code, error.where) for error in found] == [("missing-key", "pyproject.toml:3")]
+
+
 def test_an_extra_of_the_project_that_there_is_not_is_refused() -> None:
     found = problems(
         "[project]\nname = 'app'\n[project.optional-dependencies]\ntest = []\nall = [\n'app[tests]']"

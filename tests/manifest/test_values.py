@@ -347,6 +347,15 @@ waive = [{ rule = "licenses", package = "Foo", reason = "ours", until = 2027-01-
     assert policy.waivers == (Waiver(rule="licenses", package="foo", reason="ours", until=date(2027, 1, 31)),)
 
 
+def test_a_size_is_a_number_of_bytes_too_and_severities_are_words() -> None:
+    rules = manifest(
+        "[policy]\nsize = { max = 5 }\nvulnerabilities = { severity = 'high', ignore = ['GHSA-1'] }"
+    ).policy.rules
+
+    assert rules["size"].settings == {"max": 5}
+    assert rules["vulnerabilities"].settings == {"severity": "high", "ignore": ("GHSA-1",)}
+
+
 def test_environments_keep_the_order_of_the_file_and_the_unwritten_default_is_first() -> None:
     assert list(manifest("[env.b]\n[env.a]").environments) == ["default", "b", "a"]
     assert list(manifest("[env.b]\n[env.default]\n[env.a]").environments) == ["b", "default", "a"]
