@@ -117,7 +117,12 @@ def test_the_command_line_wins_over_a_variable(planned: Planned, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ENVCTL_OFFLINE", "perhaps"), ("ENVCTL_COLOR", "pink"), ("ENVCTL_VERIFY", "sight"), ("ENVCTL_LINK", "glue")],
+    [
+        ("ENVCTL_OFFLINE", "perhaps"),
+        ("ENVCTL_COLOR", "pink"),
+        ("ENVCTL_VERIFY", "sight"),
+        ("ENVCTL_LINK", "glue"),
+    ],
 )
 def test_a_variable_with_a_senseless_value_is_wrong_usage(
     name: str, value: str, planned: Planned, monkeypatch: pytest.MonkeyPatch, capsys: Output
@@ -146,7 +151,9 @@ def test_a_variable_with_a_senseless_value_is_wrong_usage(
         pytest.param(["plan", "--all", "-e", "ci"], "`--all`", id="all-and-one"),
         pytest.param(["plan", "--all", "--out", "x"], "`--out`", id="all-and-out"),
         pytest.param(["plan", "--max-bytes", "9"], "--format markdown", id="max-bytes-without-markdown"),
-        pytest.param(["apply", "p.json", "--locked"], "a saved plan takes no `--locked`", id="saved-and-options"),
+        pytest.param(
+            ["apply", "p.json", "--locked"], "a saved plan takes no `--locked`", id="saved-and-options"
+        ),
         pytest.param(["apply", "p.json", "--all"], "a saved plan takes no `--all`", id="saved-and-all"),
         pytest.param(["apply", "--lock-timeout", "soon"], "`soon` is no number of seconds", id="timeout"),
         pytest.param(["rollback", "-1"], "`-1` is no whole number", id="negative-generation"),
@@ -157,7 +164,9 @@ def test_a_variable_with_a_senseless_value_is_wrong_usage(
         pytest.param(["add", "flask"], "[unknown-command]", id="not-built-yet"),
     ],
 )
-def test_wrong_usage_exits_with_64_and_says_what_is_wrong(argv: list[str], words: str, capsys: Output) -> None:
+def test_wrong_usage_exits_with_64_and_says_what_is_wrong(
+    argv: list[str], words: str, capsys: Output
+) -> None:
     code = main(argv)
 
     printed = capsys.readouterr()
@@ -264,7 +273,9 @@ def test_run_leaves_everything_from_the_command_on_to_the_command(monkeypatch: p
     seen: list[Namespace] = []
     monkeypatch.setattr("envctl.cli.commands.run.run", lambda arguments, _: seen.append(arguments) or 0)
 
-    main(["-e", "ci", "run", "--apply", "pytest", "-v", "--cov=x", "--", "-e", "other", "--help", "--version"])
+    main(
+        ["-e", "ci", "run", "--apply", "pytest", "-v", "--cov=x", "--", "-e", "other", "--help", "--version"]
+    )
 
     assert seen[0].words == ["pytest", "-v", "--cov=x", "--", "-e", "other", "--help", "--version"]
     assert (seen[0].env, seen[0].apply, seen[0].verbose) == ("ci", True, 0)

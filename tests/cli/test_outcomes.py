@@ -112,11 +112,18 @@ def test_a_request_to_end_is_143(monkeypatch: pytest.MonkeyPatch, capsys: Output
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_each_problem_is_told_in_turn_with_place_and_hint(answer: Answer, capsys: Output, tmp_path: Path) -> None:
+def test_each_problem_is_told_in_turn_with_place_and_hint(
+    answer: Answer, capsys: Output, tmp_path: Path
+) -> None:
     answer(
         Problems(
             [
-                InputError("unknown-key", "unknown key `dependancies`", where=f"{tmp_path}/env.toml:3", hints=["did you mean `dependencies`?"]),
+                InputError(
+                    "unknown-key",
+                    "unknown key `dependancies`",
+                    where=f"{tmp_path}/env.toml:3",
+                    hints=["did you mean `dependencies`?"],
+                ),
                 InputError("bad-specifier", "`>=x` is no specifier", where="env.toml:9"),
             ]
         )
@@ -134,7 +141,10 @@ def test_each_problem_is_told_in_turn_with_place_and_hint(answer: Answer, capsys
 
 
 def test_a_conflict_is_explained_once(answer: Answer, capsys: Output) -> None:
-    facts = (Ask(by="env.toml", requirement="a>=2", where="env.toml:4"), Demand(name="b", versions=("1.0",), requirement="a<2"))
+    facts = (
+        Ask(by="env.toml", requirement="a>=2", where="env.toml:4"),
+        Demand(name="b", versions=("1.0",), requirement="a<2"),
+    )
     answer(
         ResolutionError(
             "no-solution",
@@ -187,9 +197,17 @@ def test_a_bug_shows_its_traceback_and_says_that_it_is_one(answer: Answer, capsy
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(28, "disk-full"), (13, "not-writable"), (30, "not-writable"), (24, "too-many-files"), (5, "input-output")],
+    [
+        (28, "disk-full"),
+        (13, "not-writable"),
+        (30, "not-writable"),
+        (24, "too-many-files"),
+        (5, "input-output"),
+    ],
 )
-def test_an_error_of_the_system_has_no_traceback(number: int, code: str, answer: Answer, capsys: Output) -> None:
+def test_an_error_of_the_system_has_no_traceback(
+    number: int, code: str, answer: Answer, capsys: Output
+) -> None:
     answer(OSError(number, os.strerror(number), "/x/y"))
 
     assert main(["plan"]) == 1
@@ -207,7 +225,9 @@ def test_hostile_text_in_an_error_cannot_reach_the_terminal(answer: Answer, caps
 
 
 @pytest.mark.parametrize("output_format", ["json", "yaml", "markdown", "github", "html"])
-def test_a_failure_is_told_in_the_format_that_was_asked_for(output_format: str, answer: Answer, capsys: Output) -> None:
+def test_a_failure_is_told_in_the_format_that_was_asked_for(
+    output_format: str, answer: Answer, capsys: Output
+) -> None:
     answer(InputError("bad-lock", "the lock is <b>broken</b>", where="pylock.toml:3", hints=["make it anew"]))
 
     assert main(["plan", "--format", output_format]) == 65
@@ -243,7 +263,9 @@ def test_a_denied_plan_is_written_and_says_so(answer: Answer, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("output_format", ["text", "json", "yaml", "markdown", "github", "html"])
-def test_out_writes_the_same_json_beside_any_format(output_format: str, answer: Answer, tmp_path: Path) -> None:
+def test_out_writes_the_same_json_beside_any_format(
+    output_format: str, answer: Answer, tmp_path: Path
+) -> None:
     answer(CHANGED)
 
     main(["plan", "--format", output_format, "--out", "plan.json"])
@@ -335,7 +357,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     [
         pytest.param(REMOVAL, "", True, id="removal"),
         pytest.param(make_plan(change("replace", "x", "1", "1")), "", True, id="replacement"),
-        pytest.param(make_plan(change("update", "x", "2", "1", flags=("downgrade",))), "", True, id="downgrade"),
+        pytest.param(
+            make_plan(change("update", "x", "2", "1", flags=("downgrade",))), "", True, id="downgrade"
+        ),
         pytest.param(CHANGED, "", False, id="upgrade"),
         pytest.param(REMOVAL, "--yes", False, id="yes"),
         pytest.param(REMOVAL, "--json", False, id="json"),
@@ -378,7 +402,13 @@ def test_a_saved_plan_is_applied_without_a_question(
 
 
 def status(name: str = "default", **rest: Any) -> Status:
-    fields = {"path": f"/x/.venv-{name}", "python": "3.11.7", "generation": 7, "lock": "fits", "environment": "fits"}
+    fields = {
+        "path": f"/x/.venv-{name}",
+        "python": "3.11.7",
+        "generation": 7,
+        "lock": "fits",
+        "environment": "fits",
+    }
     return Status(name=name, **{**fields, **rest})
 
 

@@ -16,7 +16,7 @@ from envctl.cli.show.rows import Row, change_rows, lock_rows, remark_rows
 from envctl.model.state import Drift
 from envctl.plan.change import Plan
 
-_MARKUP = re.compile(r"[&<>|`*_\[\]~\\@#]|://|^[ ]*[-+=]|^[ ]*\d+[.)]|www\.", re.IGNORECASE)
+_MARKUP = re.compile(r"[&<>|`*_\[\]~\\@#]|://|www\.", re.IGNORECASE)
 
 _TABLE = ["| | what | before | after | why |", "|---|---|---|---|---|"]
 
@@ -32,7 +32,8 @@ def plans_markdown(pairs: Sequence[tuple[Plan, str]], *, max_bytes: int | None =
     Together they take at most ``max_bytes`` bytes of UTF-8; each may have an equal part of that.
     """
     part = None if max_bytes is None else max(max_bytes // len(pairs) - 1, 0)
-    return "\n".join(plan_markdown(plan, outcome, max_bytes=part) for plan, outcome in pairs)
+    text = "\n".join(plan_markdown(plan, outcome, max_bytes=part) for plan, outcome in pairs)
+    return text if max_bytes is None else _clip(text, max_bytes)
 
 
 def plan_markdown(plan: Plan, outcome: str = "", *, max_bytes: int | None = None) -> str:
@@ -65,7 +66,7 @@ def _row(row: Row) -> str:
     flags = f" ({escape(row.flags)})" if row.flags else ""
     what = f"{row.action} **{escape(row.subject)}**{flags}"
     return (
-        f"| {escape(row.symbol)} | {what} | {escape(row.before)} | {escape(row.after)} | {escape(row.why)} |"
+        f"| {row.symbol} | {what} | {escape(row.before)} | {escape(row.after)} | {escape(row.why)} |"
     )
 
 
@@ -98,6 +99,10 @@ def _cut(head: list[str], body: list[str], max_bytes: int | None) -> str:
         kept.append(line)
     left = sum(1 for line in body[len(kept) :] if line.startswith(("| ", "- ")) and line not in _TABLE)
     text = "\n".join([*head, *kept, "", f"*{left} lines more; the JSON of this plan has all.*"]) + "\n"
+    return _clip(text, max_bytes)
+
+
+def _clip(text: str, max_bytes: int) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
