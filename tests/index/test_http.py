@@ -460,7 +460,11 @@ def test_a_link_from_an_encrypted_page_to_http_is_refused(
 ) -> None:
     secure.files_url = server.origin + "/files/"
 
-    error = refused(open_client(indexes=secure_index(secure), ca_bundle=CERTIFICATE))
+    project = open_client(indexes=secure_index(secure), ca_bundle=CERTIFICATE).project("alpha")
+    assert project is not None
 
-    assert error.code == "bad-index-page"
-    assert "not encrypted" in error.message
+    with pytest.raises(UpstreamError) as caught:
+        project.files(project.versions[0])
+
+    assert caught.value.code == "bad-index-page"
+    assert "not encrypted" in caught.value.message

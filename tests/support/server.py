@@ -63,7 +63,8 @@ class IndexServer:
     - ``hash_algorithms``: what pages list (``("sha256",)``).
     - ``delay``: seconds before every answer.
     - ``truncate``: file names whose body ends half-way; ``truncate_once``: the same, the first time only.
-    - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is.
+    - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is;
+      ``gzipped``: path to the bytes sent as its gzip encoding, right or wrong.
     - ``credentials``: ``(user, password)`` that every request must carry, or 401.
     - ``tls`` (at the beginning only): speak https, with the certificate `CERTIFICATE`, which nobody trusts.
     - ``files_url``: base of the file URLs on pages, where it is not this server.
@@ -107,6 +108,7 @@ class IndexServer:
         self.truncate_once: set[str] = set()
         self.redirects: dict[str, str] = {}
         self.pages: dict[str, tuple[str, bytes]] = {}
+        self.gzipped: dict[str, bytes] = {}
         self.credentials: tuple[str, str] | None = None
         self.files_url: str | None = None
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -377,7 +379,11 @@ class _Handler(BaseHTTPRequestHandler):
             if headers.get("if-none-match") == extra["ETag"]:
                 self._send(304, None, b"", extra)
                 return
-        if index.compress and "gzip" in headers.get("accept-encoding", ""):
+        gzipped = index.gzipped.get(unquote(urlsplit(self.path).path))
+        if gzipped is not None:
+            body = gzipped
+            extra["Content-Encoding"] = "gzip"
+        elif index.compress and "gzip" in headers.get("accept-encoding", ""):
             body = gzip.compress(body, 6)
             extra["Content-Encoding"] = "gzip"
         self._send(200, kind, body, extra)

@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from packaging.version import InvalidVersion, Version
 
 from envctl.index.filename import split_filename
 from envctl.index.listing import encode_record, make_head
-from envctl.index.page import Page, Row
+from envctl.index.page import Page
 
-#: No specifier set of the public index comes near; whoever reads it need not be afraid of it.
-_LONGEST_SPECIFIER = 1024
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+#: The versions of one project, newest first, each with the texts of its entries.
+Grouped = Sequence[tuple[Version, Sequence[str]]]
 
 
-def group_rows(rows: Iterable[Row]) -> dict[str, dict[Version, list[Row]]]:
-    """Sort files by project and version; those whose names are not of a wheel or sdist are left out."""
-    projects: dict[str, dict[Version, list[Row]]] = {}
-    parsed: dict[str, Version | None] = {}
-    for row in rows:
-        parts = split_filename(row.filename)
-        if parts is None or (row.requires_python and len(row.requires_python) > _LONGEST_SPECIFIER):
-            continue
-        name, text = parts
-        if text not in parsed:
-            parsed[text] = _parse_version(text)
-        version = parsed[text]
+def group_files(entries: Iterable[tuple[str, str]]) -> dict[str, Grouped]:
+    """Sort entries, given with their file names, by project and version.
+
+    Those with names of no wheel or sdist are left out.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for filename, entry in entries:
+        parts = split_filename(filename)
+        if parts is not None:
+            group = groups.get(parts)
+            if group is None:
+                groups[parts] = [entry]
+            else:
+                group.append(entry)
+    projects: dict[str, list[tuple[Version, list[str]]]] = {}
+    for (name, text), group in groups.items():
+        version = _parse_version(text)
         if version is not None:
-            projects.setdefault(name, {}).setdefault(version, []).append(row)
-    return projects
+            projects.setdefault(name, []).append((version, group))
+    return {name: _order(versions) for name, versions in projects.items()}
+
+
+def _order(versions: list[tuple[Version, list[str]]]) -> Grouped:
+    """Bring the newest to the front and join what is one version in two spellings (`1.0` and `1.0.0`)."""
+    ordered: list[tuple[Version, list[str]]] = []
+    for version, group in sorted(versions, key=itemgetter(0), reverse=True):
+        if ordered and ordered[-1][0] == version:
+            ordered[-1][1].extend(group)
+        else:
+            ordered.append((version, group))
+    return ordered
 
 
 def compact(page: Page, name: str, *, etag: str | None, modified: str | None, expires: int) -> bytes:
     """Make the record of project ``name`` from its page; files of other projects are left out."""
     return encode_project(
-        group_rows(page.rows).get(name, {}),
+        group_files(page.entries).get(name, ()),
         head=make_head(name, base=page.base, etag=etag, modified=modified, expires=expires),
     )
 
 
-def encode_project(versions: Mapping[Version, list[Row]], *, head: Mapping[str, object]) -> bytes:
-    """Make a record of files that are already sorted out by version."""
-    newest_first = sorted(versions, reverse=True)
+def encode_project(versions: Grouped, *, head: Mapping[str, object]) -> bytes:
+    """Make a record of entries that are already sorted out by version."""
     return encode_record(
         head=head,
-        versions=[str(version) for version in newest_first],
-        blobs=[
-            _encode([_encode_row(row) for row in versions[version]]).encode("ascii")
-            for version in newest_first
-        ],
+        versions=[str(version) for version, _ in versions],
+        blobs=[f"[{','.join(entries)}]".encode() for _, entries in versions],
     )
 
 
@@ -59,26 +70,3 @@ def _parse_version(text: str) -> Version | None:
         return Version(text)
     except (InvalidVersion, ValueError):  # ValueError: a number of thousands of digits
         return None
-
-
-def _encode_row(row: Row) -> list[object]:
-    filename, url, hashes, size, upload_time, requires_python, yanked, metadata = row
-    url = url.partition("#")[0]
-    if url.endswith("/" + filename):
-        url = url[: -len(filename)]
-    return [
-        filename,
-        url,
-        _encode_hashes(hashes),
-        size,
-        upload_time,
-        requires_python,
-        yanked,
-        0 if metadata is None else (_encode_hashes(metadata) or 1),
-    ]
-
-
-def _encode_hashes(hashes: Mapping[str, str]) -> object:
-    if len(hashes) == 1 and "sha256" in hashes:
-        return hashes["sha256"]
-    return hashes

@@ -160,24 +160,26 @@ class Fetcher:
                     raise UpstreamError("index-error", message, where=format_url(url))
                 return NotModified(max_age=max_age, etag=etag, modified=modified)
             raise_for_status(response, index=served.name)
-            page = self._parse(response, served)
+            body = read_body(response, limit=MAXIMAL_PAGE)
         expires = int(self._clock()) + max_age
-        return compact(page, name, etag=etag, modified=modified, expires=expires)
+        with self._parsing:
+            page = self._parse(body, response, served)
+            return compact(page, name, etag=etag, modified=modified, expires=expires)
 
     def _flat_page(self, served: Served) -> Page:
         with self.get(served.url, {"Accept": ACCEPT, "Accept-Encoding": "gzip"}) as response:
             raise_for_status(response, index=served.name)
-            return self._parse(response, served)
-
-    def _parse(self, response: Response, served: Served) -> Page:
-        body = read_body(response, limit=MAXIMAL_PAGE)
-        kind = response.headers.get("content-type", "")
+            body = read_body(response, limit=MAXIMAL_PAGE)
         with self._parsing:
-            page = parse_page(body, content_type=kind, url=response.url)
-            if page.newer and served.name not in self._told:
-                self._told.add(served.name)
-                message = f"index `{served.name}` speaks a newer version of the Simple API than is known"
-                self._emit(Notice("warning", "index-api-newer", message))
+            return self._parse(body, response, served)
+
+    def _parse(self, body: bytearray, response: Response, served: Served) -> Page:
+        kind = response.headers.get("content-type", "")
+        page = parse_page(body, content_type=kind, url=response.url)
+        if page.newer and served.name not in self._told:
+            self._told.add(served.name)
+            message = f"index `{served.name}` speaks a newer version of the Simple API than is known"
+            self._emit(Notice("warning", "index-api-newer", message))
         return page
 
     def _beside(self, file: ListedFile, hashes: Mapping[str, str]) -> bytes | None:
@@ -242,10 +244,13 @@ def _gunzip(response: Response, limit: int) -> Iterator[bytes]:
     decoder = zlib.decompressobj(wbits=31)
     try:
         for chunk in response.iter_bytes():
-            rest = chunk
-            while rest and not decoder.eof:
+            rest, full = chunk, False
+            while rest or full:
+                if decoder.eof:  # another member follows (RFC 1952, 2.2)
+                    decoder = zlib.decompressobj(wbits=31)
                 part = decoder.decompress(rest, step)
-                rest = decoder.unconsumed_tail
+                rest = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+                full = len(part) == step and not decoder.eof
                 produced += len(part)
                 yield part
                 if produced > limit:

@@ -4,14 +4,11 @@ A record is text in three parts::
 
     envctl-page 1 <bytes of head> <bytes of blobs> <sha256 of head>\n
     {"name": …, "base": …, "versions": "2.0 1.1 1.0", "spans": "312:9f3a01bc 298:…", …}
-    [[filename, url, hashes, size, upload time, requires-python, yanked, metadata], …]   one blob a version
+    [{"filename": …, "url": …, "hashes": …}, …]                    one blob a version, as PEP 691 has it
 
 Versions are newest first, and so are the blobs; a span is a blob's length in bytes and its CRC-32. To
 answer a resolver the head is parsed, a dozen of the versions, and the blobs of the few that are looked
 at: a page of two thousand releases costs as little as one of twenty. JSON only, never pickle.
-
-``hashes`` is the sha256 alone where there is nothing else; ``url`` lacks the file name where it ends in it;
-``metadata`` is 0 for none, 1 for one without hashes.
 """
 
 from __future__ import annotations
@@ -21,11 +18,11 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import overload
 
 from packaging.version import Version
 
-from envctl.index.location import join
+from envctl.index.entry import decode_entry
 from envctl.resolve.port import ListedFile
 
 _MAGIC = "envctl-page 1 "
@@ -207,7 +204,11 @@ class ListedProject:
         return self._versions
 
     def files(self, version: Version) -> Sequence[ListedFile]:
-        """Return the wheels and sdists of a version, in the order of the page; none for one not listed."""
+        """Return the wheels and sdists of a version, in the order of the page; none for one not listed.
+
+        Raises:
+            UpstreamError: `bad-index-page` for an entry that is malformed or links where it may not.
+        """
         position = self._versions.find(version)
         if position < 0:
             return ()
@@ -229,9 +230,11 @@ class ListedProject:
             blob = self._read(offset, length)
             if len(blob) != length or zlib.crc32(blob) != checksum:
                 raise DamagedError
-            return tuple(_decode_file(row, self._head.base) for row in json.loads(blob))
+            entries = json.loads(blob)
         except (ValueError, IndexError, TypeError, OSError) as error:
             raise DamagedError from error
+        base = self._head.base
+        return tuple(file for entry in entries if (file := decode_entry(entry, base)) is not None)
 
 
 def open_record(record: bytes, *, index: str) -> ListedProject | None:
@@ -251,26 +254,3 @@ def _parse_spans(text: str, offset: int) -> list[tuple[int, int, int]]:
         spans.append((offset, int(length), int(checksum, 16)))
         offset += int(length)
     return spans
-
-
-def _decode_file(row: list[Any], base: str) -> ListedFile:
-    filename, url, hashes, size, upload_time, requires_python, yanked, metadata = row
-    if url == "" or url.endswith("/"):
-        url += filename
-    core: Mapping[str, str] | None
-    if metadata == 0:
-        core = None
-    elif metadata == 1:
-        core = {}
-    else:
-        core = {"sha256": metadata} if isinstance(metadata, str) else metadata
-    return ListedFile(
-        filename=filename,
-        url=join(base, url),
-        hashes={"sha256": hashes} if isinstance(hashes, str) else hashes,
-        size=size,
-        upload_time=upload_time,
-        requires_python=requires_python,
-        yanked=yanked,
-        core_metadata=core,
-    )

@@ -14,10 +14,10 @@ from packaging.version import Version
 from envctl import atomic
 from envctl.errors import MachineError, UpstreamError
 from envctl.index.archive import read_metadata
-from envctl.index.compact import encode_project, group_rows
+from envctl.index.compact import Grouped, encode_project, group_files
 from envctl.index.listing import LazyVersions, make_head, open_record
 from envctl.index.location import make_file_url
-from envctl.index.page import Page, Row, parse_page
+from envctl.index.page import Page, parse_page
 from envctl.resolve.port import ListedFile, Project
 
 
@@ -26,11 +26,11 @@ class FolderProject:
 
     __slots__ = ("_files", "_index", "_name", "_paths", "_versions")
 
-    def __init__(self, name: str, *, index: str, paths: dict[Version, list[str]]) -> None:
+    def __init__(self, name: str, *, index: str, paths: Grouped) -> None:
         self._name = name
         self._index = index
-        self._paths = paths
-        self._versions = LazyVersions([str(version) for version in sorted(paths, reverse=True)])
+        self._paths = dict(paths)
+        self._versions = LazyVersions([str(version) for version, _ in paths])
         self._files: dict[Version, tuple[ListedFile, ...]] = {}
 
     @property
@@ -66,17 +66,10 @@ def scan_folder(folder: str, *, index: str) -> dict[str, Project]:
     except OSError as error:
         message = f"the folder `{folder}` of index `{index}` cannot be read: {os.strerror(error.errno or 0)}"
         raise UpstreamError("index-unreachable", message, where=folder) from error
-    rows = (Row(filename, "", {}, None, None, None, None, None) for filename in filenames)
+    paths = ((filename, os.path.join(folder, filename)) for filename in filenames)
     return {
-        name: FolderProject(
-            name,
-            index=index,
-            paths={
-                version: [os.path.join(folder, row.filename) for row in rows_of]
-                for version, rows_of in versions.items()
-            },
-        )
-        for name, versions in group_rows(rows).items()
+        name: FolderProject(name, index=index, paths=versions)
+        for name, versions in group_files(paths).items()
     }
 
 
@@ -111,7 +104,7 @@ def read_flat(path: str, *, index: str) -> Mapping[str, Project]:
 def open_projects(page: Page, *, index: str) -> dict[str, Project]:
     """Open every project whose files are on a page; in memory."""
     projects: dict[str, Project] = {}
-    for name, versions in group_rows(page.rows).items():
+    for name, versions in group_files(page.entries).items():
         record = encode_project(versions, head=make_head(name, base=page.base))
         project = open_record(record, index=index)
         if project is not None:

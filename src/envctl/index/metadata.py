@@ -21,7 +21,7 @@ from envctl.errors import UpstreamError
 from envctl.resolve.port import Metadata
 
 _WANTED = frozenset({"name", "version", "requires-python", "requires-dist", "provides-extra"})
-_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.ASCII | re.DOTALL)
+_FIELD = re.compile(r"([!-9;-~]*):(.*)", re.ASCII | re.DOTALL)
 #: Longer ones exist only to be slow.
 _LONGEST_REQUIREMENT = 8 * 1024
 _LONGEST_NAME = 255
@@ -64,8 +64,8 @@ def _read_fields(data: bytes) -> Iterator[tuple[str, str]]:
     head = text.partition("\n\n")[0]
     name, value = "", ""
     for line in head.split("\n"):
-        if line[:1] in {" ", "\t"} and name:
-            value += "\n" + line
+        if line[:1] in {" ", "\t"}:
+            value += f" {line.strip()}"
             continue
         if name:
             yield name, value.strip()

@@ -9,14 +9,13 @@ Source: PEP 503 (HTML), 592 (yank), 629 (version), 658 and 714 (metadata), 691 (
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from envctl.errors import UpstreamError
 from envctl.index.anchors import Anchor, scan_anchors
-from envctl.index.location import format_url, join, split, strip
+from envctl.index.entry import refuse_page, resolve_link
 
 #: What is asked for: JSON by preference.
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
@@ -27,32 +26,19 @@ _COUNT_ABOVE = 4 * 1024 * 1024
 _MAXIMAL_VALUES = 1_500_000
 _MAXIMAL_OBJECTS = 400_000
 _LONGEST_FRAGMENT = 1024
-
-
-class Row(NamedTuple):
-    """One file as the page has it, checked; ``url`` may still be relative to the page's base.
-
-    ``metadata`` is None where the index has no metadata file, else its hashes.
-    """
-
-    filename: str
-    url: str
-    hashes: Mapping[str, str]
-    size: int | None
-    upload_time: str | None
-    requires_python: str | None
-    yanked: str | None
-    metadata: Mapping[str, str] | None
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decoder = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The files of a page in its order. ``base`` is what their URLs are relative to.
+    """The files of a page in its order: the file name, and the entry as JSON text (PEP 691).
 
-    ``newer`` says that the index speaks a newer minor version than this client knows.
+    ``base`` is what the URLs in the entries are relative to. ``newer`` says that the index speaks a newer
+    minor version than this client knows.
     """
 
-    rows: Sequence[Row]
+    entries: Sequence[tuple[str, str]]
     base: str
     newer: bool = False
 
@@ -71,14 +57,8 @@ def parse_page(body: bytes | bytearray, *, content_type: str, url: str) -> Page:
     elif kind in {"application/vnd.pypi.simple.v1+html", "text/html"}:
         page = _parse_html(body, url)
     else:
-        raise _refuse(url, f"its content type is `{kind[:80]}`")
+        raise refuse_page(url, f"its content type is `{kind[:80]}`")
     return page
-
-
-def _refuse(url: str, reason: str) -> UpstreamError:
-    message = f"the page `{format_url(url)}` is not of the Simple API: {reason}"
-    hints = ("check the index's url in env.toml: it should end in /simple/ or be marked flat",)
-    return UpstreamError("bad-index-page", message, where=format_url(url), hints=hints)
 
 
 # JSON (PEP 691)
@@ -86,23 +66,93 @@ def _refuse(url: str, reason: str) -> UpstreamError:
 
 def _parse_json(body: bytes | bytearray, url: str) -> Page:
     if len(body) > _COUNT_ABOVE:
-        values = body.count(b",") + body.count(b":")
-        if values > _MAXIMAL_VALUES or body.count(b"{") + body.count(b"[") > _MAXIMAL_OBJECTS:
-            raise _refuse(url, "it holds too many values")
+        count = body.count(b",") + body.count(b":")
+        if count > _MAXIMAL_VALUES or body.count(b"{") + body.count(b"[") > _MAXIMAL_OBJECTS:
+            raise refuse_page(url, "it holds too many values")
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _refuse(url, "it is not valid JSON") from error
-    if not isinstance(data, dict):
-        raise _refuse(url, "it is not an object")
-    meta = data.get("meta")
-    version = meta.get("api-version") if isinstance(meta, dict) else None
-    newer = _check_version(version, url)
-    files = data.get("files")
-    if not isinstance(files, list):
-        raise _refuse(url, "`files` is not a list")
-    check = _LinkCheck(url)
-    return Page(rows=[_read_file(entry, url, check) for entry in files], base=url, newer=newer)
+        walk = _Walk(body.decode("utf-8"))
+        walk.run()
+    except (ValueError, IndexError, RecursionError) as error:
+        raise refuse_page(url, "it is not valid JSON") from error
+    newer = _check_version(walk.version, url)
+    if walk.entries is None:
+        raise refuse_page(url, "`files` is not a list of files")
+    return Page(entries=walk.entries, base=url, newer=newer)
+
+
+class _Walk:
+    """A walk over the object of a page, which keeps the text of every entry of ``files``.
+
+    ValueError, IndexError and RecursionError mean that it is not valid JSON.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.version: object = None
+        self.entries: list[tuple[str, str]] | None = None
+
+    def run(self) -> None:
+        """Walk from the first letter to the last."""
+        position = self._skip(0)
+        if self.text[position] != "{":
+            raise ValueError(position)
+        position = self._skip(position + 1)
+        while self.text[position] != "}":
+            position = self._member(position)
+            if self.text[position] == ",":
+                position = self._skip(position + 1)
+                if self.text[position] == "}":
+                    raise ValueError(position)
+            elif self.text[position] != "}":
+                raise ValueError(position)
+        if self._skip(position + 1) != len(self.text):
+            raise ValueError(position)
+
+    def _member(self, position: int) -> int:
+        key, position = _decoder.raw_decode(self.text, position)
+        position = self._skip(position)
+        if not isinstance(key, str) or self.text[position] != ":":
+            raise ValueError(position)
+        position = self._skip(position + 1)
+        if key == "files" and self.text[position] == "[":
+            return self._skip(self._files(position + 1))
+        value, position = _decoder.raw_decode(self.text, position)
+        if key == "files":
+            self.entries = None
+        elif key == "meta" and isinstance(value, dict):
+            self.version = value.get("api-version")
+        return self._skip(position)
+
+    def _files(self, position: int) -> int:
+        """Walk the list that begins before ``position``; return where it ends. This loop has to be fast."""
+        text, decode = self.text, _decoder.raw_decode
+        entries: list[tuple[str, str]] = []
+        position = self._skip(position)
+        if text[position] == "]":
+            self.entries = entries
+            return position + 1
+        well_formed = True
+        while True:
+            entry, end = decode(text, position)
+            filename = entry.get("filename") if type(entry) is dict else None
+            if type(filename) is str:
+                entries.append((filename, text[position:end]))
+            else:
+                well_formed = False
+            if text[end] != ",":
+                end = self._skip(end)
+            if text[end] == "]":
+                self.entries = entries if well_formed else None
+                return end + 1
+            if text[end] != ",":
+                raise ValueError(end)
+            position = end + 1
+            if text[position] != "{":
+                position = self._skip(position)
+
+    def _skip(self, position: int) -> int:
+        match = _SPACE.match(self.text, position)
+        return position if match is None else match.end()
 
 
 def _check_version(version: object, url: str) -> bool:
@@ -112,83 +162,10 @@ def _check_version(version: object, url: str) -> bool:
     """
     major, _, minor = version.partition(".") if isinstance(version, str) else ("", "", "")
     if not (major.isdecimal() and minor.isdecimal() and len(major) < 10 and len(minor) < 10):
-        raise _refuse(url, "its API version is missing or malformed")
+        raise refuse_page(url, "its API version is missing or malformed")
     if int(major) != _API_MAJOR:
-        raise _refuse(url, f"its API version is `{version}`, and this envctl knows version {_API_MAJOR}")
+        raise refuse_page(url, f"its API version is `{version}`, and this envctl knows version {_API_MAJOR}")
     return int(minor) > _API_MINOR
-
-
-def _read_file(entry: Any, url: str, check: _LinkCheck) -> Row:
-    if not isinstance(entry, dict):
-        raise _refuse(url, "an entry of `files` is not an object")
-    get = entry.get
-    filename, link = get("filename"), get("url")
-    size, upload_time, requires_python = get("size"), get("upload-time"), get("requires-python")
-    if (
-        type(filename) is not str
-        or type(link) is not str
-        or (size is not None and (type(size) is not int or size < 0))
-        or (upload_time is not None and type(upload_time) is not str)
-        or (requires_python is not None and type(requires_python) is not str)
-    ):
-        raise _refuse(url, f"a value of the file `{str(filename)[:80]}` has a wrong type")
-    if not link.startswith("https://") or "@" in link:
-        link = check(link, filename)
-    yanked = get("yanked")
-    if yanked is False or yanked is None:
-        yanked = None
-    elif yanked is True:
-        yanked = ""
-    elif type(yanked) is not str:
-        raise _refuse(url, f"`yanked` of `{filename[:80]}` has a wrong type")
-    # PEP 714: the new key wins where both are there.
-    metadata = get("core-metadata", get("dist-info-metadata", get("data-dist-info-metadata")))
-    hashes = get("hashes")
-    return Row(
-        filename,
-        link,
-        _read_hashes(hashes, filename, url),
-        size,
-        upload_time,
-        requires_python or None,
-        yanked,
-        _read_metadata(metadata, filename, url),
-    )
-
-
-def _read_metadata(value: object, filename: str, url: str) -> Mapping[str, str] | None:
-    if value is None or value is False:
-        return None
-    return {} if value is True else _read_hashes(value, filename, url)
-
-
-def _read_hashes(value: object, filename: str, url: str) -> Mapping[str, str]:
-    if not isinstance(value, dict):
-        raise _refuse(url, f"hashes of `{filename[:80]}` are not an object")
-    for digest in value.values():
-        if type(digest) is not str or len(digest) > 256:
-            raise _refuse(url, f"a hash of `{filename[:80]}` is malformed")
-    return value
-
-
-class _LinkCheck:
-    """Strips credentials from links, and refuses those that may not be followed from this page."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._scheme = split(url).scheme.lower()
-
-    def __call__(self, link: str, filename: str) -> str:
-        if ":" not in link and "@" not in link and not link.startswith(("//", "\\")):
-            return link  # relative to the page, so of its own scheme
-        absolute = strip(join(self._url, link))
-        scheme = split(absolute).scheme.lower()
-        allowed = {"file"} if self._scheme == "file" else {"https", "http"}
-        if scheme not in allowed:
-            raise _refuse(self._url, f"it links `{filename[:80]}` to `{format_url(absolute)[:200]}`")
-        if self._scheme == "https" and scheme == "http":
-            raise _refuse(self._url, f"it links `{filename[:80]}` to a place that is not encrypted")
-        return absolute
 
 
 # HTML (PEP 503)
@@ -198,33 +175,28 @@ def _parse_html(body: bytes | bytearray, url: str) -> Page:
     try:
         document = scan_anchors(body)
     except ValueError as error:
-        raise _refuse(url, "it holds too many links") from error
+        raise refuse_page(url, "it holds too many links") from error
     newer = _check_version(document.version, url) if document.version is not None else False
-    base = strip(join(url, document.base)) if document.base else url
-    check = _LinkCheck(base)
-    if document.base and split(base).scheme.lower() not in {"http", "https", "file"}:
-        raise _refuse(url, f"its base is `{format_url(base)[:200]}`")
-    rows = [row for anchor in document.anchors if (row := _read_anchor(anchor, check)) is not None]
-    return Page(rows=rows, base=base, newer=newer)
+    base = resolve_link(document.base, url, "base") if document.base else url
+    entries = [entry for anchor in document.anchors if (entry := _read_anchor(anchor)) is not None]
+    return Page(entries=entries, base=base, newer=newer)
 
 
-def _read_anchor(anchor: Anchor, check: _LinkCheck) -> Row | None:
-    """Read one anchor; None where its target has no file name (a link to a home page, say)."""
+def _read_anchor(anchor: Anchor) -> tuple[str, str] | None:
+    """Bring one anchor to the form of PEP 691; None where its target has no file name of a distribution."""
     link, _, fragment = anchor.get("href", "").strip().partition("#")
     filename = unquote(link.partition("?")[0].rpartition("/")[2])
     if not filename.endswith((".whl", ".tar.gz", ".zip")):
         return None
+    entry: dict[str, object] = {"filename": filename, "url": link, "hashes": _read_fragment(fragment)}
+    if anchor.get("data-requires-python"):
+        entry["requires-python"] = anchor["data-requires-python"]
+    if "data-yanked" in anchor:
+        entry["yanked"] = anchor["data-yanked"]
     metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
-    return Row(
-        filename,
-        check(link, filename),
-        _read_fragment(fragment),
-        None,
-        None,
-        anchor.get("data-requires-python") or None,
-        anchor.get("data-yanked"),
-        None if metadata is None or metadata == "false" else _read_fragment(metadata),
-    )
+    if metadata is not None and metadata != "false":
+        entry["core-metadata"] = _read_fragment(metadata)
+    return filename, json.dumps(entry)
 
 
 def _read_fragment(text: str) -> Mapping[str, str]:
