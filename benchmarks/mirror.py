@@ -30,8 +30,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from envctl.manifest.parse import DEFAULT_INDEX_URL
+from envctl.manifest.sources import DEFAULT_INDEX
 
+UPSTREAM = DEFAULT_INDEX.url
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 
 NGINX = """\
@@ -119,16 +120,20 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             return self.answer(502, b"upstream failed", "text/plain")
         return self.answer(404, b"not found", "text/plain") if data is None else self.answer(200, data, kind)
 
+    def do_HEAD(self) -> None:
+        """Answer as GET does, without the bytes."""
+        self.do_GET()
+
     def page(self, name: str) -> bytes | None:
         """Give a project's page, with the addresses of files pointing here."""
         path = os.path.join(self.root, "pages", f"{name}.json")
         if not os.path.exists(path):
-            data = fetch(f"{DEFAULT_INDEX_URL}{name}/", {"Accept": PAGE_TYPE}) if self.fetching else None
+            data = fetch(f"{UPSTREAM}{name}/", {"Accept": PAGE_TYPE}) if self.fetching else None
             if data is None:
                 return None
             page = json.loads(data)
             for entry in page["files"]:
-                url = urllib.parse.urlsplit(urllib.parse.urljoin(f"{DEFAULT_INDEX_URL}{name}/", entry["url"]))
+                url = urllib.parse.urlsplit(urllib.parse.urljoin(f"{UPSTREAM}{name}/", entry["url"]))
                 entry["url"] = f"/files/{url.scheme}/{url.netloc}{url.path}"
             data = json.dumps(page).encode()
             keep(path, data)
@@ -166,7 +171,8 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{total}")
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
 
 class Proxy(http.server.ThreadingHTTPServer):
