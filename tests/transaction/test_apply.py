@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import shutil
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from envctl.environment.inventory import INVENTORY, parse_inventory
 from envctl.errors import BusyError, MachineError, StaleError, SwitchError
 from envctl.receipt import digest_tree, read_receipt
+from envctl.transaction.blueprint import Placed
 from envctl.transaction.generations import history
 from transaction.bench import Bench, Count, Hooked, replacement, run, snapshot
 
@@ -517,3 +520,28 @@ def test_a_second_run_waits_no_longer_than_it_was_told(bench: Bench) -> None:
     bench.held(second)
 
     assert bench.codes() == ["waiting"]
+
+
+@pytest.mark.parametrize("name", ["back\\slash.txt", "ünï.txt"], ids=["backslash", "accents"])
+def test_odd_names_are_listed_and_found(bench: Bench, name: str) -> None:
+    from dataclasses import replace
+
+    placed = bench.place("tool", "1", files={"tool.py": "", "tool_data/plain.txt": "odd"})
+    old, new = "site/tool_data/plain.txt", f"site/tool_data/{name}"
+    entry = bench.store.add(
+        "wheels-v1", f"{placed.wheel.key[:32]}{len(name):032x}", _copy_with(placed, old, new)
+    )
+
+    bench.apply(replace(placed, wheel=replace(entry, about=placed.wheel.about)))
+
+    assert (bench.site_packages / "tool_data" / name).read_text() == "odd"
+    bench.check_complete()
+
+
+def _copy_with(placed: Placed, old: str, new: str) -> Callable[[str], dict[str, object]]:
+    def produce(target: str) -> dict[str, object]:
+        shutil.copytree(placed.wheel.tree, target, dirs_exist_ok=True)
+        os.rename(f"{target}/{old}", f"{target}/{new}")
+        return {}
+
+    return produce

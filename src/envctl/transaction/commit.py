@@ -34,14 +34,14 @@ def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
         if journal.source is not None:
             _enter(site, journal)
             flush_parents(site)
-        replace_all(journal.planned, done, emit)
+        notices = replace_all(journal.planned, done)
     except OSError as error:
         _take_back(site, journal, done)
         raise _not_written(site, error) from error
     try:
         finish(site, journal)
     except OSError as error:
-        emit(
+        notices.append(
             Notice(
                 "warning",
                 "unfinished",
@@ -49,6 +49,8 @@ def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
                 ("the next command that writes does it",),
             )
         )
+    for notice in notices:
+        emit(notice)
 
 
 def _begin(site: Site, journal: Journal, shield: Shield) -> None:

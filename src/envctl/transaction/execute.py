@@ -85,11 +85,14 @@ class Held:
             guard()
         refuse(self.site)
         draft = self._draft(blueprint, store, environ)
-        record = self._stage(draft, store)
-        journal = self._plan_switch(draft, record)
-        with Shield() as shield:
-            self._switch(draft, journal, shield)
-            self._trim(keep)
+        with self._or_abandon(draft):
+            journal = self._plan_switch(draft, self._stage(draft, store))
+            self.emit(Started(Phase.SWITCH))
+            with Shield() as shield:
+                self._make_room(journal.leaving)
+                commit(self.site, journal, shield=shield, emit=self.emit)
+                self._trim(keep)
+        self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
         return draft.number
 
     def rollback(self, number: int | None = None) -> int:
@@ -164,7 +167,8 @@ class Held:
             environ=environ,
         )
         laid = arrange(blueprint, layout, own_paths(items))
-        require_space(self.site.folder, laid, items, copies=blueprint.link == "copy")
+        copies = blueprint.link == "copy" or _is_elsewhere(store.folder, self.site.folder)
+        require_space(self.site.folder, laid, items, copies=copies)
         return Draft(
             site=self.site,
             number=next_number(self.site),
@@ -175,24 +179,33 @@ class Held:
         )
 
     def _stage(self, draft: Draft, store: Store) -> GenerationRecord:
+        staged = stage(draft, store=store, emit=self.emit)
+        atomic.flush_file_system(draft.root)
+        # No later write may get the mtime of a file of ours: then size and mtime are proof.
+        settle(staged.newest)
+        return staged.record
+
+    @contextmanager
+    def _or_abandon(self, draft: Draft) -> Iterator[None]:
+        """Remove the stage when anything goes wrong, and say of all that the environment is as it was."""
         try:
-            staged = stage(draft, store=store, emit=self.emit)
-            atomic.flush_file_system(draft.root)
-            settle(staged.newest)
-        except OSError as error:
-            self._abandon(draft)
-            raise _not_staged(self.site, error) from error
-        except EnvctlError as error:
-            self._abandon(draft)
-            raise _as_switch_error(error) from error
-        except BaseException:
+            yield
+        except BrokenError:
+            raise  # the stage is part of what recovery needs
+        except BaseException as error:
             with Shield():
                 self._abandon(draft)
+            if isinstance(error, OSError):
+                raise _not_staged(self.site, error) from error
+            if isinstance(error, EnvctlError):
+                raise _as_switch_error(error) from error
             raise
-        return staged.record
 
     def _abandon(self, draft: Draft) -> None:
         """Remove a stage, as far as the file system lets us: the next command that writes does the rest."""
+        # After an exchange the tree that left lies there, until it is parked.
+        if live_number(self.site) == draft.number:
+            return
         try:
             remove_now(draft.root)
         except (OSError, MachineError):
@@ -219,18 +232,6 @@ class Held:
             planned=plan_replacements(draft.blueprint.replacements),
             history=tuple(map(format_event, events)),
         )
-
-    def _switch(self, draft: Draft, journal: Journal, shield: Shield) -> None:
-        self.emit(Started(Phase.SWITCH))
-        try:
-            self._make_room(journal.leaving)
-            commit(self.site, journal, shield=shield, emit=self.emit)
-        except BrokenError:
-            raise  # the stage is part of what recovery needs
-        except BaseException:
-            self._abandon(draft)
-            raise
-        self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
 
     def _make_room(self, leaving: int | None) -> None:
         if leaving is None:
@@ -332,6 +333,14 @@ def _remove(path: str) -> None:
         remove_now(path)
     else:
         atomic.remove(path)
+
+
+def _is_elsewhere(first: str, second: str) -> bool:
+    """Whether two folders are on different file systems, between which nothing can be linked."""
+    try:
+        return os.stat(first).st_dev != os.stat(second).st_dev
+    except OSError:
+        return False
 
 
 def _parked(leaving: int | None) -> str | None:

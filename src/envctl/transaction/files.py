@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envctl import atomic
-from envctl.model.events import Emit, Notice
+from envctl.model.events import Notice
 from envctl.transaction.blueprint import Replacement
 from envctl.transaction.journal import Planned
 
@@ -58,11 +58,13 @@ class Replaced:
     content: bytes | None
 
 
-def replace_all(planned: Sequence[Planned], done: list[Replaced], emit: Emit) -> None:
+def replace_all(planned: Sequence[Planned], done: list[Replaced]) -> list[Notice]:
     """Put the new texts in place; ``done`` grows as files are replaced, so that it can be undone.
 
-    May be called again after it was interrupted. Raises `OSError`.
+    Returns what is to be told, later: telling may fail, and here nothing else may. May be called again
+    after it was interrupted. Raises `OSError`.
     """
+    notices = []
     for each in planned:
         target = os.path.realpath(each.replacement.path)
         content = _read(target)
@@ -70,13 +72,14 @@ def replace_all(planned: Sequence[Planned], done: list[Replaced], emit: Emit) ->
             atomic.remove(each.temporary)
         elif _digest(content) != each.replacement.before:
             atomic.remove(each.temporary)
-            emit(_left(each.replacement.path))
+            notices.append(_left(each.replacement.path))
         else:
             if not os.path.lexists(each.temporary):
                 _prepare(each)
             atomic.rename(each.temporary, target)
             done.append(Replaced(target, content))
             atomic.flush_directory(os.path.dirname(target))
+    return notices
 
 
 def undo_replacements(done: Sequence[Replaced]) -> None:

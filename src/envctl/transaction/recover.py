@@ -35,7 +35,8 @@ def recover(site: Site, emit: Emit) -> str | None:
     """
     try:
         journal = read_journal(site)
-        message = None if journal is None else _settle(site, journal, emit)
+        notices: list[Notice] = []
+        message = None if journal is None else _settle(site, journal, notices)
         if _remove_leftovers(site) and message is None:
             message = "removed what a run that was killed had begun; the environment was not touched by it"
     except OSError as error:
@@ -47,6 +48,8 @@ def recover(site: Site, emit: Emit) -> str | None:
         ) from error
     if message is not None:
         emit(Notice("warning", "recovered", message))
+    for notice in notices:
+        emit(notice)
     return message
 
 
@@ -68,9 +71,9 @@ def pending(site: Site) -> str | None:
     return None
 
 
-def _settle(site: Site, journal: Journal, emit: Emit) -> str:
+def _settle(site: Site, journal: Journal, notices: list[Notice]) -> str:
     if journal.source is None:
-        replace_all(journal.planned, [], emit)
+        notices += replace_all(journal.planned, [])
         finish(site, journal)
         return "completed what a run that was killed was writing"
     source = place_of(site, journal.source)
@@ -79,7 +82,7 @@ def _settle(site: Site, journal: Journal, emit: Emit) -> str:
         live = journal.entering
     if live == journal.entering:
         flush_parents(site)
-        replace_all(journal.planned, [], emit)
+        notices += replace_all(journal.planned, [])
         finish(site, journal)
         return f"completed the switch to generation {journal.entering} that a run that was killed had begun"
     if live != journal.leaving:

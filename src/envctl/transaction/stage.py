@@ -32,7 +32,7 @@ from envctl.environment.inventory import (
 )
 from envctl.environment.layout import Layout
 from envctl.model.artifact import identify
-from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RECEIPT, TREE, format_receipt
 from envctl.store.place import Linker, Placement, choose_linker, place, raise_marks
 from envctl.store.store import Store
@@ -86,6 +86,8 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     emit(Started(Phase.LINK, total, "files"))
     write_bare(draft.bare, draft.root)
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
+    if linker.how == "copy" and linker.asked != "copy":
+        emit(Notice("info", "copying", f"files are copied: nothing can be linked from `{store.folder}` here"))
     owned = _lay_all(draft, linker, emit)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     inventory = make_inventory_of(draft, owned)
@@ -196,19 +198,44 @@ def _look_at_bare(draft: Draft) -> list[OwnedFile]:
 
 def make_inventory_of(draft: Draft, owned: Mapping[str, Sequence[OwnedFile]]) -> Inventory:
     """Make the file list of a stage from what was linked and what was made."""
-    files: dict[str, list[OwnedFile]] = {owner: list(each) for owner, each in owned.items()}
+    sections = dict(make_inventory(owned).sections)
     for laid in draft.laid:
-        replaced = laid.record if laid.needs_record else None
-        # `tuple.__new__` is what the class would call, at half the price: there are 30,000 files.
-        files[laid.placed.pin.name] += [
-            _new(OwnedFile, (path, size, mtime_ns, mode & stat.S_IXUSR != 0, sha256, None))
-            for path, (_, size, mode, mtime_ns, _, sha256) in laid.linked.items()
-            if path != replaced
-        ]
-    return make_inventory(files)
+        name = laid.placed.pin.name
+        lines = _format_linked(laid)
+        if lines is None:
+            sections[name] = make_inventory({name: [*owned[name], *_list_linked(laid)]}).sections[name]
+        else:
+            made = sections[name]
+            sections[name] = "\n".join(sorted([*made.split("\n"), *lines] if made else lines))
+    return Inventory(sections)
 
 
-_new = tuple.__new__
+def _format_linked(laid: Laid) -> list[str] | None:
+    """Format lines of linked files at once, for there are 30,000; None where a name needs escapes."""
+    replaced = laid.record if laid.needs_record else None
+    lines = [
+        f"{path}\t{size}\t{mtime_ns}\t{'x' if mode & stat.S_IXUSR else '-'}\t{sha256}"
+        for path, (_, size, mode, mtime_ns, _, sha256) in laid.linked.items()
+        if path != replaced
+    ]
+    text = "\n".join(lines)
+    if (
+        "\\" in text
+        or "\r" in text
+        or text.count("\t") != 4 * len(lines)
+        or text.count("\n") >= len(lines) > 0
+    ):
+        return None
+    return lines
+
+
+def _list_linked(laid: Laid) -> list[OwnedFile]:
+    replaced = laid.record if laid.needs_record else None
+    return [
+        OwnedFile(path, file.size, file.mtime_ns, bool(file.mode & stat.S_IXUSR), file.sha256)
+        for path, file in laid.linked.items()
+        if path != replaced
+    ]
 
 
 def _describe(draft: Draft) -> GenerationRecord:
