@@ -58,3 +58,27 @@ def test_after_closing_nothing_is_begun_unless_it_is_waited_for() -> None:
     assert calls == []
     pending.wait()
     assert calls == [1]
+
+
+def test_work_that_is_called_for_is_done_by_the_pool_and_by_the_caller_once_it_is_closed() -> None:
+    pool = Pool(1)
+
+    assert pool.call(threading.get_ident) != threading.get_ident()
+
+    pool.close()
+    assert pool.call(threading.get_ident) == threading.get_ident()
+
+
+def test_closing_does_not_strand_who_waits_for_work_that_was_not_begun() -> None:
+    pool = Pool(1)
+    blocked = threading.Event()
+    pool.submit(blocked.wait)
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(pool.call(lambda: 7)))
+    waiting.start()
+
+    pool.close()
+    waiting.join(timeout=5)
+    blocked.set()
+
+    assert answers == [7]

@@ -152,6 +152,8 @@ class IndexClient:
         """Begin nothing more and close all connections."""
         self._closed.set()
         self._pool.close()
+        if self._fetcher is not None:
+            self._fetcher.close()
         self._transport.close()
 
     def _pending_project(self, name: str, *, ahead: bool = False) -> Pending[Project | None]:

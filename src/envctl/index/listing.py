@@ -77,9 +77,9 @@ def encode_record(
     spans = " ".join(f"{len(blob)}:{zlib.crc32(blob):08x}" for blob in blobs)
     fields = {**head, "versions": " ".join(versions), "spans": spans}
     text = json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
-    body = b"".join(blobs)
-    line = f"{_MAGIC}{len(text)} {len(body)} {hashlib.sha256(text).hexdigest()}\n"
-    return b"".join((line.encode("ascii"), text, body))
+    size = sum(map(len, blobs))
+    line = f"{_MAGIC}{len(text)} {size} {hashlib.sha256(text).hexdigest()}\n"
+    return b"".join((line.encode("ascii"), text, *blobs))
 
 
 def parse_head(data: bytes, read: Callable[[int, int], bytes]) -> Head | None:

@@ -49,6 +49,13 @@ class Pending(Generic[T]):
             raise self._error
         return self._result[0]
 
+    def join(self, is_closed: Callable[[], bool]) -> T:
+        """Return the result as `wait` does, but leave the work to the worker while its pool is open."""
+        while not self._done.wait(0.5):
+            if is_closed():
+                break
+        return self.wait()
+
 
 class Pool:
     """At most ``size`` daemon threads, started as work arrives."""
@@ -71,6 +78,10 @@ class Pool:
                     self._threads.append(thread)
                     thread.start()
         return pending
+
+    def call(self, operation: Callable[[], T]) -> T:
+        """Have work done in one of the threads, and wait for it."""
+        return self.submit(operation).join(lambda: self._closed)
 
     def close(self) -> None:
         """Begin nothing more. What has begun ends on its own."""
