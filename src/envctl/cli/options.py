@@ -73,7 +73,8 @@ class Parser(argparse.ArgumentParser):
             UsageError: `bad-usage`, `unknown-option`.
             Answered: for ``--help`` and ``--version``.
         """
-        for action in self._actions:
+        # Of a positional that is left out, Python 3.11 would give the mark itself to its `type`.
+        for action in self.options:
             if action.default is not argparse.SUPPRESS:
                 if self._unset.get(action.dest) is None:
                     self._unset[action.dest] = action.default
