@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 
@@ -82,7 +81,7 @@ def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
             mode = stat.S_IMODE(os.stat(path).st_mode)
         except FileNotFoundError:
             mode = 0o644
-    temporary = f"{path}.{secrets.token_hex(6)}.tmp"
+    temporary = f"{path}.{os.urandom(6).hex()}.tmp"
     try:
         write(temporary, data, mode=mode)
         flush(temporary)

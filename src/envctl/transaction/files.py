@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from envctl.transaction.journal import Planned
 def plan_replacements(replacements: Sequence[Replacement]) -> tuple[Planned, ...]:
     """Name the temporary file of each replacement, beside the file itself; links are followed."""
     return tuple(
-        Planned(each, f"{os.path.realpath(each.path)}.envctl-{secrets.token_hex(6)}") for each in replacements
+        Planned(each, f"{os.path.realpath(each.path)}.envctl-{os.urandom(6).hex()}") for each in replacements
     )
 
 

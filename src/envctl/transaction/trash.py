@@ -8,7 +8,6 @@ follows a link, and of two processes that would delete, one does.
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 
@@ -32,7 +31,7 @@ def discard(site: Site, path: str) -> None:
         return
     if not os.path.isdir(site.trash):
         atomic.make_directories(site.trash)
-    atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{secrets.token_hex(6)}")
+    atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{os.urandom(6).hex()}")
 
 
 def empty(site: Site, *, detach: bool = False) -> None:
