@@ -167,3 +167,21 @@ class TestDone:
         drift = (Drift(address="package.idna", kind=DriftKind.MODIFIED, path="idna/core.py"),)
 
         assert digest_installed(replace(self.after, drift=drift)) != digest_planned(self.changes)
+
+    def test_what_is_not_intact_is_not_done(self) -> None:
+        broken = replace(
+            self.after, distributions={"idna": replace(self.after.distributions["idna"], intact=False)}
+        )
+        whole = replace(broken, distributions={"idna": self.after.distributions["idna"]})
+
+        assert digest_installed(broken) != digest_installed(whole)
+
+
+def test_a_new_generation_forgets_what_others_have_replaced() -> None:
+    drift = [Drift(address="package.pip", kind=DriftKind.VERSION, path="pip-25.0.dist-info")]
+    state = a_state(foreign("pip", "25.0"), drift=drift)
+    selection = a_selection(a_pin("idna"))
+
+    after = replay(decide(selection, state, interpreter=an_interpreter(), prune="all"), state, selection)
+
+    assert after.drift == ()

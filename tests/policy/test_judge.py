@@ -310,6 +310,9 @@ class TestNotChecked:
     def test_what_is_on_by_default_is_only_mentioned(self) -> None:
         assert self.told("", Facts()) == [("info", "archived"), ("info", "startup-hooks"), ("info", "yanked")]
 
+    def test_what_the_manifest_configures_is_more_than_mentioned(self) -> None:
+        assert ("warning", "archived") in self.told('archived = { mode = "warn", allow = ["a"] }', self.KNOWN)
+
     def test_what_was_checked_is_not_mentioned(self) -> None:
         assert self.told('archived = "off"', self.KNOWN, ("a",)) == []
 

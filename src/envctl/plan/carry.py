@@ -24,7 +24,7 @@ def carried(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
     """
     changes = tuple(changes)
     deleted = {change.address for change in changes if change.action is Action.DELETE}
-    paths = {file.path for file in state.foreign if file.data and format_file(file.path) not in deleted}
+    paths = {file.path for file in state.foreign if format_file(file.path) not in deleted}
     for change in changes:
         if not is_kept(change):
             continue

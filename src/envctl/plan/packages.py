@@ -96,8 +96,6 @@ def _explain_drift(distribution: Distribution, drift: tuple[Drift, ...]) -> Reas
     """
     if not distribution.managed:
         drift = tuple(line for line in drift if line.kind is not DriftKind.VERSION)
-        if distribution.intact:
-            return None
     if drift:
         return Reason(ReasonKind.DRIFT, describe_drift(drift))
     if not distribution.intact:
