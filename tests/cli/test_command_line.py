@@ -271,7 +271,12 @@ def test_completion_in_bash_completes() -> None:
 
 def test_run_leaves_everything_from_the_command_on_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Namespace] = []
-    monkeypatch.setattr("envctl.cli.commands.run.run", lambda arguments, _: seen.append(arguments) or 0)
+
+    def remember(arguments: Namespace, _: object) -> int:
+        seen.append(arguments)
+        return 0
+
+    monkeypatch.setattr("envctl.cli.commands.run.run", remember)
 
     main(
         ["-e", "ci", "run", "--apply", "pytest", "-v", "--cov=x", "--", "-e", "other", "--help", "--version"]

@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 
 class Latin(io.StringIO):
-    encoding = "ascii"  # type: ignore[assignment]
+    encoding = "ascii"
 
 
 class Gone(io.StringIO):

@@ -38,9 +38,7 @@ def test_markdown_is_a_table_of_what_changes() -> None:
 
     assert lines[0] == "### Plan for default (.venv)"
     assert lines[2].startswith("**Plan: 1 to update; 1 change to the lock.")
-    assert (
-        "| ~ | update **idna** (major) | 3.6 | 3.10 | required by requests (&#60;4,&#62;=2.5) |" in lines
-    )
+    assert "| ~ | update **idna** (major) | 3.6 | 3.10 | required by requests (&#60;4,&#62;=2.5) |" in lines
     assert "- **error**: licenses: foo: GPL-3.0-only is denied" in lines
     assert "- flask: modified lib/flask/app.py" in lines
     assert not any("click" in line for line in lines)

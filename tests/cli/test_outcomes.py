@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -339,7 +339,7 @@ REMOVAL = make_plan(change("delete", "six", "1.16"))
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Questions that a person on a terminal was asked; the answer is no."""
     questions: list[str] = []
 
@@ -349,7 +349,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr("envctl.cli.console.Console.interactive", property(lambda _: True))
     monkeypatch.setattr("envctl.cli.console.Console.ask", refuse)
-    yield questions
+    return questions
 
 
 @pytest.mark.parametrize(

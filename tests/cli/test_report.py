@@ -55,7 +55,12 @@ def test_a_phase_in_which_nothing_happened_is_not_mentioned() -> None:
 
 
 def test_a_phase_that_runs_twice_at_once_is_summed_up_when_both_are_over() -> None:
-    begun = [Started(Phase.BUILD), Advanced(Phase.BUILD, 1), Started(Phase.BUILD), Advanced(Phase.BUILD, 1)]
+    begun: list[Event] = [
+        Started(Phase.BUILD),
+        Advanced(Phase.BUILD, 1),
+        Started(Phase.BUILD),
+        Advanced(Phase.BUILD, 1),
+    ]
 
     assert told(*begun, Ended(Phase.BUILD)) == ""
     assert told(*begun, Ended(Phase.BUILD), Ended(Phase.BUILD)).startswith("Built 2 packages")
@@ -85,10 +90,12 @@ def test_events_of_many_threads_are_all_counted() -> None:
     err = io.StringIO()
     reporter = PlainReporter(Console(environ={}, stdout=io.StringIO(), stderr=err))
     reporter.emit(Started(Phase.UNPACK, unit="files"))
-    threads = [
-        threading.Thread(target=lambda: [reporter.emit(Advanced(Phase.UNPACK, 1)) for _ in range(500)])
-        for _ in range(4)
-    ]
+
+    def work() -> None:
+        for _ in range(500):
+            reporter.emit(Advanced(Phase.UNPACK, 1))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
 
     for thread in threads:
         thread.start()

@@ -65,9 +65,7 @@ def _section(title: str, rows: list[str]) -> list[str]:
 def _row(row: Row) -> str:
     flags = f" ({escape(row.flags)})" if row.flags else ""
     what = f"{row.action} **{escape(row.subject)}**{flags}"
-    return (
-        f"| {row.symbol} | {what} | {escape(row.before)} | {escape(row.after)} | {escape(row.why)} |"
-    )
+    return f"| {row.symbol} | {what} | {escape(row.before)} | {escape(row.after)} | {escape(row.why)} |"
 
 
 def _drift(drift: tuple[Drift, ...]) -> list[str]:
