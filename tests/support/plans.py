@@ -51,7 +51,9 @@ def lock_change(name: str, before: str | None, after: str | None) -> LockChange:
     return LockChange(name=name, before=before, after=after)
 
 
-def denied(message: str = "GPL-3.0-only is denied", *, mode: str = "enforce", waived: str | None = None) -> Verdict:
+def denied(
+    message: str = "GPL-3.0-only is denied", *, mode: str = "enforce", waived: str | None = None
+) -> Verdict:
     return Verdict(rule="licenses", mode=mode, address="package.foo", message=message, waived=waived)
 
 
