@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import MachineError
+from envctl.store.examine import check
+from envctl.transaction import trash
 from envctl.transaction.generations import history, kept_numbers, live_number
 from envctl.transaction.history import LIMIT, add_lines
 from transaction.bench import Bench, run, snapshot
@@ -230,8 +232,6 @@ def test_destroy_of_nothing_does_nothing(bench: Bench) -> None:
 
 
 def test_the_trash_is_emptied_by_a_process_of_its_own(bench: Bench) -> None:
-    from envctl.transaction import trash
-
     folder = Path(bench.site.trash, "old", "deep")
     folder.mkdir(parents=True)
     (folder / "file").write_text("x")
@@ -244,6 +244,24 @@ def test_the_trash_is_emptied_by_a_process_of_its_own(bench: Bench) -> None:
     os.wait()
     assert os.listdir(bench.site.trash) == []
     assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize("detach", [False, True], ids=["here", "detached"])
+def test_deleting_an_old_generation_looks_like_no_edit_of_the_store(bench: Bench, *, detach: bool) -> None:
+    placed = bench.place("tool", "1", files={"tool.py": f"detach = {detach}\n"})
+    bench.apply(placed, link="hardlink")
+    os.rename(bench.venv, f"{bench.site.folder}/old")
+    os.makedirs(bench.site.trash)
+    os.rename(f"{bench.site.folder}/old", f"{bench.site.trash}/old")
+
+    trash.empty(bench.site, detach=detach, entries=[placed.wheel])
+
+    if detach:
+        os.wait()
+    found = check(placed.wheel)
+    assert os.listdir(bench.site.trash) == []
+    assert found is not None
+    assert found.clean
 
 
 def test_a_kept_generation_runs_where_it_lies(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envctl import atomic
 from envctl.environment.bare import BareItem, bare
@@ -24,8 +24,9 @@ from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.receipt import settle
+from envctl.store.entry import Entry
 from envctl.store.store import Store
-from envctl.transaction.arrange import arrange
+from envctl.transaction.arrange import Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Replacement
 from envctl.transaction.commit import commit
 from envctl.transaction.files import plan_replacements
@@ -61,6 +62,7 @@ class Held:
     site: Site
     emit: Emit
     recovered: str | None = None
+    _linked: list[Entry] = field(default_factory=list)
 
     def apply(
         self,
@@ -92,6 +94,7 @@ class Held:
                 self._make_room(journal.leaving)
                 commit(self.site, journal, shield=shield, emit=self.emit)
                 self._trim(keep)
+        self._linked.extend(entry for each in draft.laid for entry in _entries_of(each))
         self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
         return draft.number
 
@@ -267,15 +270,16 @@ def open_site(site: Site, *, emit: Emit, lock_timeout: float, detach: bool = Fal
         BrokenError: what `recover` raises.
     """
     refuse(site)
+    linked: list[Entry] = []
     with hold(site.lock, timeout=lock_timeout, emit=emit):
         try:
             _furnish(site)
             recovered = recover(site, emit)
             refuse(site)
-            yield Held(site, emit, recovered)
+            yield Held(site, emit, recovered, linked)
         finally:
             with Shield():
-                empty(site, detach=detach)
+                empty(site, detach=detach, entries=linked)
                 _remove_unneeded(site)
 
 
@@ -333,6 +337,12 @@ def _remove(path: str) -> None:
         remove_now(path)
     else:
         atomic.remove(path)
+
+
+def _entries_of(laid: Laid) -> Iterator[Entry]:
+    yield laid.placed.wheel
+    if laid.placed.bytecode is not None:
+        yield laid.placed.bytecode
 
 
 def _is_elsewhere(first: str, second: str) -> bool:

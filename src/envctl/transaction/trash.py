@@ -3,16 +3,22 @@
 Deleting 45,000 files takes seconds, so it starts only after a switch, and where somebody watches a
 terminal it is left to a detached process of the lowest priority. It never goes through a mount, never
 follows a link, and of two processes that would delete, one does.
+
+Deleting a link moves the ctime of the file in the store, which looks like an edit to whoever links it next.
+So the entries that are given are looked at before; those that were clean then have their mark raised after.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import envctl
 from envctl import atomic
 from envctl.errors import MachineError
+from envctl.store.entry import Entry
+from envctl.store.examine import check, raise_mark
 from envctl.transaction.mounts import find_mount, read_mounts
 from envctl.transaction.site import Site
 
@@ -34,13 +40,21 @@ def discard(site: Site, path: str) -> None:
     atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{os.urandom(6).hex()}")
 
 
-def empty(site: Site, *, detach: bool = False) -> None:
-    """Delete what is in the trash, or have it deleted. What cannot be deleted stays: it is tried again."""
+def empty(site: Site, *, detach: bool = False, entries: Sequence[Entry] = ()) -> None:
+    """Delete what is in the trash, or have it deleted. What cannot be deleted stays: it is tried again.
+
+    ``entries`` are those of the store that the deleted trees are likely to hold links to.
+    """
     try:
         if not os.path.isdir(site.trash) or not os.listdir(site.trash):
             return
-        if not (detach and _delete_detached(site.trash)):
+        if not (detach and _delete_detached(site.trash, entries)):
+            clean = [entry for entry in entries if (found := check(entry)) is not None and found.clean]
             _delete_here(site.trash)
+            for entry in clean:
+                found = check(entry)
+                if found is not None and not found.changed:
+                    raise_mark(entry, found.highest)
     except OSError:
         pass
 
@@ -82,11 +96,11 @@ def _delete_here(trash: str) -> None:
             os.close(descriptor)
 
 
-# The program of the detached process. It imports nothing of envctl, whose files may be what was
-# replaced; what it does is `_delete_here`, once more.
+# The program of the detached process: `empty`, once more. It needs nothing of envctl, whose files may be
+# what was replaced; without them, the marks of the store stay where they are, and files are hashed again.
 _PROGRAM = """
 import fcntl, os, re, sys
-trash = sys.argv[1]
+trash, library, *folders = sys.argv[1:]
 os.nice(19)
 held = os.open(trash, os.O_RDONLY)
 try:
@@ -114,6 +128,17 @@ def delete(path):
         except OSError:
             pass
     os.rmdir(path)
+entries = []
+try:
+    sys.path.insert(0, library)
+    from envctl.store.examine import check, raise_mark, read_entry
+    for folder in folders:
+        entry = read_entry(folder, os.path.basename(folder))
+        seen = check(entry) if entry else None
+        if seen and seen.clean:
+            entries.append(entry)
+except Exception:
+    entries = []
 for name in os.listdir(trash):
     path = os.path.join(trash, name)
     inside = real + os.fsencode(name)
@@ -123,15 +148,21 @@ for name in os.listdir(trash):
         delete(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
     except OSError:
         pass
+for entry in entries:
+    seen = check(entry)
+    if seen and not seen.changed:
+        raise_mark(entry, seen.highest)
 """
 
 
-def _delete_detached(trash: str) -> bool:
+def _delete_detached(trash: str, entries: Sequence[Entry]) -> bool:
     """Start the process; False where it cannot be started."""
     if sys.platform == "win32" or not sys.executable:
         return False
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-    arguments = [sys.executable, "-I", "-S", "-c", _PROGRAM, trash]
+    library = os.path.dirname(os.path.dirname(os.path.abspath(envctl.__file__)))
+    arguments = [sys.executable, "-I", "-S", "-c", _PROGRAM, trash, library]
+    arguments += [entry.folder for entry in entries]
     try:
         os.posix_spawn(sys.executable, arguments, {}, file_actions=quiet, setsid=True)
     except (OSError, NotImplementedError):
