@@ -225,6 +225,14 @@ def test_a_version_that_somebody_swapped_is_drift_not_a_change_of_the_lock() -> 
     ]
 
 
+def test_a_version_that_somebody_swapped_is_right_once_the_lock_wants_it() -> None:
+    drift = [Drift(address="package.flask", kind=DriftKind.VERSION, path="flask-3.0.dist-info")]
+
+    change = plan(a_selection(a_pin("flask", "3.0")), a_state(foreign("flask", "3.0"), drift=drift))
+
+    assert change["package.flask"].action is Action.NO_OP
+
+
 def test_a_distribution_that_somebody_removed_is_created_as_missing() -> None:
     drift = [Drift(address="package.flask", kind=DriftKind.MISSING, path="flask-1.0.dist-info")]
 
