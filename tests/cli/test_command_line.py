@@ -141,7 +141,11 @@ def test_a_variable_with_a_senseless_value_is_wrong_usage(
         pytest.param(["plna"], "did you mean `envctl plan`?", id="near-command"),
         pytest.param(["plan", "--lokced"], "did you mean `--locked`?", id="near-option"),
         pytest.param(["plan", "extra"], "`extra` is one argument too many", id="extra-argument"),
-        pytest.param(["plan", "--verify", "sight"], "[bad-usage]", id="bad-choice"),
+        pytest.param(
+            ["plan", "--verify", "sight"],
+            "`--verify` cannot be `sight`: it is one of stat, hash [",
+            id="bad-choice",
+        ),
         pytest.param(["plan", "--lock"], "unknown-option", id="no-abbreviations"),
         pytest.param(["--nonsense", "plan"], "unknown-option", id="unknown-before-the-command"),
         pytest.param(["lock", "-e", "ci"], "the lock is for all environments", id="lock-for-one-environment"),

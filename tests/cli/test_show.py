@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from envctl.cli.console import Line, plain
 from envctl.cli.show.plan import plan_lines
 from envctl.cli.show.results import (
@@ -16,6 +18,7 @@ from envctl.cli.show.results import (
 )
 from envctl.cli.show.words import count, duration, enumerate_words, shorten, size
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side
+from envctl.model.state import Drift, DriftKind
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
 from support.plans import change, denied, drifted, lock_change, make_plan, remark
 
@@ -96,6 +99,18 @@ def test_up_to_ten_drifted_files_of_a_package_are_named() -> None:
     assert [line for line in lines if "more" in line] == ["    and 2 more"]
 
 
+def test_files_of_no_package_stand_together() -> None:
+    drift = tuple(
+        Drift(address=f'file."bin/{number}"', kind=DriftKind.FOREIGN, path=f"bin/{number}")
+        for number in range(12)
+    )
+
+    lines = text(plan_lines(make_plan(drift=drift))).splitlines()
+
+    assert lines[1:3] == ["  files of no package", "    foreign     bin/0"]
+    assert lines[12] == "    and 2 more"
+
+
 def test_a_lock_that_changes_without_an_environment_is_a_plan() -> None:
     assert text(plan_lines(make_plan(lock_text="…"))) == (
         "Plan: nothing to change in the environment; the lock is written anew."
@@ -130,8 +145,9 @@ def test_remarks_are_told_by_their_level() -> None:
         diagnostics=(remark("said", "info"), Diagnostic(level="debug", code="c", message="hidden"))
     )
 
-    assert text(plan_lines(plan)) == "note: said\n\nNo changes."
-    assert "note: hidden" in text(plan_lines(plan, verbose=True))
+    assert "note" not in text(plan_lines(plan))
+    assert text(plan_lines(plan, verbose=True)) == "note: said\nnote: hidden\n\nNo changes."
+    assert "note: said\n" in text(plan_lines(replace(plan, lock_text="…")))
 
 
 def test_hostile_names_and_reasons_stay_on_their_line() -> None:

@@ -7,6 +7,7 @@ holds. That is done after parsing, so that what was typed and what was only set 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -158,7 +159,15 @@ def _bad_variable(name: str, text: str, why: str) -> UsageError:
     return UsageError("bad-variable", f"the variable `{name}` cannot be `{text}`: {why}")
 
 
+_BAD_CHOICE = re.compile(r"argument (\S+?): invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
+
+
 def _rephrase(message: str) -> str:
+    """Put argparse's complaints into our words; they differ from one Python to the next."""
+    choice = _BAD_CHOICE.fullmatch(message)
+    if choice is not None:
+        option, given, choices = choice.groups()
+        return f"`{option}` cannot be `{given}`: it is one of {choices.replace(chr(39), '')}"
     for before, after in (
         ("the following arguments are required: ", "missing: "),
         ("argument ", ""),
@@ -240,8 +249,6 @@ def add_lock_timeout(parser: Parser) -> None:
 
 def project_name(text: str) -> str:
     """Read the name of a project and normalise it (PEP 503)."""
-    import re
-
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"`{text}` is no name of a package")
     return re.sub(r"[-_.]+", "-", text).lower()

@@ -56,11 +56,13 @@ def drift_lines(drift: tuple[Drift, ...]) -> list[Line]:
     if not drift:
         return []
     lines: list[Line] = [(Styled("Drift:", "bold"), " what is on disk is not what was put there")]
-    by_address: dict[str, list[Drift]] = {}
+    by_owner: dict[str, list[Drift]] = {}
     for each in drift:
-        by_address.setdefault(each.address, []).append(each)
-    for address, group in by_address.items():
-        lines.append(f"  {subject(address)}")
+        # Files that belong to no package stand together: each has an address of its own.
+        owner = "files of no package" if parse_file(each.address) is not None else subject(each.address)
+        by_owner.setdefault(owner, []).append(each)
+    for owner, group in by_owner.items():
+        lines.append(f"  {owner}")
         for each in group[:NAMED]:
             detail = f" ({each.detail})" if each.detail else ""
             lines.append(("    ", Styled(each.kind.value.ljust(11), "yellow"), f" {each.path}{detail}"))
@@ -164,7 +166,7 @@ def _diagnostic_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     for each in plan.diagnostics:
         if each.level == "warning":
             lines.append((Styled("warning:", "yellow"), f" {each.message} [{each.code}]"))
-        elif each.level != "debug" or verbose:
+        elif verbose or not plan.is_empty:  # nothing to do is said in one line
             lines.append((Styled("note:", "cyan"), f" {each.message}"))
     return lines
 
