@@ -26,6 +26,10 @@ _MODE_MASK = 0o177777 if _POSIX else 0o170000
 #: Suspects that are code are hashed first when not all can be.
 _CODE = (".py", ".pth", ".so", ".pyd", ".pyc")
 _SMALL = 1 << 20
+#: Opening a file takes about as long as hashing this many bytes.
+_OPENING = 8 << 10
+_BLOCK = 1 << 18
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +124,24 @@ def choose_to_hash(entry: Entry, findings: Findings, budget: int) -> tuple[tuple
 
     Deleting an environment makes suspects of all files at once, and reading them all would be felt; an
     edit makes a few. So when only some files are suspect all of these are read, whatever ``budget``
-    (bytes) says; else small code first, as far as it goes.
+    (`cost`) says; else small code first, as far as it goes.
     """
     files = entry.files
-    if len(findings.suspects) < len(files) or sum(files[i].size for i in findings.suspects) <= budget:
+    if len(findings.suspects) < len(files) or sum(cost(files[i]) for i in findings.suspects) <= budget:
         return findings.suspects, True
     ordered = sorted(findings.suspects, key=lambda i: (not _is_small_code(files[i]), files[i].size))
     chosen = []
     for index in ordered:
-        budget -= files[index].size
+        budget -= cost(files[index])
         if budget < 0:
             break
         chosen.append(index)
     return tuple(chosen), False
+
+
+def cost(file: StoredFile) -> int:
+    """Estimate what hashing a file costs, in bytes that could be hashed meanwhile: opening it counts, too."""
+    return file.size + _OPENING
 
 
 def _is_small_code(file: StoredFile) -> bool:
@@ -232,5 +241,12 @@ def _normalise_mode(path: str, seen: os.stat_result, mode: int) -> os.stat_resul
 
 def digest_file(path: str) -> str:
     """Compute a file's sha256, in hexadecimal."""
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    descriptor = os.open(path, os.O_RDONLY | _CLOEXEC | getattr(os, "O_BINARY", 0))
+    try:
+        # `hashlib.file_digest` allots 256 KiB for each file; most are far smaller.
+        digest = hashlib.sha256()
+        while block := os.read(descriptor, _BLOCK):
+            digest.update(block)
+        return digest.hexdigest()
+    finally:
+        os.close(descriptor)

@@ -33,8 +33,8 @@ from envctl.store.entry import Entry, Product
 from envctl.store.lock import hold, release, try_to_hold
 from envctl.store.manifest import format_manifest
 
-#: Bytes of suspects that one run may hash before it links (see `examine.choose_to_hash`).
-HASH_BUDGET = 32 << 20
+#: What one run may spend on hashing suspects before it links (`examine.cost`): about 15 ms.
+HASH_BUDGET = 8 << 20
 
 #: The signature of the Cache Directory Tagging Specification: backups leave such a folder out.
 _CACHEDIR_TAG = (
@@ -130,7 +130,7 @@ class Store:
             self._discard(folder)
             return None
         if frugal:
-            self._budget -= sum(entry.files[index].size for index in chosen)
+            self._budget -= sum(examine.cost(entry.files[index]) for index in chosen)
         highest = findings.highest
         if findings.changed:
             files, touched = examine.put_right(entry, findings.changed)

@@ -6,7 +6,8 @@ Source: the direct URL data structure (PEP 610).
 from __future__ import annotations
 
 import json
-from urllib.request import pathname2url
+import os
+from urllib.parse import quote
 
 from envctl.model.artifact import Artifact, Directory
 
@@ -16,7 +17,7 @@ def format_direct_url(artifact: Artifact) -> str | None:
     match artifact:
         case Directory():
             document: dict[str, object] = {
-                "url": f"file://{pathname2url(artifact.path)}",
+                "url": _file_url(artifact.path),
                 "dir_info": {"editable": True} if artifact.editable else {},
             }
             if artifact.subdirectory:
@@ -24,3 +25,9 @@ def format_direct_url(artifact: Artifact) -> str | None:
             return json.dumps(document, sort_keys=True)
         case _:
             return None
+
+
+def _file_url(path: str) -> str:
+    # `urllib.request` has this too, and loads sockets and mail for it.
+    slashed = path.replace(os.sep, "/")
+    return "file://" + quote(slashed if slashed.startswith("/") else f"/{slashed}", safe="/:")

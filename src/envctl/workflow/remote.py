@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from envctl import atomic
 from envctl.environment.bare import bare, write_bare
 from envctl.environment.layout import choose_layout
-from envctl.errors import BuildError
+from envctl.errors import BuildError, UpstreamError
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.lock.choose import choose_wheel
@@ -137,14 +137,18 @@ class Adapters:
                     accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
                 )
 
-        return self.store.add(WHEELS, wheel_key(wheel), produce)
+        entry = self.store.add(WHEELS, wheel_key(wheel), produce)
+        # It may be there because another project lets its wrong RECORD in; this one has to do so itself.
+        if entry.about.get("record_faults") and pin.name not in self.manifest.install.accept_bad_record:
+            raise refuse_record(pin, wheel.filename, entry)
+        return entry
 
     def _bring(self, file: Wheel | Sdist | ListedFile, folder: str) -> str:
         """Bring a file into ``folder`` under its own name, verified."""
         target = os.path.join(folder, file.filename)
         if file.size is None:
             self.emit(Grew(Phase.DOWNLOAD, 0))
-        url = file.url or f"file://{getattr(file, 'path', '')}"
+        url = file.url or getattr(file, "path", None) or ""
         self.client.fetch(
             url,
             target,
@@ -207,6 +211,18 @@ class Adapters:
                 atomic.write(path, console_script(reference, python=python), mode=0o755)
         raise_marks(placements)
         return Workshop(python=python, scripts=scripts)
+
+
+def refuse_record(pin: Pin, filename: str, entry: Entry) -> UpstreamError:
+    """Say that a wheel's RECORD is wrong, and how it can be let in."""
+    faults = entry.about.get("record_faults")
+    first = str(faults[0]) if isinstance(faults, list) and faults else "it does not list what the wheel holds"
+    return UpstreamError(
+        "bad-record",
+        f"the RECORD of `{filename}` is wrong: {first}",
+        where=filename,
+        hints=[f'`[install] accept-bad-record = ["{pin.name}"]` lets it in'],
+    )
 
 
 def _console_scripts(entry: Entry) -> Mapping[str, str]:

@@ -68,16 +68,18 @@ def _carry_out(run: Run, held: Held, saved: Plan) -> Report:
         run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock
     )
     planned = _planned_lock(situation, saved)
-    if is_done(
+    moved = compare_inputs(
+        saved, make_inputs(situation, options), observe(state), environment=planned_environment(situation)
+    )
+    is_there = is_done(
         saved,
         installed_now=digest_installed(state),
         lock_now=digest_lock(situation.lock.lock),
         lock_planned=digest_lock(planned) if planned is not None else None,
-    ):
-        return Report(plan=saved, outcome="already-applied", generation=state.generation)
-    moved = compare_inputs(
-        saved, make_inputs(situation, options), observe(state), environment=planned_environment(situation)
     )
+    # What a reinstallation leads to is there before it as well: asked for, it is done.
+    if is_there and (moved or not options.reinstall):
+        return Report(plan=saved, outcome="already-applied", generation=state.generation)
     if moved:
         raise _stale(saved, moved)
     choice = _choose(situation, planned, saved, options)
