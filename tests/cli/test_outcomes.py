@@ -143,6 +143,7 @@ def test_each_problem_is_told_in_turn_with_place_and_hint(
 def test_a_conflict_is_explained_once(answer: Answer, capsys: Output) -> None:
     facts = (
         Ask(by="env.toml", requirement="a>=2", where="env.toml:4"),
+        Ask(by="env.toml", requirement="b", where="env.toml:5"),
         Demand(name="b", versions=("1.0",), requirement="a<2"),
     )
     answer(
@@ -159,6 +160,7 @@ def test_a_conflict_is_explained_once(answer: Answer, capsys: Output) -> None:
     assert capsys.readouterr().err.splitlines() == [
         "error: they disagree [no-solution]",
         "  env.toml asks for `a>=2`",
+        "  env.toml asks for `b`",
         "  b 1.0 requires `a<2`",
         "hint: loosen one of them",
     ]

@@ -177,3 +177,7 @@ def _read_all(descriptor: int) -> str:
         data += block
     os.close(descriptor)
     return data.decode()
+
+
+def test_a_resolution_that_failed_is_not_told_as_done() -> None:
+    assert told(Started(Phase.RESOLVE), Advanced(Phase.RESOLVE, 1, "flask"), Ended(Phase.RESOLVE)) == ""

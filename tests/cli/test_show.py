@@ -83,6 +83,18 @@ def test_a_plan_without_changes_is_one_line() -> None:
     assert text(plan_lines(plan)) == "No changes."
 
 
+def test_the_environment_and_its_python_stand_before_what_is_in_it() -> None:
+    plan = make_plan(
+        change("create", "", address="environment"),
+        change("create", "a", None, "1"),
+        change("create", "", address="python"),
+    )
+
+    lines = text(plan_lines(plan)).splitlines()
+
+    assert [line.split()[2] for line in lines[1:4]] == ["environment", "python", "a"]
+
+
 def test_verbose_shows_what_stays_as_it_is_and_why() -> None:
     plan = make_plan(change("no-op", "click", "8.1", "8.1"))
 

@@ -21,8 +21,8 @@ TITLES = {
     Phase.RECOVER: "Recovering",
 }
 
+# Not resolving: that it ended does not say that a solution was found.
 _PAST = {
-    Phase.RESOLVE: "Resolved",
     Phase.DOWNLOAD: "Downloaded",
     Phase.UNPACK: "Unpacked",
     Phase.BUILD: "Built",

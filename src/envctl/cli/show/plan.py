@@ -6,7 +6,7 @@ from envctl.cli.console import Line, Styled, plain
 from envctl.cli.show.words import count, size
 from envctl.model.change import Action, Change, Side, Verdict
 from envctl.model.state import Drift
-from envctl.plan.address import parse_file, parse_package
+from envctl.plan.address import ENVIRONMENT, PYTHON, parse_file, parse_package
 from envctl.plan.change import LockChange, Plan
 from envctl.plan.summary import summarise
 
@@ -73,7 +73,7 @@ def drift_lines(drift: tuple[Drift, ...]) -> list[Line]:
 
 def change_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     """Write one line for each change: symbol, action, what, versions, flags, and why."""
-    shown = [change for change in plan.changes if verbose or change.action is not Action.NO_OP]
+    shown = [change for change in in_order(plan) if verbose or change.action is not Action.NO_OP]
     if not shown:
         return []
     environment = plan.environment
@@ -86,6 +86,11 @@ def change_lines(plan: Plan, *, verbose: bool) -> list[Line]:
         flags = f"[{', '.join(change.flags)}] " if change.flags else ""
         lines.append(("  ", symbol, f" {what}{' ' * (wide - len(plain(what)))}  ", flags, explain(change)))
     return lines
+
+
+def in_order(plan: Plan) -> list[Change]:
+    """Give the changes as people read them: the environment and its Python before what is in it."""
+    return sorted(plan.changes, key=lambda change: change.address not in {ENVIRONMENT, PYTHON})
 
 
 def subject(address: str) -> str:

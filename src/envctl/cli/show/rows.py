@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envctl.cli.show.plan import SYMBOLS, describe_lock_change, explain, subject
+from envctl.cli.show.plan import SYMBOLS, describe_lock_change, explain, in_order, subject
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 def change_rows(plan: Plan) -> list[Row]:
     """Give a row for each change of the environment."""
     rows = []
-    for change in plan.changes:
+    for change in in_order(plan):
         if change.action is Action.NO_OP:
             continue
         before, after = (
