@@ -316,9 +316,10 @@ def _furnish(site: Site) -> None:
 
 
 def _remove_unneeded(site: Site) -> None:
-    """Remove the folder if it says nothing: no environment, no generation, nothing to recover."""
+    """Remove the folder if it says nothing: no environment of ours, no generation, nothing to recover."""
     try:
-        if os.path.lexists(site.path):
+        # What others made and we have not taken over needs no folder either.
+        if live_number(site) not in {None, ADOPTED}:
             return
         for folder in (site.staging, site.generations, site.trash):
             if os.path.isdir(folder):

@@ -1,0 +1,100 @@
+"""Environments that others made: refused, or taken over when asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from support.project import PYTHON, Project
+
+
+def _venv(project: Project) -> None:
+    project.execute([sys.executable, "-m", "venv", "--without-pip", ".venv"])
+    project.pip("--python", ".venv", "install", "-i", project.index.url, "gamma", "beta")
+
+
+def _uv(project: Project) -> None:
+    project.uv("venv", "--python", PYTHON, ".venv")
+    index = ("--default-index", project.index.url)
+    project.uv("pip", "install", "--python", ".venv", *index, "gamma", "beta")
+
+
+@pytest.fixture(params=[_venv, _uv], ids=["venv-and-pip", "uv"])
+def theirs(request: pytest.FixtureRequest, project: Project) -> Project:
+    """A project with an environment of others, in which are `gamma` and `beta`."""
+    request.param(project)
+    return project
+
+
+@pytest.fixture
+def by_uv(project: Project) -> Project:
+    """The same, made by uv."""
+    _uv(project)
+    return project
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_an_environment_of_others_is_refused_and_not_touched(theirs: Project, command: str) -> None:
+    before = theirs.snapshot()
+
+    result = theirs.run(command)
+
+    assert (result.code, result.codes) == (1, ["not-ours"])
+    assert "--adopt" in result.err
+    assert theirs.snapshot() == before
+
+
+def test_an_environment_of_others_is_taken_over_and_can_be_rolled_back_to(theirs: Project) -> None:
+    theirs.apply("--adopt")
+
+    assert theirs.installed() == {"alpha": "1.0", "beta": "1.0"}
+    assert theirs.python("import alpha; alpha.main()") == "alpha 1.0\n"
+    assert theirs.is_settled()
+
+    theirs.succeed("rollback", "0")
+
+    assert theirs.installed() == {"beta": "1.0", "gamma": "1.0"}
+    assert theirs.python("import gamma; print(gamma.__version__)") == "1.0\n"
+
+
+def test_plan_with_adopt_says_so_and_touches_nothing(by_uv: Project) -> None:
+    before = by_uv.snapshot(times=True)
+
+    plan = by_uv.plan("--adopt")
+
+    assert plan["environment"]["adopt"] is True
+    assert by_uv.snapshot(times=True) == before
+
+
+def test_adopt_is_harmless_on_an_environment_of_our_own(applied: Project) -> None:
+    report = applied.apply("--adopt")
+
+    assert report["outcome"] == "nothing-to-do"
+
+
+def test_status_says_that_the_environment_is_of_others(by_uv: Project) -> None:
+    result = by_uv.run("status", "--check", "--json")
+
+    assert (result.code, result.json["environment"]) == (3, "not-ours")
+
+
+def test_a_folder_that_is_no_environment_is_never_taken_over(project: Project) -> None:
+    project.write(".venv/precious.txt", "mine\n")
+
+    result = project.run("apply", "--adopt")
+
+    assert (result.code, result.codes) == (1, ["not-an-environment"])
+    assert project.read(".venv/precious.txt") == "mine\n"
+
+
+def test_a_link_to_an_environment_is_never_taken_over(applied: Project) -> None:
+    os.rename(applied.path(".venv"), applied.path("real"))
+    os.symlink("real", applied.path(".venv"))
+    before = applied.snapshot()
+
+    result = applied.run("apply", "--adopt")
+
+    assert (result.code, result.codes) == (1, ["not-an-environment"])
+    assert applied.snapshot() == before
