@@ -1,0 +1,190 @@
+"""The lock: when it is up to date, what stays in it, and what moves it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from support.project import Project
+
+
+@pytest.fixture
+def locked(project: Project) -> Project:
+    """A project with a lock and no environment."""
+    project.succeed("lock")
+    return project
+
+
+def test_lock_writes_the_lock_and_makes_no_environment(project: Project) -> None:
+    project.succeed("lock")
+
+    assert project.locked() == {"alpha": "1.0", "beta": "1.0"}
+    assert ".venv" not in project.snapshot()
+
+
+def test_a_missing_lock_is_not_up_to_date(project: Project) -> None:
+    result = project.run("lock", "--check")
+
+    assert (result.code, result.codes) == (3, ["lock-missing"])
+    assert "hint: `envctl lock`" in result.err
+
+
+def test_a_lock_just_made_is_up_to_date(locked: Project) -> None:
+    assert locked.run("lock", "--check").code == 0
+
+
+def test_a_changed_list_makes_the_lock_stale(locked: Project) -> None:
+    locked.write_manifest("alpha", "gamma")
+
+    result = locked.run("lock", "--check")
+
+    assert (result.code, result.codes) == (3, ["lock-stale"])
+
+
+def test_check_writes_nothing(locked: Project) -> None:
+    locked.write_manifest("alpha", "gamma")
+    before = locked.snapshot(times=True)
+
+    locked.run("lock", "--check")
+
+    assert locked.snapshot(times=True) == before
+
+
+def test_check_opens_no_socket(locked: Project) -> None:
+    locked.index.stop()
+
+    assert locked.run("lock", "--check").code == 0
+
+
+def test_comments_and_order_keep_the_lock_fresh(project: Project) -> None:
+    project.write_manifest("alpha", "gamma")
+    project.succeed("lock")
+    project.write_manifest("gamma", "alpha", head="# a remark\n")
+
+    assert project.run("lock", "--check").code == 0
+
+
+def test_policy_and_the_url_of_an_index_keep_the_lock_fresh(locked: Project) -> None:
+    locked.write_manifest("alpha", rest='[policy]\nyanked = "enforce"')
+    text = locked.read("env.toml").replace(locked.index.url, "http://127.0.0.1:9/mirror/")
+    locked.write("env.toml", text)
+
+    assert locked.run("lock", "--check").code == 0
+
+
+def test_locking_again_leaves_the_same_bytes(locked: Project) -> None:
+    before = locked.read("pylock.toml")
+    os.unlink(locked.path("pylock.toml"))
+
+    locked.succeed("lock")
+
+    assert locked.read("pylock.toml") == before
+
+
+def test_locking_what_is_up_to_date_does_not_touch_the_file(locked: Project) -> None:
+    before = locked.snapshot(times=True)
+
+    locked.succeed("lock")
+
+    assert locked.snapshot(times=True) == before
+
+
+def test_locked_versions_stay_when_a_new_release_appears(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+    locked.write_manifest("alpha", "gamma")
+
+    locked.succeed("lock")
+
+    assert locked.locked() == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
+
+
+def test_a_new_release_does_not_make_the_lock_stale(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+
+    locked.succeed("apply", "--locked")
+
+    assert locked.installed()["beta"] == "1.0"
+
+
+def test_upgrade_lets_go_of_every_version(locked: Project) -> None:
+    locked.publish("alpha", "1.1", requires=["beta"])
+    locked.publish("beta", "2.0")
+
+    locked.succeed("lock", "--upgrade")
+
+    assert locked.locked() == {"alpha": "1.1", "beta": "2.0"}
+
+
+def test_upgrade_package_lets_go_of_that_version_alone(locked: Project) -> None:
+    locked.publish("alpha", "1.1", requires=["beta"])
+    locked.publish("beta", "2.0")
+
+    locked.succeed("lock", "--upgrade-package", "Beta")
+
+    assert locked.locked() == {"alpha": "1.0", "beta": "2.0"}
+
+
+def test_lock_says_what_moved(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+
+    document = locked.succeed("lock", "--upgrade", "--json").json
+
+    assert [(each["name"], each["before"], each["after"]) for each in document["changes"]] == [
+        ("beta", "1.0", "2.0")
+    ]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_locked_refuses_a_missing_lock(project: Project, command: str) -> None:
+    before = project.snapshot()
+
+    result = project.run(command, "--locked")
+
+    assert (result.code, result.codes) == (3, ["lock-missing"])
+    assert project.snapshot() == before
+
+
+def test_locked_refuses_a_stale_lock_and_touches_nothing(applied: Project) -> None:
+    applied.write_manifest("alpha", "gamma")
+    before = applied.snapshot()
+
+    result = applied.run("apply", "--locked")
+
+    assert (result.code, result.codes) == (3, ["lock-stale"])
+    assert applied.snapshot() == before
+
+
+def test_apply_locked_installs_what_the_lock_holds(locked: Project) -> None:
+    report = locked.succeed("apply", "--locked", "--json").json
+
+    assert report["lock_written"] is False
+    assert locked.installed() == {"alpha": "1.0", "beta": "1.0"}
+
+
+def test_an_environment_cannot_be_chosen_for_the_lock(project: Project) -> None:
+    assert project.run("lock", "-e", "ci").code == 64
+
+
+def test_the_lock_may_have_another_name(project: Project) -> None:
+    project.write_manifest("beta", rest='[lock]\npath = "pylock.shop.toml"')
+
+    project.succeed("lock")
+
+    assert "pylock.shop.toml" in project.snapshot()
+
+
+def test_the_lock_names_no_machine_and_no_time_of_making(locked: Project) -> None:
+    text = locked.read("pylock.toml")
+
+    assert locked.folder not in text
+    assert "home" not in text
+
+
+def test_a_broken_lock_is_named_with_its_place(locked: Project) -> None:
+    locked.write("pylock.toml", "lock-version = '1.0'\npackages = 3\n")
+
+    result = locked.run("plan")
+
+    assert result.code == 65
+    assert "pylock.toml" in result.err
