@@ -29,10 +29,10 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from envctl.errors import UpstreamError
-from envctl.lock.declared import Declared
 from envctl.lock.format import format_lock
 from envctl.lock.lock import Lock
 from envctl.lock.markers import DEFAULT_GROUP, environment_markers, list_marker, lowest_python
+from envctl.manifest.manifest import Manifest
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
 
@@ -40,7 +40,7 @@ _STRONG = ("sha256", "sha384", "sha512")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def compose(resolutions: Sequence[Resolution], *, manifest: Declared, digest: str, old: Lock | None) -> Lock:
+def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: str, old: Lock | None) -> Lock:
     """Make the lock of ``resolutions``; ``digest`` is what `freshness.digest` says of the inputs.
 
     A file whose hash is in ``old`` keeps the URL it has there, so that a mirror or a moved index does

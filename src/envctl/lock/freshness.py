@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envctl.lock.declared import Declared, DeclaredRequirement
 from envctl.lock.lock import Lock
+from envctl.manifest.manifest import Asked, Manifest
 from envctl.model.target import Target
 
 # Absolute, so it differs between checkouts; `written` says the same.
@@ -24,7 +24,7 @@ _MACHINE_FIELDS = frozenset({"path"})
 
 
 def digest(
-    manifest: Declared, *, targets: Iterable[str], pythons: Iterable[str], projects: Mapping[str, str]
+    manifest: Manifest, *, targets: Iterable[str], pythons: Iterable[str], projects: Mapping[str, str]
 ) -> str:
     """Digest everything that decides what a lock says (``sha256:…``).
 
@@ -86,7 +86,7 @@ def preferences(lock: Lock | None) -> Mapping[str, str]:
     return {name: several.pop() for name, several in sorted(versions.items()) if len(several) == 1}
 
 
-def _lists(asked: Iterable[DeclaredRequirement]) -> list[str]:
+def _lists(asked: Iterable[Asked]) -> list[str]:
     return _requirements(one.requirement for one in asked)
 
 
