@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import assert_never
 
 from envctl.errors import ResolutionError
+from envctl.frozen import dataclass
 from envctl.resolve.files import RefusalKind
 
 

@@ -10,13 +10,13 @@ yanked), PEP 592, PEP 700.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from envctl.frozen import dataclass
 from envctl.model.target import Target
 from envctl.resolve.port import ListedFile
 from envctl.resolve.request import Request

@@ -3,12 +3,13 @@
 The rules are pip's and packaging's: pre-releases only where no final release is left or where they
 are asked for; yanked releases only where an exact specifier asks for them (PEP 592). Which tier is
 open is decided from all versions that the wants allow, never from what a search has tried and given
-up: a conflict must not let pre-releases in.
+up: a conflict must not let pre-releases in. What wants let in, more wants never shut out again; they
+only contain fewer versions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from envctl.resolve.listing import newest_first, oldest_first
 from envctl.resolve.universe import Universe
@@ -16,57 +17,75 @@ from envctl.resolve.want import Want
 
 
 def rank(
-    universe: Universe, name: str, wants: Sequence[Want], *, lowest: frozenset[str] | None = frozenset()
+    universe: Universe,
+    name: str,
+    wants: Sequence[Want],
+    *,
+    lowest: frozenset[str] | None = frozenset(),
+    within: int = -1,
 ) -> Iterator[int]:
     """Yield the positions of the releases that satisfy ``wants``, best first.
 
-    The version that was locked before goes first while it fits, even if it has been yanked since, is a
-    pre-release or newer than a limit that was set since. ``lowest`` names those that are picked oldest
-    first; None stands for all.
+    The version that this target had before goes first while it fits, even if it has been yanked since,
+    is a pre-release or newer than a limit that was set since; then those that others have. ``lowest``
+    names those that are picked oldest first; None stands for all. Only positions of the mask ``within``
+    are yielded; which tier is open is decided from all.
     """
     mask = universe.allowed(name, wants)
-    if not mask:
+    if not mask & within:
         return
-    listing = universe.listing(name)
-    if listing.artifact is not None:
+    if universe.listing(name).artifact is not None:
         yield 0
         return
+    yielded = 0
     kept = universe.kept(name)
-    if kept is not None and mask >> kept & 1:
+    if kept is not None and mask & within & 1 << kept:
+        yielded |= 1 << kept
         yield kept
     walk = oldest_first if lowest is None or name in lowest else newest_first
-    tiers = _tiers(universe, name, wants, mask)
+    tier, counts = open_tier(universe, name, wants, mask)
+    tier &= within
+    for position in (*universe.elsewhere(name), *walk(tier)):
+        bit = 1 << position
+        if tier & bit and not yielded & bit and counts(position):
+            yielded |= bit
+            yield position
+
+
+def admits(universe: Universe, name: str, wants: Sequence[Want], position: int) -> bool:
+    """Whether ``wants`` let a release be picked; those of a whole solution must."""
+    return next(rank(universe, name, wants, within=1 << position), None) is not None
+
+
+def open_tier(
+    universe: Universe, name: str, wants: Sequence[Want], mask: int
+) -> tuple[int, Callable[[int], bool]]:
+    """Return which of the versions in ``mask`` are open to be picked, and what tells those that count.
+
+    Finals go before pre-releases and unyanked before yanked ones: a later tier is open only when the one
+    before has nothing.
+    """
+    limits = (*wants, *universe.constraints(name))
+    tiers = _tiers(universe, name, limits, mask)
     for tier in tiers:
-        found = False
-        for position in walk(tier):
-            if universe.offer(name, position).fresh:
-                found = True
-                if position != kept:
-                    yield position
-        if found:
-            return
-    if is_exact((*wants, *universe.constraints(name))):
-        for position in walk(sum(tiers)):
-            if position != kept and universe.offer(name, position).yanked:
-                yield position
+        if universe.has_fresh(name, tier):
+            return tier, lambda position: bool(universe.offer(name, position).fresh)
+    if not is_exact(limits):
+        return 0, lambda _: False
+    return sum(tiers), lambda position: bool(universe.offer(name, position).yanked)
 
 
 def is_exact(wants: Sequence[Want]) -> bool:
     """Whether a specifier names one version: ``==1.2`` without a star, or ``===``."""
-    return any(
-        one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
-        for want in wants
-        for one in want.specifier
-    )
+    return any(want.is_exact for want in wants)
 
 
-def _tiers(universe: Universe, name: str, wants: Sequence[Want], mask: int) -> tuple[int, ...]:
+def _tiers(universe: Universe, name: str, limits: Sequence[Want], mask: int) -> tuple[int, ...]:
     """Split what is allowed into tiers: a later one counts only when the one before has nothing."""
     finals = mask & universe.listing(name).finals
     mode = universe.request.prerelease_mode(name)
     if mode == "disallow":
         return (finals,)
-    asked = any(want.specifier.prereleases for want in (*wants, *universe.constraints(name)))
-    if mode == "allow" or asked:
+    if mode == "allow" or any(want.mentions_prerelease for want in limits):
         return (mask,)
     return (finals, mask & ~finals)

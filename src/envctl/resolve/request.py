@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from envctl.errors import InputError
+from envctl.frozen import dataclass, field
 from envctl.manifest.manifest import Asked, BuildSettings, Manifest
 from envctl.model.artifact import Artifact, Directory
 
@@ -44,7 +44,10 @@ class Request:
 
     ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for.
     ``exclude_newer`` maps names, or ``*``, to the moment after which an upload does not count (with a
-    time zone), None for no limit. ``preferences`` maps names to the version that is kept if it fits.
+    time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
+    it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
+    have, best first (earlier targets of this run, then the old lock's other targets): they go before
+    newer ones, but only as far as they would be candidates anyway.
     """
 
     base: tuple[Asked, ...] = ()
@@ -59,6 +62,7 @@ class Request:
     exclude_newer: Mapping[str, datetime | None] = field(default_factory=dict)
     permission: Permission = field(default_factory=Permission)
     preferences: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def prerelease_mode(self, name: str) -> str:
         """Return ``if-necessary``, ``allow`` or ``disallow`` for a project."""
@@ -77,10 +81,11 @@ def request_from(
     direct: Mapping[str, Artifact],
     preferences: Mapping[str, str],
     now: datetime,
+    elsewhere: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Request:
     """Make the request of a manifest: all its groups and extras together.
 
-    ``now`` is what spans such as ``3 days`` count back from.
+    ``preferences`` and ``elsewhere`` are those of `Request`. ``now`` is what spans such as ``3 days`` count back from.
 
     Raises:
         InputError: `conflicts-not-supported` when the manifest declares conflicts.
@@ -106,6 +111,7 @@ def request_from(
         exclude_newer={name: _moment(limit, now) for name, limit in settings.exclude_newer.items()},
         permission=permission_from(manifest.build),
         preferences=preferences,
+        elsewhere=elsewhere or {},
     )
 
 

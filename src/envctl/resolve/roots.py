@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from envctl.frozen import dataclass
 from envctl.manifest.manifest import Asked
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want

@@ -8,12 +8,12 @@ pinned again when another extra arrives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Criterion, Resolution
 from resolvelib.structs import RequirementInformation
 
+from envctl.frozen import dataclass
 from envctl.resolve.rank import is_exact, rank
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want

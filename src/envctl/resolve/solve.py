@@ -28,8 +28,13 @@ from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 
 
-def solve(request: Request, target: Target, catalog: Catalog, emit: Emit) -> Resolution:
+def solve(
+    request: Request, target: Target, catalog: Catalog, emit: Emit, *, shelf: Shelf | None = None
+) -> Resolution:
     """Resolve all lists of ``request`` together for ``target``.
+
+    Who solves for several targets hands the same ``shelf`` (a `Shelf` of that catalog and of
+    ``request.direct``) to each call, so that nothing is fetched, parsed or compared twice.
 
     Deterministic: the order of lists and of a catalog's hints does not matter. Versions of
     ``request.preferences`` that still fit stay.
@@ -44,7 +49,7 @@ def solve(request: Request, target: Target, catalog: Catalog, emit: Emit) -> Res
     emit(Started(Phase.RESOLVE))
     summary = ""
     try:
-        universe = Universe(request, target, Shelf(catalog, request.direct))
+        universe = Universe(request, target, shelf or Shelf(catalog, request.direct))
         resolution = _solve(universe, emit)
         summary = f"Resolved {len(resolution.packages)} packages"
     finally:

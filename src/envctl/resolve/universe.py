@@ -18,7 +18,7 @@ from envctl.errors import BuildError, ResolutionError, UpstreamError
 from envctl.model.artifact import Archive, Artifact, Directory
 from envctl.model.target import Target
 from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_tags
-from envctl.resolve.listing import Listing, Shelf
+from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import Request
 from envctl.resolve.want import Want, never, want_from
@@ -45,6 +45,7 @@ class Universe:
         self._interned: dict[str, Want] = {}
         self._masks: dict[str, int] = {}
         self._offers: dict[tuple[str, int], Offer] = {}
+        self._has_fresh: dict[tuple[str, int], bool] = {}
         self._refused: dict[tuple[str, int], Refusal | None] = {}
         self._active: dict[tuple[str, int, str], tuple[Want, ...]] = {}
         self._depends: dict[tuple[str, int, frozenset[str]], tuple[Want, ...]] = {}
@@ -113,14 +114,24 @@ class Universe:
     def kept(self, name: str) -> int | None:
         """Return the position of the version that was locked before, if it can still be had here."""
         text = self.request.preferences.get(name)
-        listing = self.shelf.listing(name)
-        if text is None or listing.artifact is not None:
+        if text is None or self.shelf.listing(name).artifact is not None:
             return None
-        try:
-            position = listing.position(Version(text))
-        except InvalidVersion:
-            return None
+        position = self._position(name, text)
         return position if position is not None and self.offer(name, position).files else None
+
+    def elsewhere(self, name: str) -> tuple[int, ...]:
+        """Return the positions of the versions that others have, those that they like best first."""
+        texts = self.request.elsewhere.get(name, ())
+        return tuple(found for text in texts if (found := self._position(name, text)) is not None)
+
+    def has_fresh(self, name: str, mask: int) -> bool:
+        """Whether any version of a mask has a file that counts."""
+        key = (name, mask)
+        known = self._has_fresh.get(key)
+        if known is None:
+            known = any(self.offer(name, position).fresh for position in newest_first(mask))
+            self._has_fresh[key] = known
+        return known
 
     def metadata(self, name: str, position: int) -> Metadata:
         """Return the metadata of a release: of its one artifact, else of its best file here."""
@@ -210,6 +221,12 @@ class Universe:
                 f'Replace the requirement: `[lock] overrides = ["{want.name}"]`',
             ),
         )
+
+    def _position(self, name: str, text: str) -> int | None:
+        try:
+            return self.shelf.listing(name).position(Version(text))
+        except InvalidVersion:
+            return None
 
     def _source(self, listing: Listing, position: int) -> ListedFile | Artifact:
         if listing.artifact is not None:

@@ -11,13 +11,18 @@ from packaging.utils import canonicalize_name
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """``text`` alone decides equality: ``idna<4,>=2.5``, ``requests[socks]``, ``blob @ https://…``."""
+    """``text`` alone decides equality: ``idna<4,>=2.5``, ``requests[socks]``, ``blob @ https://…``.
+
+    ``is_exact`` says that its specifier names one version (``==1.2`` without a star, or ``===``).
+    """
 
     text: str
     name: str = field(compare=False)
     extras: frozenset[str] = field(compare=False)
     specifier: SpecifierSet = field(compare=False)
     url: str | None = field(compare=False, default=None)
+    is_exact: bool = field(compare=False, default=False)
+    mentions_prerelease: bool = field(compare=False, default=False)
 
     @property
     def is_never(self) -> bool:
@@ -31,7 +36,10 @@ def want_from(requirement: Requirement, *, extras: frozenset[str] = frozenset())
     asked = extras.union(canonicalize_name(extra) for extra in requirement.extras)
     text = f"{name}[{','.join(sorted(asked))}]" if asked else name
     text += f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
-    return Want(text, name, asked, requirement.specifier, requirement.url)
+    specifier = requirement.specifier
+    return Want(
+        text, name, asked, specifier, requirement.url, _names_one(specifier), bool(specifier.prereleases)
+    )
 
 
 def never(name: str, reason: str) -> Want:
@@ -40,3 +48,10 @@ def never(name: str, reason: str) -> Want:
     Its name cannot be a project's, so that it meets no other want.
     """
     return Want(reason, f"{name}!", frozenset(), SpecifierSet())
+
+
+def _names_one(specifier: SpecifierSet) -> bool:
+    return any(
+        one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
+        for one in specifier
+    )
