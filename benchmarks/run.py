@@ -265,18 +265,10 @@ class Cases:
     def plan_noop(self) -> list[Side]:
         load = self.load
         load.call([self.envctl, "apply", "-q"], load.project)
-        project = os.path.join(load.uv_folder, "sync")
-        os.makedirs(project, exist_ok=True)
-        with open(os.path.join(project, "pyproject.toml"), "w") as file:
-            file.write(
-                '[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.11,<3.12"\n'
-                f"dependencies = {json.dumps(load.wanted())}\n[tool.uv]\npackage = false\nno-build = true\n"
-                "environments = [\"sys_platform == 'linux' and platform_machine == 'x86_64'\"]\n"
-            )
-        load.call([self.uv, "sync", "-q"], project)
+        load.call(self._uv_sync(load.pins), load.uv_folder)
         return [
             Side("envctl", [self.envctl, "plan", "-q"], lambda: None, load.project),
-            Side("uv", [self.uv, "sync", "-q"], lambda: None, project),
+            Side("uv", self._uv_sync(load.pins), lambda: None, load.uv_folder),
         ]
 
     def change_one(self) -> list[Side]:

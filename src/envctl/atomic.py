@@ -218,36 +218,47 @@ def remove_tree(path: str) -> None:
     """Remove a directory and all below it, never following a link, never leaving its device.
 
     A directory that cannot be entered for want of permission bits of our own is made
-    accessible first. What is already gone is passed over.
+    accessible first. What is already gone is passed over. However deep the folders are, no recursion
+    ends it half-way.
     """
     _announce("rmtree", path)
     try:
         device = os.lstat(path).st_dev
     except FileNotFoundError:
         return
-    _remove_below(path, device)
-
-
-def _remove_below(path: str, device: int) -> None:
-    status = os.lstat(path)
-    if status.st_dev != device:
-        raise OSError(errno.EXDEV, "a mounted folder is in the way", path)
-    if status.st_mode & 0o700 != 0o700:
-        os.chmod(path, 0o700)
-    with os.scandir(path) as entries:
-        children = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for child, is_directory in children:
+    emptied = []
+    pending = [path]
+    while pending:
+        folder = pending.pop()
         try:
-            if is_directory:
-                _remove_below(child, device)
-            else:
-                os.unlink(child)
+            pending += _remove_files(folder, device)
+        except FileNotFoundError:
+            continue
+        emptied.append(folder)
+    # A folder was found after the one that holds it, so it goes before it.
+    for folder in reversed(emptied):
+        try:
+            os.rmdir(folder)
         except FileNotFoundError:
             pass
-    try:
-        os.rmdir(path)
-    except FileNotFoundError:
-        pass
+
+
+def _remove_files(folder: str, device: int) -> list[str]:
+    """Remove what is no directory from ``folder``; returns the directories in it."""
+    status = os.lstat(folder)
+    if status.st_dev != device:
+        raise OSError(errno.EXDEV, "a mounted folder is in the way", folder)
+    if status.st_mode & 0o700 != 0o700:
+        os.chmod(folder, 0o700)
+    with os.scandir(folder) as entries:
+        children = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for child, is_directory in children:
+        if not is_directory:
+            try:
+                os.unlink(child)
+            except FileNotFoundError:
+                pass
+    return [child for child, is_directory in children if is_directory]
 
 
 def flush(path: str) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import InputError
+from envctl.frozen import dataclass
 from envctl.resolve.port import Metadata
 
 #: The files from which backends make metadata; the code of the tree is not among them.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from envctl.cli.console import Console, Styled
 from envctl.cli.failure import UnfinishedError
 from envctl.errors import EnvctlError, UsageError
+from envctl.frozen import replace
 from envctl.workflow.context import Context
 
 

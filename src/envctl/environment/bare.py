@@ -19,11 +19,11 @@ import secrets
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from envctl import atomic
 from envctl.environment.configuration import parse_configuration
 from envctl.errors import EnvctlError, InputError, MachineError
+from envctl.frozen import dataclass
 from envctl.model.interpreter import Interpreter
 
 _BUCKET = "bare-v1"

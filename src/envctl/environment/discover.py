@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from envctl.frozen import dataclass
 
 if sys.platform == "win32":
     from envctl.environment.registry import list_registered

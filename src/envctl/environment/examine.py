@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from envctl.environment.inventory import ENVIRONMENT, stamp_link
 from envctl.environment.tree import Seen
+from envctl.frozen import dataclass
 from envctl.model.state import Drift, DriftKind
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
 from envctl.plan.address import PYTHON, format_package

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from envctl.errors import MachineError
+from envctl.frozen import dataclass
 
 #: Where it lies, relative to the environment.
 GENERATION = ".envctl/generation.json"

@@ -17,11 +17,11 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
 from envctl.environment.tree import BYTECODE, Seen
+from envctl.frozen import dataclass
 from envctl.model.state import Distribution, Drift, DriftKind
 from envctl.plan.address import format_package
 

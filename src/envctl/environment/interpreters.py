@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from packaging.version import InvalidVersion, Version
 
 from envctl.environment.discover import Candidate, list_candidates
 from envctl.environment.probe import probe
 from envctl.errors import MachineError
+from envctl.frozen import replace
 from envctl.manifest.manifest import PythonRequest
 from envctl.model.interpreter import Interpreter
 from envctl.model.settings import Settings

@@ -24,10 +24,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from envctl.errors import MachineError
+from envctl.frozen import dataclass
 
 #: Where it lies, relative to the environment.
 INVENTORY = ".envctl/inventory"

@@ -5,8 +5,7 @@ Paths are relative to the environment and POSIX, on every platform.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from envctl.frozen import dataclass
 from envctl.model.interpreter import Interpreter
 
 

@@ -13,7 +13,6 @@ import json
 import os
 import stat
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from envctl.environment.configuration import choose_executable, choose_version, read_configuration
 from envctl.environment.examine import Scrutiny, examine
@@ -23,6 +22,7 @@ from envctl.environment.inventory import ENVIRONMENT, INVENTORY, Inventory, pars
 from envctl.environment.stray import Class, Stray, find_site, gather
 from envctl.environment.tree import BYTECODE, Seen, walk
 from envctl.errors import MachineError
+from envctl.frozen import dataclass, replace
 from envctl.model.state import Distribution, Drift, DriftKind, ForeignFile, Owner, State
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
 from envctl.plan.address import PYTHON, format_file, format_package

@@ -18,8 +18,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from envctl.frozen import dataclass
 
 _LITTER = re.compile(
     r"\.lock|\.gitignore|CACHEDIR\.TAG|\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*|\.fuse_hidden.*"

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import unescape
+
+from envctl.frozen import dataclass
 
 #: Attributes of one ``<a>``: names in lower case, values with character references resolved.
 Anchor = Mapping[str, str]

@@ -139,8 +139,8 @@ class _Answer:
                     since, received = time.monotonic(), 0
                 yield chunk
         except httpx.RemoteProtocolError as error:
-            message = f"`{format_url(self.url)}` broke off before its end"
-            raise TransientError("truncated", message) from error
+            shown = format_url(self.url)
+            raise TransientError("truncated", f"`{shown}` broke off before its end", where=shown) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _translate(error, self.url) from error
 

@@ -10,10 +10,10 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.index import local
 from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, read_metadata
 from envctl.index.compact import compact

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.index.location import format_url
 from envctl.index.transport import Response, Transport
 from envctl.model.events import Emit, ignore

@@ -17,11 +17,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import overload
 
 from packaging.version import Version
 
+from envctl.frozen import dataclass
 from envctl.index.entry import decode_entry
 from envctl.resolve.port import ListedFile
 

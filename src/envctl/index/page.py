@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+from envctl.frozen import dataclass
 from envctl.index.anchors import Anchor, scan_anchors
 from envctl.index.entry import refuse_page, resolve_link
 

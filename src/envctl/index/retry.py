@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from envctl.frozen import dataclass
 from envctl.index.transport import TransientError
 
 T = TypeVar("T")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
 from envctl.errors import InputError
+from envctl.frozen import dataclass
 from envctl.index.location import is_local, strip
 from envctl.manifest.manifest import Index
 

@@ -13,6 +13,10 @@ from typing import Protocol
 from envctl.errors import UpstreamError
 
 
+#: What to do about a failure that outlasted all attempts.
+_LATER = "it was tried several times; try again later"
+
+
 class TransientError(UpstreamError):
     """A failure that may be gone at the next attempt; ``retry_after`` is seconds, as the server asked."""
 
@@ -25,7 +29,7 @@ class TransientError(UpstreamError):
         hints: Iterable[str] = (),
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(code, message, where=where, hints=hints)
+        super().__init__(code, message, where=where, hints=tuple(hints) or (_LATER,))
         self.retry_after = retry_after
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envctl.frozen import dataclass
 from envctl.lock.lock import Lock, own_text
 
 if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers

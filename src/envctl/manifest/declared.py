@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.requirements import Requirement
 
 from envctl.errors import EnvctlError, InputError
+from envctl.frozen import dataclass, replace
 from envctl.manifest.document import Document, show
 from envctl.manifest.lists import Lists, parse_extras, parse_groups, parse_list
 from envctl.manifest.manifest import Asked, PathSource, ProjectReference, Source

@@ -6,7 +6,6 @@ They come from ``env.toml`` or from ``pyproject.toml``, never from both, and are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupResolver
@@ -14,6 +13,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from envctl.errors import InputError
+from envctl.frozen import dataclass, field
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import Asked

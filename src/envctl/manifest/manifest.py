@@ -7,11 +7,12 @@ groups and extras are normalised (PEP 503, PEP 685, PEP 735). Paths are absolute
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+
+from envctl.frozen import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from envctl.frozen import dataclass, field
 from envctl.manifest.conform import conform
 from envctl.manifest.document import Document, parse_document, show
 from envctl.manifest.keys import PYPROJECT

@@ -18,6 +18,7 @@ _LONGEST = 8192
 _LONGEST_SPECIFIER = 1024
 
 _SINGLE_EQUALS = re.compile(r"\s*([\w.-]+(?:\s*\[[^\]]*\])?)\s*=\s*([^=\s].*)")
+_SWAPPED = re.compile(r"\s*([\w.-]+(?:\s*\[[^\]]*\])?)\s*=([<>~!])\s*([^=\s].*)")
 _OTHER_OPERATOR = re.compile(r"\s*([\w.-]+(?:\s*\[[^\]]*\])?)\s*[\^~]\s*(\d[\w.]*)\s*")
 
 
@@ -91,6 +92,8 @@ def parse_specifier(document: Document, key: Path, text: str) -> SpecifierSet | 
 def _meant(text: str) -> tuple[str, ...]:
     if re.match(r"\s*-", text):
         return ("options of other installers have keys of their own in the manifest",)
+    if found := _SWAPPED.fullmatch(text):
+        return (f"did you mean `{found[1].strip()}{found[2]}={found[3].strip()}`?",)
     if found := _SINGLE_EQUALS.fullmatch(text):
         return (f"did you mean `{found[1].strip()}=={found[2].strip()}`?",)
     if found := _OTHER_OPERATOR.fullmatch(text):

@@ -7,8 +7,9 @@ Shapes are neither compared nor printed; leaving that out halves the time these 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from envctl.frozen import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -6,7 +6,8 @@ URLs here never hold credentials: whoever parses one strips its userinfo first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from envctl.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ Events are values: nothing here prints.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from envctl.frozen import dataclass
 
 
 class Phase(StrEnum):

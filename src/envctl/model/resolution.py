@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.model.artifact import Artifact
 from envctl.model.target import Target
 

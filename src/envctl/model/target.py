@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.model.interpreter import Interpreter
 
 _OPERATING_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}

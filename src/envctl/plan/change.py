@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from envctl.frozen import dataclass, field
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side, Verdict
 from envctl.model.state import Drift

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from envctl.errors import InputError
+from envctl.frozen import dataclass
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 

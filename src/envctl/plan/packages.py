@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, format_origin, identify
 from envctl.model.change import Action, Change, Reason, ReasonKind, Side
 from envctl.model.selection import Pin

@@ -6,8 +6,8 @@ The laws of `decide` are stated with it, and a stage can be checked against it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from envctl.frozen import replace
 from envctl.model.artifact import identify
 from envctl.model.change import Action, Change
 from envctl.model.selection import Pin, Selection

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.model.change import Action, Change
 from envctl.plan.address import parse_package
 from envctl.plan.change import Plan

@@ -21,9 +21,9 @@ A rule that cannot be shown to hold, as its index does not say when a file was u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from envctl.frozen import dataclass
 from envctl.manifest.manifest import Rule
 from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, format_origin
 from envctl.model.change import Change

@@ -13,8 +13,9 @@ Appears by one rename, and is never changed but for the mark, and for the inode 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+from envctl.frozen import dataclass, field
 
 
 class StoredFile(NamedTuple):

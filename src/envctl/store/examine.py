@@ -13,10 +13,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from envctl import atomic
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.store.entry import Entry, StoredFile
 from envctl.store.manifest import format_manifest, parse_manifest
 

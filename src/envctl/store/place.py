@@ -11,9 +11,9 @@ import errno
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from envctl import atomic
+from envctl.frozen import dataclass, replace
 from envctl.store.entry import Entry, StoredFile
 from envctl.store.examine import raise_mark, rewrite_manifest
 

@@ -24,10 +24,10 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
 from envctl import atomic
 from envctl.errors import MachineError
+from envctl.frozen import replace
 from envctl.store import examine
 from envctl.store.entry import Entry, Product
 from envctl.store.lock import hold, release, try_to_hold

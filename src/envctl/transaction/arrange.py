@@ -13,10 +13,10 @@ Source: PyPA, "Binary distribution format", "Installing a wheel"; "Recording ins
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from envctl.environment.layout import Layout
 from envctl.errors import MachineError
+from envctl.frozen import dataclass
 from envctl.store.entry import Entry, StoredFile
 from envctl.transaction.blueprint import Blueprint, Placed
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from envctl.frozen import dataclass, field
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.store.entry import Entry

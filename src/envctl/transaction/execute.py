@@ -15,13 +15,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from envctl import atomic
 from envctl.environment.bare import BareItem, bare
 from envctl.environment.identity import GenerationRecord
 from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
+from envctl.frozen import dataclass, field
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.receipt import settle
 from envctl.store.entry import Entry

@@ -10,9 +10,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from envctl import atomic
+from envctl.frozen import dataclass
 from envctl.model.events import Notice
 from envctl.transaction.blueprint import Replacement
 from envctl.transaction.journal import Planned

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from envctl import atomic
 from envctl.environment.identity import GENERATION, GenerationRecord, parse_generation
 from envctl.errors import MachineError
+from envctl.frozen import dataclass
 from envctl.transaction.history import Event, read_history
 from envctl.transaction.site import ADOPTED, Site, read_number
 from envctl.transaction.trash import discard

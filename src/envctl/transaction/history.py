@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from envctl import atomic
+from envctl.frozen import dataclass
 from envctl.transaction.site import Site
 
 #: More lines than these are not kept.

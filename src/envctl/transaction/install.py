@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.transaction.arrange import Laid
 from envctl.wheel.record import Row, installed_record, installed_row
 from envctl.wheel.scripts import console_script, rewrite_shebang

@@ -17,11 +17,11 @@ import base64
 import binascii
 import json
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from envctl import atomic
 from envctl.errors import BrokenError
+from envctl.frozen import dataclass
 from envctl.transaction.blueprint import Replacement
 from envctl.transaction.site import Site
 

@@ -21,10 +21,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 
 from envctl.environment.identity import GENERATION, parse_generation
 from envctl.errors import MachineError
+from envctl.frozen import dataclass
 from envctl.transaction.mounts import find_mount, read_mounts
 
 #: What a tree is called that says nothing of itself: an environment that others made.

@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from envctl import atomic
 from envctl.environment.bare import FILE, LINK, BareItem, write_bare
@@ -31,6 +30,7 @@ from envctl.environment.inventory import (
     make_inventory,
 )
 from envctl.environment.layout import Layout
+from envctl.frozen import dataclass
 from envctl.model.artifact import identify
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RECEIPT, TREE, format_receipt

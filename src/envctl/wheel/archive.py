@@ -17,11 +17,11 @@ import stat
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, NoReturn, Self
 
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.wheel.inflate import CHUNK, InflateError, crc32, inflate, inflate_chunks
 from envctl.wheel.name import find_fault, fold
 

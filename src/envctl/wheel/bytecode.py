@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from envctl import atomic
+from envctl.frozen import dataclass
 from envctl.wheel import bytecode_worker
 
 #: Runs a command with bytes on its stdin; returns its stdout, whatever its exit code.

@@ -6,12 +6,12 @@ Source: the binary distribution format (PEP 427, 491); core metadata; PEP 503 an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.wheel.archive import Member, WheelArchive
 from envctl.wheel.entry_points import EntryPoints, parse_entry_points
 from envctl.wheel.layout import Layout, arrange

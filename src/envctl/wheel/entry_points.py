@@ -12,7 +12,8 @@ import configparser
 import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from envctl.frozen import dataclass, field
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LONGEST_NAME = 128

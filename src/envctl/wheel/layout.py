@@ -9,11 +9,11 @@ Source: the binary distribution format, "The .data directory"; PEP 376 and 610 f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from envctl.frozen import dataclass
 from envctl.wheel.archive import Member
 from envctl.wheel.entry_points import is_of_the_environment
 from envctl.wheel.name import fold

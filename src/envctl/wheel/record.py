@@ -11,7 +11,8 @@ import binascii
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from envctl.frozen import dataclass
 
 #: What the specification calls "sha256 or better"; md5 and sha1 prove nothing.
 ALGORITHMS = frozenset(

@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from envctl import atomic
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 from envctl.wheel.archive import Limits, Member, WheelArchive, open_archive
 from envctl.wheel.check import Checked, check_wheel
 from envctl.wheel.record import Row, installed_record, installed_row

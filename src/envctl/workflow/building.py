@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -26,6 +25,7 @@ from envctl.build.source import (
     read_static_metadata,
 )
 from envctl.errors import BuildError, InputError
+from envctl.frozen import dataclass
 from envctl.index.metadata import parse_metadata
 from envctl.manifest.manifest import BuildSettings
 from envctl.model.artifact import Directory, Sdist, identify

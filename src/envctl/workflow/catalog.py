@@ -6,12 +6,12 @@ This is where the recursion *resolve, build, resolve* is tied, which no other ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envctl.errors import BuildError, UpstreamError
+from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
 from envctl.index.metadata import parse_metadata
 from envctl.model.artifact import Artifact, Directory

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Manifest
 from envctl.model.artifact import Artifact

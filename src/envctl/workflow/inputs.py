@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from envctl.errors import InputError, MachineError
+from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
 from envctl.lock.parse import parse as parse_lock
 from envctl.manifest.manifest import Manifest, PathSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import PolicySettings
 from envctl.model.state import Owner, State

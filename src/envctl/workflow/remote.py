@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
@@ -18,6 +17,7 @@ from envctl import atomic
 from envctl.environment.bare import bare, write_bare
 from envctl.environment.layout import choose_layout
 from envctl.errors import BuildError, UpstreamError
+from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.lock.choose import choose_wheel

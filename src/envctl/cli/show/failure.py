@@ -27,8 +27,9 @@ def failure_lines(error: EnvctlError, directory: str) -> list[Line]:
         if each.where:
             lines.append((Styled("  -->", "dim"), f" {shorten(each.where, directory)}"))
         explanation = explain_resolution(each)
-        if len(explanation) > 2:  # two statements stand in the sentence itself
-            lines += [f"  {line}" for line in explanation]
+        if len(explanation) <= 2:  # two statements stand in the sentence itself, or in its hints
+            explanation = ()
+        lines += [f"  {line}" for line in explanation]
         if isinstance(each, StaleError):
             lines += [f"  moved: {label}" for label in each.moved]
         lines += _output_tail(each)
