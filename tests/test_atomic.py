@@ -191,6 +191,19 @@ def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_tree_deeper_than_functions_may_nest_is_removed(tmp_path: Path) -> None:
+    deepest = str(tmp_path / "tree")
+    os.mkdir(deepest)
+    for _ in range(sys.getrecursionlimit() + 100):
+        deepest += "/d"
+        os.mkdir(deepest)
+    Path(deepest, "file").touch()
+
+    atomic.remove_tree(str(tmp_path / "tree"))
+
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_is_not_there_is_removed_already(tmp_path: Path) -> None:
     atomic.remove(str(tmp_path / "nothing"))
     atomic.remove_directory(str(tmp_path / "nothing"))

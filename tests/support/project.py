@@ -134,6 +134,7 @@ class Project:
             "HOME": os.path.join(self.cache, "home"),
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
+            "CI": "true",  # old generations are deleted before the command ends, not by a process after it
             "ENVCTL_CACHE_DIR": os.path.join(self.cache, "envctl"),
             **{name: _NOWHERE for scheme in ("http", "https", "all") for name in _both_cases(f"{scheme}_proxy")},
             **{name: "127.0.0.1" for name in _both_cases("no_proxy")},

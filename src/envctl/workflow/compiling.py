@@ -77,7 +77,7 @@ def compile_later(
         ["wheels" if entry.folder.startswith(f"{store.folder}/{WHEELS}/") else "built", entry.key]
         for entry in entries
     ]
-    if not wanted or not may_detach(environ):
+    if not wanted or not _is_watched() or not may_detach(environ):
         return
     request = json.dumps(
         [store.folder, interpreter.executable, interpreter.cache_tag, interpreter.magic, wanted]
@@ -94,6 +94,11 @@ def compile_later(
         process.stdin.close()
     # Its exit is of no concern to this run, and a warning about it would be noise.
     process.returncode = 0
+
+
+def _is_watched() -> bool:
+    """Whether a person is at a terminal: nobody else wants processor time spent after the command ended."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def main() -> None:
