@@ -140,6 +140,7 @@ not-ours: The environment was made by others, or belongs to another user. `--ado
     made.
 not-readable: A file cannot be read.
 not-writable: A file or folder cannot be written.
+not-selected: `--reinstall` names a package that the environment does not hold.
 offline: The network is needed, and `--offline` forbids it.
 out-of-memory: There is not enough memory for what was asked.
 path-not-usable: The path of the environment is one that no script could name its interpreter by.

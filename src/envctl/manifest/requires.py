@@ -9,9 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from envctl.errors import raise_together
 from envctl.manifest.document import Document, show
 from envctl.manifest.requirements import parse_specifier
-
-#: This version. (Reading it from the installed metadata would cost more than parsing a manifest.)
-RUNNING = "0.1.0"
+from envctl.version import VERSION
 
 _KEY = ("requires-envctl",)
 
@@ -39,7 +37,7 @@ def check_version(document: Document) -> None:
         document.refuse(
             "requires-envctl",
             _KEY,
-            f"is {show(stated)}, and this is envctl {RUNNING}",
+            f"is {show(stated)}, and this is envctl {VERSION}",
             "install a version of envctl that fits",
         )
     if specifier is None or not _admits(specifier):
@@ -47,4 +45,4 @@ def check_version(document: Document) -> None:
 
 
 def _admits(specifier: SpecifierSet) -> bool:
-    return specifier.contains(RUNNING, prereleases=True)
+    return specifier.contains(VERSION, prereleases=True)

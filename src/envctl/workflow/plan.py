@@ -7,9 +7,12 @@ import json
 import os
 from datetime import UTC, datetime
 
+from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import PolicySettings
+from envctl.manifest.near import suggest
+from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.decide import decide
@@ -56,18 +59,41 @@ class Prepared:
 
 
 def prepare(run: Run, options: PlanOptions) -> Prepared:
-    """Read, look, choose and decide; may resolve where the lock does not fit."""
+    """Read, look, choose and decide; may resolve where the lock does not fit.
+
+    Raises:
+        UsageError: `not-selected`; and whatever the steps raise.
+    """
     loaded, declaration = declared(run.context)
     state = look(declaration, options)
     situation = survey(
         run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock
     )
     choice = choose_pins(run, situation, options)
+    refuse_unselected(options.reinstall, choice.selection)
     return Prepared(
         situation=situation,
         state=state,
         choice=choice,
         plan=assemble(run, situation, state, choice, options),
+    )
+
+
+def refuse_unselected(reinstall: frozenset[str], selection: Selection) -> None:
+    """Refuse to lay anew what the environment shall not hold.
+
+    Raises:
+        UsageError: `not-selected`, one for each name.
+    """
+    raise_together(
+        [
+            UsageError(
+                "not-selected",
+                f"`--reinstall` names `{name}`, which is not among the packages of this environment",
+                hints=suggest(name, selection.pins),
+            )
+            for name in sorted(reinstall - selection.pins.keys())
+        ]
     )
 
 

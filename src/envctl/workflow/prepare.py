@@ -30,6 +30,9 @@ from envctl.workflow.inputs import Loaded, LoadedLock, load_lock, load_manifest
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
 
+#: What a manifest says of a matter that it leaves to the machine.
+AUTO = "auto"
+
 
 @dataclass(slots=True)
 class Run:
@@ -55,7 +58,7 @@ class Run:
 class Situation:
     """What is given before anything is decided: the inputs of lock and plan but the environment.
 
-    ``link`` and ``compile`` are the machine's setting where there is one, else the manifest's.
+    ``link`` and ``compile`` are as `choose_setting` has them.
     """
 
     loaded: Loaded
@@ -122,9 +125,21 @@ def survey(
         target=choose_target(interpreter),
         direct=find_direct_artifacts(manifest),
         lock=lock,
-        link=context.settings.link or manifest.install.link,
-        compile=context.settings.compile or manifest.install.compile,
+        link=choose_setting(context.settings.link, manifest.install.link, context.settings.fallback_link),
+        compile=choose_setting(
+            context.settings.compile, manifest.install.compile, context.settings.fallback_compile
+        ),
     )
+
+
+def choose_setting(given: str | None, declared: str, own: str | None) -> str:
+    """Choose between what the command or a variable says, the manifest, and the user's own settings.
+
+    A manifest that says ``auto`` leaves it to the user.
+    """
+    if given is not None:
+        return given
+    return declared if declared != AUTO else own or AUTO
 
 
 def look(declaration: Declaration, options: PlanOptions) -> State:
@@ -319,7 +334,7 @@ def asked_by_lists(manifest: Manifest, declaration: Declaration) -> Mapping[str,
     asked: dict[str, tuple[str, ...]] = {}
     for entries in lists:
         for entry in entries:
-            name = entry.requirement.name.lower().replace("_", "-").replace(".", "-")
+            name = entry.requirement.name
             if entry.by not in asked.get(name, ()):
                 asked[name] = (*asked.get(name, ()), entry.by)
     return asked
