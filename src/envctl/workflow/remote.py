@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from queue import Empty, SimpleQueue
 
 from packaging.requirements import Requirement
 
@@ -20,6 +21,7 @@ from envctl.errors import BuildError, UpstreamError
 from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
+from envctl.index.pool import Pool
 from envctl.lock.choose import choose_wheel
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
@@ -109,25 +111,42 @@ class Adapters:
         if not pins:
             return {}
         self.emit(Started(Phase.DOWNLOAD, sum(_size(pin) or 0 for pin in pins), "bytes"))
-        found: dict[str, Entry] = {}
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch")
-        try:
-            futures = {pool.submit(self._fetch_wheel, pin): pin for pin in pins}
-            for future in as_completed(futures):
-                found[futures[future].name] = future.result()
-        finally:
-            # After a failure, or Ctrl-C, what has not begun never begins.
-            pool.shutdown(wait=True, cancel_futures=True)
+        # After a failure, or Ctrl-C, nobody waits for what is under way: its threads are daemons, which end
+        # with the process, and what they wrote lies below one folder that is removed here.
+        pool = Pool(WORKERS)
+        with tempfile.TemporaryDirectory(prefix="envctl-download-", ignore_cleanup_errors=True) as folder:
+            try:
+                found = dict(self._gather(pool, pins, folder))
+            finally:
+                pool.close()
         self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {len(pins)} package{'s' if len(pins) > 1 else ''}"))
         return found
 
-    def _fetch_wheel(self, pin: Pin) -> Entry:
+    def _gather(self, pool: Pool, pins: Sequence[Pin], folder: str) -> Iterator[tuple[str, Entry]]:
+        """Fetch all at once; yield each as it arrives, so that the first failure is the end."""
+        arrived: SimpleQueue[str] = SimpleQueue()
+
+        def bring(pin: Pin) -> Entry:
+            try:
+                return self._fetch_wheel(pin, folder)
+            finally:
+                arrived.put(pin.name)
+
+        pending = {pin.name: pool.submit(partial(bring, pin)) for pin in pins}
+        while pending:
+            try:
+                name = arrived.get(timeout=0.5)  # without one, Windows would not hear Ctrl-C
+            except Empty:
+                continue
+            yield name, pending.pop(name).wait()
+
+    def _fetch_wheel(self, pin: Pin, place: str) -> Entry:
         wheel = pin.artifact
         assert isinstance(wheel, Wheel)  # noqa: S101 - the caller chose it
 
         def produce(target: str) -> Unpacked:
-            with tempfile.TemporaryDirectory(prefix="envctl-download-") as folder:
-                path = self._bring(wheel, folder)
+            path = self._bring(wheel, place)
+            try:
                 return unpack(
                     path,
                     target,
@@ -136,6 +155,8 @@ class Adapters:
                     version=pin.version,
                     accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
                 )
+            finally:
+                atomic.remove(path)
 
         entry = self.store.add(WHEELS, wheel_key(wheel), produce)
         # It may be there because another project lets its wrong RECORD in; this one has to do so itself.
