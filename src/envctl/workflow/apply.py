@@ -63,6 +63,7 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
     """Do what a plan says, and nothing else. The environment is held."""
     plan = prepared.plan
     if not plan.applyable:
+        confirm(plan)  # it is shown; whatever the answer, it is not carried out
         raise refuse_policy(plan)
     if plan.is_empty:
         _renew(prepared)
