@@ -361,10 +361,15 @@ def _parked(leaving: int | None) -> str | None:
 def _not_staged(site: Site, error: OSError) -> SwitchError:
     return SwitchError(
         "stage-failed",
-        f"the new environment could not be made: {error.strerror or error} (`{error.filename}`); "
+        f"the new environment could not be made: {error.strerror or error}{_name_file(error)}; "
         "the live one is as it was",
         where=site.path,
     )
+
+
+def _name_file(error: OSError) -> str:
+    # Writing to an open file fails without its name.
+    return f" (`{error.filename}`)" if error.filename else ""
 
 
 def _as_switch_error(error: EnvctlError) -> SwitchError:

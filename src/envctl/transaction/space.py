@@ -45,5 +45,5 @@ def _no_space(folder: str, what: str) -> MachineError:
         "no-space",
         f"the new environment needs {what}",
         where=folder,
-        hints=("free some space; `envctl cache prune` may help, and so may a smaller `keep-generations`",),
+        hints=("free some space; `envctl cache purge` may help, and so may a smaller `keep-generations`",),
     )
