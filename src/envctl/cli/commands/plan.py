@@ -110,11 +110,20 @@ def check_output(arguments: Namespace) -> None:
 
 
 def write_plan(plan: Plan, path: str) -> None:
-    """Write a plan where ``--out`` says."""
+    """Write a plan where ``--out`` says.
+
+    Raises:
+        MachineError: `not-writable`.
+    """
     from envctl import atomic
+    from envctl.errors import MachineError
     from envctl.plan.document import dump_plan
 
-    atomic.replace(path, dump_plan(plan))
+    try:
+        atomic.replace(path, dump_plan(plan))
+    except OSError as error:
+        message = f"the plan cannot be written to `{path}`: {error.strerror}"
+        raise MachineError("not-writable", message, where=path) from error
 
 
 def choose_plan_code(plans: Sequence[Plan], *, detailed: bool) -> int:
