@@ -1,0 +1,184 @@
+"""The tutorial, followed word for word: its commands are run, and its output must be theirs.
+
+The wheels are stand-ins with the names, versions and requirements of the real ones, on an index on
+loopback that takes the place of the public one through the user's settings: so the manifest is the tutorial's too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.project import TIMEOUT, Project, find_command
+from support.server import IndexServer
+from support.wheels import make_wheel
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-environment.md"
+
+#: Name, version and requirements, as the real ones were when the tutorial was written.
+RELEASES: Sequence[tuple[str, str, Sequence[str]]] = (
+    ("blinker", "1.9.0", ()),
+    ("certifi", "2026.10.18", ()),
+    ("charset-normalizer", "3.5.2", ()),
+    ("click", "8.5.1", ()),
+    ("idna", "3.20", ()),
+    ("itsdangerous", "2.2.0", ()),
+    ("jinja2", "3.1.6", ("markupsafe>=2.0",)),
+    ("markupsafe", "3.0.4", ()),
+    ("requests", "2.34.2", ("charset-normalizer<4,>=2", "idna<4,>=2.5", "urllib3<3,>=1.26", "certifi>=2023.5.7")),
+    ("urllib3", "2.8.0", ()),
+    ("werkzeug", "3.1.9", ("markupsafe>=2.1.1",)),
+)
+FLASK_REQUIRES = (
+    "blinker>=1.9.0",
+    "click>=8.1.3",
+    "itsdangerous>=2.2.0",
+    "jinja2>=3.1.2",
+    "markupsafe>=2.1.1",
+    "werkzeug>=3.1.0",
+)
+FLASK_FILES = {
+    "flask/__init__.py": "from .app import main\n",
+    "flask/app.py": (
+        "import platform\nimport werkzeug\n\n\ndef main():\n"
+        "    print('Python', platform.python_version())\n"
+        "    print('Flask 3.1.3')\n"
+        "    print('Werkzeug', werkzeug.__version__)\n"
+    ),
+}
+
+#: What differs from machine to machine, and what stands in its place when lines are compared.
+VARIES = (
+    (re.compile(r"\b(python) ?3\.\d+(\.\d+\w*)?", re.IGNORECASE), r"\1 3"),
+    (re.compile(r"\b\d+ files\b"), "N files"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block of the page: what it is written in, and its lines."""
+
+    language: str
+    lines: tuple[str, ...]
+
+    def steps(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Give each command of a console block with the output that the page shows for it."""
+        starts = [number for number, line in enumerate(self.lines) if line.startswith("$ ")]
+        for start, end in zip(starts, [*starts[1:], len(self.lines)], strict=True):
+            yield self.lines[start][2:], self.lines[start + 1 : end]
+
+
+def read_blocks(page: str) -> tuple[Block, ...]:
+    """Find the fenced blocks of a page, in order."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return tuple(Block(language, tuple(text.splitlines())) for language, text in found)
+
+
+def level(line: str) -> str:
+    """Take out of a line what is allowed to differ."""
+    for pattern, replacement in VARIES:
+        line = pattern.sub(replacement, line)
+    return line.strip()
+
+
+def is_shown(line: str, output: Sequence[str]) -> bool:
+    """Whether a line of the page is a line of the output; ``…`` stands for anything."""
+    pattern = ".*".join(re.escape(level(part)) for part in line.split("…"))
+    return any(re.fullmatch(pattern.replace(".*", " ?.* ?"), level(each)) for each in output)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Project]:
+    """An empty folder, and settings of a user for whom the public index is on loopback."""
+    index, config = tmp_path / "index", tmp_path / "config.toml"
+    for name, version, requires in RELEASES:
+        make_wheel(index, name, version, requires=requires)
+    make_wheel(
+        index,
+        "flask",
+        "3.1.3",
+        requires=FLASK_REQUIRES,
+        files=FLASK_FILES,
+        scripts={"flask": "flask.app:main"},
+    )
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "cache" / "home").mkdir(parents=True)
+    with IndexServer(index) as server:
+        config.write_text(f'[mirrors]\npypi = "{server.url}"\n', encoding="utf-8")
+        yield Project(
+            folder=os.fspath(tmp_path / "shop"),
+            cache=os.fspath(tmp_path / "cache"),
+            index=server,
+            environ={"ENVCTL_CONFIG": os.fspath(config)},
+        )
+
+
+def run_line(project: Project, command: str) -> tuple[int, list[str]]:
+    """Run one line as a person's shell would; the lines of stdout and stderr together."""
+    environ = project.variables()
+    [envctl, *more] = find_command()
+    line = command.replace("envctl ", " ".join([envctl, *more, ""]), 1) if command.startswith("envctl ") else command
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=project.folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def follow(project: Project, page: str) -> list[str]:
+    """Follow a page: write its manifests, run its commands. What is not as the page says is returned.
+
+    A command that fails ends it: what would follow is not what the page talks about.
+    """
+    wrong = []
+    for block in read_blocks(page):
+        if block.language == "toml":
+            project.write("env.toml", "\n".join(block.lines) + "\n")
+        elif block.language == "console":
+            for command, shown in block.steps():
+                code, output = run_line(project, command)
+                missing = [line for line in shown if line.strip(" …") and not is_shown(line, output)]
+                wrong += [f"`{command}` does not print {line!r}" for line in missing]
+                if code != 0:
+                    return [*wrong, f"`{command}` exits with {code}:", *output]
+    return wrong
+
+
+def test_following_the_tutorial_gives_what_it_shows(shop: Project) -> None:
+    wrong = follow(shop, TUTORIAL.read_text(encoding="utf-8"))
+
+    assert wrong == []
+    assert set(os.listdir(shop.folder)) == {"env.toml", "pylock.toml"}
+
+
+def test_the_tutorial_has_commands_and_every_one_stands_alone_on_its_line() -> None:
+    blocks = read_blocks(TUTORIAL.read_text(encoding="utf-8"))
+
+    commands = [command for block in blocks if block.language == "console" for command, _ in block.steps()]
+
+    assert len(commands) > 10
+    assert not [command for command in commands if command.endswith("\\")]
+
+
+def test_output_that_the_tutorial_does_not_show_right_is_noticed(shop: Project) -> None:
+    page = "```console\n$ envctl init\nWrote something else\n$ false\n$ envctl init\n```\n"
+
+    assert follow(shop, page) == [
+        "`envctl init` does not print 'Wrote something else'",
+        "`false` exits with 1:",
+    ]
