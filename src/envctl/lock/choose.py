@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn, cast
 
-from packaging.markers import Environment
+from packaging.markers import Environment, InvalidMarker, Marker
 from packaging.pylock import (
     Package,
     PackageArchive,
@@ -73,7 +73,7 @@ def choose(
         ]
     except PylockSelectError as error:
         _refuse(lock, target, error)
-    requirers = _requirers([package for package, _ in chosen])
+    requirers = _requirers([package for package, _ in chosen], environment)
     pins = {}
     for package, artifact in chosen:
         lists = asked.get(package.name, ()) if asked else ()
@@ -197,18 +197,27 @@ def _version(package: Package) -> str | None:
     return own_text(package, "version") if package.version is None else str(package.version)
 
 
-def _requirers(packages: Sequence[Package]) -> dict[str, tuple[str, ...]]:
-    """Map each name to the selected packages that require it, as ``requests (<4,>=2.5)``."""
+def _requirers(packages: Sequence[Package], environment: Environment) -> dict[str, tuple[str, ...]]:
+    """Map each name to the selected packages that require it there, as ``requests (<4,>=2.5)``."""
     result: dict[str, set[str]] = {}
     for package in packages:
         for text in own_requires(package):
-            match = _REQUIREMENT.match(text)
-            if match is None or match["name"] == package.name:
+            requirement, _, marker = text.partition(" ; ")
+            match = _REQUIREMENT.match(requirement)
+            if match is None or match["name"] == package.name or not _holds(marker, environment):
                 continue
             rest = match["rest"].strip()
             by = f"{package.name} ({rest})" if rest else str(package.name)
             result.setdefault(match["name"], set()).add(by)
     return {name: tuple(sorted(texts)) for name, texts in result.items()}
+
+
+def _holds(marker: str, environment: Environment) -> bool:
+    """Whether a requirement counts there; it only informs, so that a marker that is none holds."""
+    try:
+        return not marker or Marker(marker).evaluate(cast("dict[str, str]", environment))
+    except InvalidMarker:
+        return True
 
 
 def _absolute(folder: str, path: str | None) -> str | None:

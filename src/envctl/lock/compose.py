@@ -1,15 +1,13 @@
 """`compose`: resolutions to a lock.
 
 A lock names no machine, no time of making and no version of envctl: the same resolutions of the same
-manifest give the same bytes everywhere. One resolution is composed now; several targets of one lock
-will be merged here.
+manifest, in any order, give the same bytes everywhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -30,14 +28,16 @@ from packaging.version import Version
 
 from envctl.errors import UpstreamError
 from envctl.lock.format import format_lock
+from envctl.lock.grid import Grid, version_key
 from envctl.lock.lock import Lock
-from envctl.lock.markers import DEFAULT_GROUP, environment_markers, list_marker, lowest_python
+from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_python
+from envctl.lock.merge import Merged, merge
 from envctl.manifest.manifest import Manifest
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
+from envctl.model.targets import sort_targets
 
 _STRONG = ("sha256", "sha384", "sha512")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: str, old: Lock | None) -> Lock:
@@ -49,24 +49,18 @@ def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: st
     Raises:
         UpstreamError: `no-hash` when a file has no digest that a lock may rest on.
     """
-    if len(resolutions) != 1:
-        raise NotImplementedError("several targets in one lock")
-    (resolution,) = resolutions
-    targets = [resolution.target]
+    targets = sort_targets([resolution.target for resolution in resolutions])
+    resolutions = sorted(resolutions, key=lambda resolution: targets.index(resolution.target))
     default = manifest.environments["default"]
-    kept_urls = _urls_by_hash(old)
-    folder = os.path.dirname(manifest.lock.path)
-    writer = _Writer(kept_urls, folder, {index.name: index.url for index in manifest.indexes})
-    packages = [
-        writer.package(
-            package,
-            marker=list_marker(package, groups=default.groups, extras=default.extras),
-            among=resolution.packages,
-        )
-        for _, package in sorted(resolution.packages.items())
-    ]
-    names = sorted(target.name for target in targets)
-    pythons = sorted({target.python for target in targets}, key=Version)
+    writer = _Writer(
+        _urls_by_hash(old),
+        os.path.dirname(manifest.lock.path),
+        {index.name: index.url for index in manifest.indexes},
+    )
+    merged = merge(resolutions, Grid(targets), groups=default.groups, extras=default.extras)
+    packages = [writer.package(package) for package in merged]
+    names = sorted({target.name for target in targets})
+    pythons = sorted({target.python for target in targets}, key=lambda python: (version_key(python), python))
     pylock = Pylock(
         lock_version=Version("1.0"),
         environments=[Marker(text) for text in environment_markers(targets)],
@@ -98,12 +92,17 @@ class _Writer:
         self._folder = folder
         self._indexes = indexes
 
-    def package(self, package: Resolved, *, marker: str | None, among: Mapping[str, Resolved]) -> Package:
-        """Write one package; ``among`` are those that its dependencies may name."""
+    def package(self, merged: Merged) -> Package:
+        """Write one package."""
+        package, marker = merged.resolved, merged.marker
         directory = next((one for one in package.artifacts if isinstance(one, Directory)), None)
         wheels = [self._wheel(one) for one in package.artifacts if isinstance(one, Wheel)]
-        names = dict.fromkeys(_project(text) for text in package.requires)
-        dependencies = [{"name": name} for name in names if name in among and name != package.name]
+        # Where a project is locked in several versions, PEP 751 has the version say which is meant.
+        dependencies = [
+            {"name": name} | ({"version": version} if version else {})
+            for name, versions in merged.dependencies.items()
+            for version in versions or ("",)
+        ]
         requires_python = package.requires_python
         return Package(
             name=NormalizedName(package.name),
@@ -184,6 +183,8 @@ def _own_table(package: Resolved, directory: Directory | None) -> dict[str, obje
     table: dict[str, object] = {"requires": list(package.requires)}
     if package.index is not None:
         table["index"] = package.index
+    if package.yanked is not None:
+        table["yanked"] = package.yanked
     if directory is not None:
         table["metadata"] = directory.metadata_digest
         if package.version is not None:
@@ -232,12 +233,6 @@ def _urls_by_hash(old: Lock | None) -> dict[str, str]:
                 if algorithm in _STRONG:
                     result[digest] = file.url
     return result
-
-
-def _project(requirement: str) -> str:
-    """Return the name that a normalised requirement begins with."""
-    match = _NAME.match(requirement)
-    return match.group() if match else requirement
 
 
 def _relative(path: str, folder: str) -> str:

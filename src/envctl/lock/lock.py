@@ -41,15 +41,18 @@ class Lock:
 def own_table(package: Package) -> Mapping[str, object]:
     """Return ``[packages.tool.envctl]``, empty when there is none.
 
-    Keys: ``requires`` (active requirements as text), ``index`` (its name), and for directories
-    ``metadata`` (a digest) and ``version``.
+    Keys: ``requires`` (active requirements as text), ``index`` (its name), ``yanked`` (why a release that
+    was taken back was, perhaps empty), and for directories ``metadata`` (a digest) and ``version``.
     """
     table = (package.tool or {}).get("envctl")
     return table if isinstance(table, Mapping) else {}
 
 
 def own_requires(package: Package) -> tuple[str, ...]:
-    """Return what a package requires, as text; for locks of other tools only the names they record."""
+    """Return what a package requires, as text; for locks of other tools only the names they record.
+
+    What not all targets of the lock require has a marker behind it: ``colorama ; sys_platform == 'win32'``.
+    """
     requires = own_table(package).get("requires")
     if isinstance(requires, list | tuple):
         return tuple(text for text in requires if isinstance(text, str))

@@ -16,7 +16,8 @@ class Resolved:
     ``artifacts`` are all files of the release that the lock shall list for this target: its fitting
     wheels and, where a build is allowed, its sdist; or the one directory, archive or checkout.
     ``requires`` are its active requirements as normalised text, sorted (``idna<4,>=2.5``); with
-    ``extras`` asked of it. ``in_base`` says that the dependencies reach it; ``groups`` and ``extras_of``
+    ``extras`` asked of it. ``yanked`` is None, or why its maintainers took the release back, perhaps empty
+    (PEP 592). ``in_base`` says that the dependencies reach it; ``groups`` and ``extras_of``
     (extras of the manifest) name the lists that do.
     """
 
@@ -27,6 +28,7 @@ class Resolved:
     requires: tuple[str, ...] = ()
     extras: frozenset[str] = frozenset()
     index: str | None = None
+    yanked: str | None = None
     in_base: bool = False
     groups: frozenset[str] = frozenset()
     extras_of: frozenset[str] = frozenset()

@@ -1,0 +1,175 @@
+"""`merge`: what was resolved for each target, as the packages of one lock.
+
+One package of a lock is a release of a project from one origin. It has the files that any of the
+targets it is chosen for can use, and a marker that chooses it for exactly those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.utils import parse_wheel_filename
+
+from envctl.lock.grid import Grid, either
+from envctl.lock.markers import Reach, reach_marker
+from envctl.model.artifact import Artifact, Sdist, Wheel, identify
+from envctl.model.resolution import Resolution, Resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A package of the lock.
+
+    ``resolved`` has the files of all its cells; its ``requires`` carry a marker where not all cells have
+    them. ``dependencies`` are the names it requires, each with the versions it may be chosen in,
+    empty where the lock has only one.
+    """
+
+    resolved: Resolved
+    marker: str | None
+    dependencies: Mapping[str, tuple[str, ...]]
+
+
+def merge(
+    resolutions: Sequence[Resolution], grid: Grid, *, groups: Collection[str], extras: Collection[str]
+) -> tuple[Merged, ...]:
+    """Merge the resolutions of a grid's targets, which are in its order.
+
+    ``groups`` and ``extras`` are what the default environment holds.
+    """
+    entries: dict[tuple[str, str], dict[int, Resolved]] = {}
+    for cell, resolution in enumerate(resolutions):
+        for name, package in resolution.packages.items():
+            entries.setdefault((name, _release(package)), {})[cell] = package
+    by_name: dict[str, list[dict[int, Resolved]]] = {}
+    for (name, _), cells in sorted(entries.items()):
+        by_name.setdefault(name, []).append(cells)
+    return tuple(
+        _merge(cells, by_name, grid, groups=groups, extras=extras)
+        for several in by_name.values()
+        for cells in several
+    )
+
+
+def _release(package: Resolved) -> str:
+    """Tell releases of one project apart: by version, and by origin where that is not an index."""
+    origins = (identify(one) for one in package.artifacts if not isinstance(one, Wheel | Sdist))
+    return f"{package.version} {next(origins, '')}"
+
+
+def _merge(
+    cells: Mapping[int, Resolved],
+    by_name: Mapping[str, Sequence[Mapping[int, Resolved]]],
+    grid: Grid,
+    *,
+    groups: Collection[str],
+    extras: Collection[str],
+) -> Merged:
+    packages = list(cells.values())
+    required = _where_required(cells, grid)
+    specifiers = {package.requires_python for package in packages}
+    reach = _reach(cells, grid)
+    default = Reach(
+        groups={name: where for name, where in reach.groups.items() if name in groups},
+        extras={name: where for name, where in reach.extras.items() if name in extras},
+    )
+    return Merged(
+        resolved=replace(
+            packages[0],
+            artifacts=_union(packages),
+            # Files of one release may disagree; then only the solver's answer for each target counts.
+            requires_python=specifiers.pop() if len(specifiers) == 1 else None,
+            requires=_requires(required, grid.all & ~grid.cells(cells), grid),
+            extras=frozenset().union(*(package.extras for package in packages)),
+        ),
+        marker=reach_marker(reach, default, grid),
+        dependencies=_dependencies(packages[0].name, required, by_name, grid),
+    )
+
+
+def _reach(cells: Mapping[int, Resolved], grid: Grid) -> Reach:
+    groups = sorted({name for package in cells.values() for name in package.groups})
+    extras = sorted({name for package in cells.values() for name in package.extras_of})
+    return Reach(
+        base=grid.cells(cell for cell, package in cells.items() if package.in_base),
+        groups={
+            name: grid.cells(cell for cell, package in cells.items() if name in package.groups)
+            for name in groups
+        },
+        extras={
+            name: grid.cells(cell for cell, package in cells.items() if name in package.extras_of)
+            for name in extras
+        },
+    )
+
+
+def _where_required(cells: Mapping[int, Resolved], grid: Grid) -> dict[str, int]:
+    """Map each active requirement, sorted, to the cells it is active in."""
+    where: dict[str, set[int]] = {}
+    for cell, package in cells.items():
+        for text in package.requires:
+            where.setdefault(text, set()).add(cell)
+    return {text: grid.cells(several) for text, several in sorted(where.items())}
+
+
+def _requires(required: Mapping[str, int], indifferent: int, grid: Grid) -> tuple[str, ...]:
+    result = []
+    for text, where in required.items():
+        conditions = grid.simplify(where, indifferent)
+        # A URL ends at a space only.
+        result.append(f"{text} ; {either(conditions)}" if conditions else text)
+    return tuple(result)
+
+
+def _dependencies(
+    own: str,
+    required: Mapping[str, int],
+    by_name: Mapping[str, Sequence[Mapping[int, Resolved]]],
+    grid: Grid,
+) -> Mapping[str, tuple[str, ...]]:
+    """Map the names that are required to the versions of them that are chosen in those cells."""
+    cells: dict[str, int] = {}
+    for text, where in required.items():
+        name = project_name(text)
+        cells[name] = cells.get(name, 0) | where
+    result = {}
+    for name, where in cells.items():
+        several = by_name.get(name, ())
+        if name == own or not several:
+            continue
+        met = [one for one in several if grid.cells(one) & where]
+        versions = [next(iter(one.values())).version for one in met]
+        result[name] = tuple(filter(None, versions)) if len(several) > 1 else ()
+    return result
+
+
+def project_name(requirement: str) -> str:
+    """Return the name that a normalised requirement begins with."""
+    end = next(
+        (place for place, sign in enumerate(requirement) if not (sign.isalnum() or sign == "-")),
+        len(requirement),
+    )
+    return requirement[:end]
+
+
+def _union(packages: Iterable[Resolved]) -> tuple[Artifact, ...]:
+    """Join the files of one release: wheels as a resolution sorts them, then one source distribution."""
+    wheels: dict[str, Wheel] = {}
+    others: dict[str, Artifact] = {}
+    for package in packages:
+        for artifact in package.artifacts:
+            if isinstance(artifact, Wheel):
+                wheels.setdefault(artifact.filename, artifact)
+            else:
+                others.setdefault("" if isinstance(artifact, Sdist) else identify(artifact), artifact)
+    ordered = sorted(wheels.values(), key=lambda wheel: (_build_order(wheel.filename), wheel.filename))
+    return (*ordered, *others.values())
+
+
+def _build_order(filename: str) -> int:
+    """Sort higher build numbers first: an installer that looks at tags alone takes the first of equals."""
+    if filename.count("-") == 4:
+        return 1
+    build = parse_wheel_filename(filename)[2]
+    return -build[0] if build else 1
