@@ -76,7 +76,6 @@ class Workload:
         self.environ = kept | {
             "PATH": os.defpath,
             "HOME": os.path.join(self.work, "home"),
-            "CI": "1",
             "NO_COLOR": "1",
             "ENVCTL_CACHE_DIR": self.caches["envctl"],
             "UV_CACHE_DIR": self.caches["uv"], "UV_NO_CONFIG": "1", "UV_DEFAULT_INDEX": url,
@@ -297,6 +296,11 @@ class Cases:
             put("before")
             load.call([self.envctl, "apply", "-q"], load.project)
             put("after")
+            self.settle()
+
+        def uv_before() -> None:
+            load.call(self._uv_sync(load.pins), load.uv_folder)
+            self.settle()
 
         return [
             Side("envctl", [self.envctl, "apply", "-q"], envctl_before, load.project),
@@ -318,7 +322,14 @@ class Cases:
         for more in ((), (CHANGED,)):
             load.declare(*more)
             load.call([self.envctl, "apply", "-q"], load.project)
-        return [Side("envctl", [self.envctl, "rollback", "-q"], lambda: None, load.project)]
+        # To and fro: the default is the generation that was live before.
+        return [Side("envctl", [self.envctl, "rollback", "-q"], self.settle, load.project)]
+
+    def settle(self) -> None:
+        """Wait until nothing is deleted in the background any more."""
+        trash = os.path.join(self.load.venv + ".envctl", "trash")
+        while os.path.isdir(trash) and os.listdir(trash):
+            time.sleep(0.02)
 
     def finish(self) -> None:
         """Bring the manifest back to what the other cases begin from."""

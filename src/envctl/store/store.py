@@ -31,7 +31,7 @@ from envctl.frozen import replace
 from envctl.store import examine
 from envctl.store.entry import Entry, Product
 from envctl.store.lock import hold, release, try_to_hold
-from envctl.store.manifest import format_manifest
+from envctl.store.manifest import format_manifest, parse_about
 
 #: What one run may spend on hashing suspects before it links (`examine.cost`): about 15 ms.
 HASH_BUDGET = 8 << 20
@@ -74,14 +74,33 @@ class Store:
             if entry is None and not os.path.lexists(folder):
                 return None
             findings = examine.check(entry) if entry else None
-            if findings is not None and findings.clean:
-                return entry
+            if entry is not None and findings is not None and not findings.changed:
+                # At most suspects: there is nothing to mend, unless a hash says so.
+                right = entry if findings.clean else self._clear(entry, findings)
+                if right is not None:
+                    return right
             with hold(f"{folder}.lock"):
                 return self._mend(folder, key)
 
     def has(self, bucket: str, key: str) -> bool:
         """Whether an entry is there, looked at no further: for estimates."""
         return os.path.isdir(self._locate(bucket, key))
+
+    def describe(self, bucket: str, key: str) -> tuple[str, Mapping[str, object]] | None:
+        """Tell the folder of an entry's files and what it remembers; its files are not looked at.
+
+        For what may be wrong, because it is asked again of the entry itself: estimates, first verdicts.
+        """
+        folder = self._locate(bucket, key)
+        with _translated(self.folder):
+            if not self._admit():
+                return None
+            try:
+                with open(f"{folder}/manifest", "rb", buffering=0) as file:
+                    about = parse_about(file.read())
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return None if about is None else (f"{folder}/tree", about)
 
     def add(self, bucket: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
         """Get an entry, or make it: of processes that want it at once, one calls ``produce``.
@@ -124,21 +143,28 @@ class Store:
             return None
         if findings.clean:
             return entry
+        cleared = self._clear(entry, findings, frugal=frugal)
+        if cleared is None or not examine.are_right(entry, findings.changed):
+            self._discard(folder)
+            return None
+        if findings.changed:
+            files, touched = examine.put_right(entry, findings.changed)
+            cleared = replace(cleared, files=files)
+            examine.rewrite_manifest(cleared)
+            examine.raise_mark(cleared, max(findings.highest, touched))
+        return cleared
+
+    def _clear(self, entry: Entry, findings: examine.Findings, *, frugal: bool = True) -> Entry | None:
+        """Hash suspects, as far as the budget goes; None when one of them is wrong."""
         budget = self._budget if frugal else 1 << 62
         chosen, settled = examine.choose_to_hash(entry, findings, budget)
-        if not examine.are_right(entry, (*findings.changed, *chosen)):
-            self._discard(folder)
+        if not examine.are_right(entry, chosen):
             return None
         if frugal:
             self._budget -= sum(examine.cost(entry.files[index]) for index in chosen)
-        highest = findings.highest
-        if findings.changed:
-            files, touched = examine.put_right(entry, findings.changed)
-            highest = max(highest, touched)
-            entry = replace(entry, files=files)
-            examine.rewrite_manifest(entry)
         entry = replace(entry, settled=settled)
-        examine.raise_mark(entry, highest)
+        if not findings.changed:
+            examine.raise_mark(entry, findings.highest)
         return entry
 
     def _make(self, folder: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
