@@ -40,6 +40,7 @@ def test_a_plan_is_told_drift_first_and_summary_last() -> None:
             lock_change("idna", None, "3.10"),
             lock_change("urllib3", "1.26", "2.2"),
             lock_change("six", "1.16", None),
+            lock_change("click", "8.0", "8.1"),
         ),
         lock_text="…",
         policy=(denied(mode="warn", message="is yanked"), denied()),
@@ -62,10 +63,8 @@ Environment default (.venv), Python 3.11.7
   - delete  six 1.16             nothing asks for it any more
   - delete  bin/stray            put there by others
 
-Lock: 3 changes
-  + add     idna 3.10
-  ~ update  urllib3 1.26 -> 2.2
-  - remove  six 1.16
+Lock: 4 changes, 3 of them shown above
+  ~ update  click 8.0 -> 8.1
 
 Policy: 2 findings
   denied  licenses: foo: GPL-3.0-only is denied
@@ -73,7 +72,46 @@ Policy: 2 findings
 
 warning: the rule `size` is not known [policy-unknown]
 
-Plan: 1 to create, 1 to update, 1 to replace, 2 to delete; 3 changes to the lock; 61.2 kB to download. Policy forbids it."""
+Plan: 1 to create, 1 to update, 1 to replace, 2 to delete; 4 changes to the lock; 61.2 kB to download. Policy forbids it."""
+    )
+
+
+def test_changes_of_the_lock_that_the_lines_above_show_are_only_counted() -> None:
+    plan = make_plan(
+        change("create", "a", None, "1"),
+        change("create", "b", None, "2"),
+        lock_changes=(lock_change("a", None, "1"), lock_change("b", None, "2 (../b, editable)")),
+        lock_text="…",
+    )
+
+    lines = text(plan_lines(plan)).splitlines()
+    verbose = text(plan_lines(plan, verbose=True)).splitlines()
+
+    assert lines[4:6] == ["Lock: 2 changes, all shown above", ""]
+    assert verbose[4:7] == ["Lock: 2 changes", "  + add     a 1", "  + add     b 2 (../b, editable)"]
+
+
+def test_another_step_of_the_lock_than_of_the_environment_is_shown() -> None:
+    plan = make_plan(
+        change("create", "a", None, "2"), lock_changes=(lock_change("a", "1", "2"),), lock_text="…"
+    )
+
+    assert "Lock: 1 change\n  ~ update  a 1 -> 2\n" in text(plan_lines(plan))
+
+
+def test_of_many_packages_that_require_one_three_are_named() -> None:
+    why = "asked for by env.toml, group dev, required by a (<4,>=2), b, c (<2; extra == 'x'), d, e"
+    plan = make_plan(change("create", "z", None, "1", why=why))
+
+    assert why.replace(", d, e", " and 2 more") in text(plan_lines(plan))
+    assert why in text(plan_lines(plan, verbose=True))
+
+
+def test_three_packages_that_require_one_are_all_named() -> None:
+    why = "required by a, b, c"
+
+    assert (
+        text(plan_lines(make_plan(change("create", "z", None, "1", why=why)))).splitlines()[1].endswith(why)
     )
 
 
@@ -159,7 +197,7 @@ def test_remarks_are_told_by_their_level() -> None:
 
     assert "note" not in text(plan_lines(plan))
     assert text(plan_lines(plan, verbose=True)) == "note: said\nnote: hidden\n\nNo changes."
-    assert "note: said\n" in text(plan_lines(replace(plan, lock_text="…")))
+    assert "note" not in text(plan_lines(replace(plan, lock_text="…")))
 
 
 def test_hostile_names_and_reasons_stay_on_their_line() -> None:

@@ -148,6 +148,8 @@ path-unusable: The path of the environment holds characters that activation scri
 plan-damaged: A saved plan was changed after it was made.
 policy-denied: An enforced rule of `[policy]` forbids the plan. `waive` lets one package through, with a
     reason.
+policy-warning: A rule of `[policy]` that only warns has something against a package; it came to light when the
+    package was fetched.
 policy-not-checked: A rule of `[policy]` could not be checked, for the reason that is given.
 prompt-unusable: The name of the manifest, which the prompt shows, holds characters that activation scripts
     cannot hold.

@@ -41,9 +41,8 @@ def format_manifest(about: Mapping[str, object], generation: str, files: Sequenc
 
 def parse_manifest(data: bytes) -> tuple[dict[str, object], str, tuple[StoredFile, ...]] | None:
     """Read a manifest: about, generation, files. None for one that is torn, rotten or of another schema."""
-    start = len(_FIRST_WORDS) + 9
-    body = data[start:]
-    if data[:start] != b"%s%08x\n" % (_FIRST_WORDS, zlib.crc32(body)):
+    body = _check(data)
+    if body is None:
         return None
     about, generation, paths, *numbers, digests = body.decode("utf-8", "surrogateescape").split("\n")
     if not paths:
@@ -51,3 +50,16 @@ def parse_manifest(data: bytes) -> tuple[dict[str, object], str, tuple[StoredFil
     columns = [map(int, column.split(" ")) for column in numbers]
     rows = zip(paths.split("\t"), *columns, digests.split(" "), strict=True)
     return json.loads(about), generation, tuple(map(StoredFile._make, rows))
+
+
+def parse_about(data: bytes) -> dict[str, object] | None:
+    """Read of a manifest what its entry remembers, and none of its columns; None as `parse_manifest`."""
+    body = _check(data)
+    return None if body is None else json.loads(body.partition(b"\n")[0])
+
+
+def _check(data: bytes) -> bytes | None:
+    """Give what the checksum is of, if it is."""
+    start = len(_FIRST_WORDS) + 9
+    body = data[start:]
+    return body if data[:start] == b"%s%08x\n" % (_FIRST_WORDS, zlib.crc32(body)) else None

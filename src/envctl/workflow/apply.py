@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from envctl.errors import CancelledError, CheckError
+from envctl.errors import CancelledError
 from envctl.model.change import Action
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
@@ -23,6 +23,7 @@ from envctl.workflow.plan import Prepared, open_run, prepare
 from envctl.workflow.prepare import Run, declared
 from envctl.workflow.receipts import make_receipt, renew_receipt
 from envctl.workflow.results import PlanOptions, Report
+from envctl.workflow.verdicts import pronounce_again, refuse_policy
 
 Confirm = Callable[[Plan], bool]
 
@@ -80,16 +81,6 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
     return Report(plan=plan, outcome="applied", generation=generation, lock_written=bool(replacements))
 
 
-def refuse_policy(plan: Plan) -> CheckError:
-    """Say which rules deny a plan."""
-    denied = [verdict for verdict in plan.policy if verdict.mode == "enforce" and not verdict.waived]
-    return CheckError(
-        "policy-denied",
-        f"the policy denies this plan: {denied[0].message}",
-        hints=[verdict.message for verdict in denied[1:]],
-    )
-
-
 def _replacements(prepared: Prepared) -> list[Replacement]:
     text, lock = prepared.choice.text, prepared.situation.lock
     return [] if text is None else [Replacement(path=lock.path, before=lock.digest, after=text)]
@@ -103,6 +94,7 @@ def _lock_digest_after(prepared: Prepared) -> str | None:
 def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Replacement]) -> int:
     situation, settings = prepared.situation, run.context.settings
     placed = obtain(run, situation, prepared.choice.selection)
+    judged = pronounce_again(situation, prepared.choice, prepared.plan, placed, run.context.emit)
     placed = _compile_now(run, prepared, placed)
     blueprint = Blueprint(
         interpreter=situation.interpreter,
@@ -110,9 +102,7 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         placed=placed,
         carry=carried(prepared.state, prepared.plan.changes),
         replacements=tuple(replacements),
-        receipt=make_receipt(
-            situation, prepared.choice, prepared.plan, lock_digest=_lock_digest_after(prepared)
-        ),
+        receipt=make_receipt(situation, prepared.choice, judged, lock_digest=_lock_digest_after(prepared)),
         link=situation.link,
         allow_overwrite=situation.manifest.install.allow_overwrite,
     )

@@ -1,14 +1,25 @@
-"""What policy and the plan's last line ask of the store: hooks of wheels, and which wheels are there."""
+"""What policy and the plan's last line ask of store and lock: hooks, yanked releases, absent wheels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from envctl.model.artifact import Wheel
-from envctl.model.selection import Selection
-from envctl.policy.facts import Facts
+from envctl.lock.lock import Lock, own_text
+from envctl.manifest.manifest import BuildSettings, PolicySettings
+from envctl.model.artifact import Directory, Wheel
+from envctl.model.interpreter import Interpreter
+from envctl.model.selection import Pin, Selection
+from envctl.policy.facts import Facts, HookFile
 from envctl.store.store import Store
-from envctl.workflow.keys import WHEELS, wheel_key
+from envctl.transaction.blueprint import Placed
+from envctl.workflow.keys import WHEELS, entry_place, wheel_key
+
+#: Lines of a hook that are told; the rest is counted.
+MOST_LINES = 3
+
+#: Finds the unpacked wheel of a pin: the folder of its files, and what the store remembers of it.
+FindWheel = Callable[[Pin], tuple[str, Mapping[str, object]] | None]
 
 
 def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
@@ -20,7 +31,86 @@ def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
     }
 
 
-def gather_facts(selection: Selection, store: Store) -> Facts:
-    """Gather what is known without fetching anything."""
-    del selection, store
-    return Facts()
+def look_into_store(store: Store, settings: BuildSettings, interpreter: Interpreter) -> FindWheel:
+    """Find wheels in the store; those that are not there yet are not known."""
+
+    def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
+        where = entry_place(pin, settings, interpreter)
+        return None if where is None else store.describe(*where)
+
+    return find
+
+
+def look_into_placed(placed: Iterable[Placed]) -> FindWheel:
+    """Find wheels among those that are about to be laid."""
+    wheels = {each.pin.name: (each.wheel.tree, each.wheel.about) for each in placed}
+    return lambda pin: wheels.get(pin.name)
+
+
+def gather_facts(lock: Lock, selection: Selection, policy: PolicySettings, find: FindWheel) -> Facts:
+    """Gather what the rules that are on ask; nothing is fetched for it."""
+    return Facts(
+        yanked=_find_yanked(lock, selection) if _is_on(policy, "yanked") else None,
+        hooks=_find_hooks(selection, find) if _is_on(policy, "startup-hooks") else None,
+    )
+
+
+def _is_on(policy: PolicySettings, name: str) -> bool:
+    rule = policy.rules.get(name)
+    return rule is not None and rule.mode != "off"
+
+
+def _find_yanked(lock: Lock, selection: Selection) -> Mapping[str, str] | None:
+    """Read what was yanked when the lock was made; nobody knows it of a lock that another tool made."""
+    if not lock.is_ours:
+        return None
+    found = {str(package.name): own_text(package, "yanked") for package in lock.packages}
+    return {name: reason for name in selection.pins if (reason := found.get(name)) is not None}
+
+
+def _find_hooks(selection: Selection, find: FindWheel) -> Mapping[str, tuple[HookFile, ...]]:
+    hooks: dict[str, tuple[HookFile, ...]] = {}
+    for name, pin in selection.pins.items():
+        if isinstance(pin.artifact, Directory):
+            hooks[name] = ()  # the author's own
+        elif (wheel := find(pin)) is not None:
+            hooks[name] = _read_hooks(*wheel)
+    return hooks
+
+
+def _read_hooks(tree: str, about: Mapping[str, object]) -> tuple[HookFile, ...]:
+    paths = about.get("startup_hooks")
+    hooks = []
+    for path in paths if isinstance(paths, list) else ():
+        lines = _read_lines(os.path.join(tree, *str(path).split("/")))
+        if lines:
+            hooks.append(HookFile(path=_within_site(str(path)), lines=_shorten(lines)))
+    return tuple(hooks)
+
+
+def _within_site(path: str) -> str:
+    """Write a path in the tree of a wheel relative to site-packages."""
+    return path.removeprefix("site/") if path.startswith("site/") else path.rpartition("site-packages/")[2]
+
+
+def _read_lines(path: str) -> Sequence[str]:
+    """Read the lines of a hook that run. A ``.pth`` that only adds folders runs none.
+
+    Source: the documentation of `site`: of a ``.pth`` lines that begin with ``import`` are executed.
+    """
+    if not path.endswith((".pth", ".py")):
+        return ("compiled code",)
+    try:
+        with open(path, encoding="utf-8", errors="backslashreplace") as file:
+            lines = [line.strip() for line in file]
+    except OSError as error:
+        return (f"cannot be read: {error.strerror}",)
+    if path.endswith(".pth"):
+        return [line for line in lines if line.startswith(("import ", "import\t"))]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _shorten(lines: Sequence[str]) -> tuple[str, ...]:
+    rest = len(lines) - MOST_LINES
+    more = (f"and {rest} more lines",) if rest > 0 else ()
+    return (*(line if len(line) <= 200 else f"{line[:200]}…" for line in lines[:MOST_LINES]), *more)

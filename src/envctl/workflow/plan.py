@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import UTC, datetime
 
 from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
@@ -18,10 +17,9 @@ from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.decide import decide
 from envctl.plan.digest import digest_planned
 from envctl.plan.summary import add_downloads
-from envctl.policy.judge import diagnose, judge
 from envctl.store.store import Store
 from envctl.workflow.context import Context
-from envctl.workflow.facts import find_absent, gather_facts
+from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.prepare import (
     Choice,
     Run,
@@ -33,6 +31,7 @@ from envctl.workflow.prepare import (
     survey,
 )
 from envctl.workflow.results import PlanOptions
+from envctl.workflow.verdicts import pronounce
 
 
 def make_plan(context: Context, options: PlanOptions) -> Plan:
@@ -113,8 +112,8 @@ def assemble(run: Run, situation: Situation, state: State, choice: Choice, optio
         reinstall=options.reinstall,
         locked=frozenset(str(package.name) for package in choice.lock.packages),
     )
-    facts = gather_facts(choice.selection, run.store)
-    today = datetime.now(UTC).date()
+    find = look_into_store(run.store, manifest.build, situation.interpreter)
+    policy, diagnostics = pronounce(situation, choice, changes, find)
     return Plan(
         inputs=make_inputs(situation, options),
         environment=planned_environment(situation),
@@ -124,8 +123,8 @@ def assemble(run: Run, situation: Situation, state: State, choice: Choice, optio
         lock_changes=choice.changes,
         lock_text=choice.text.decode() if choice.text is not None else None,
         planned_digest=digest_planned(changes),
-        policy=judge(changes, choice.selection, facts, manifest.policy, today),
-        diagnostics=diagnose(manifest.policy, facts=facts, names=choice.selection.pins.keys(), today=today),
+        policy=policy,
+        diagnostics=diagnostics,
         adopt=state.owner is Owner.OTHERS,
         download_bytes=add_downloads(changes, find_absent(choice.selection, run.store)),
     )

@@ -13,6 +13,9 @@ from envctl.plan.summary import summarise
 #: Drifted files that are named for one package; JSON has all.
 NAMED = 10
 
+#: Packages that are named as requiring one; with ``-v`` and in JSON all are.
+REQUIRERS = 3
+
 SYMBOLS = {
     Action.CREATE: "+",
     Action.UPDATE: "~",
@@ -38,7 +41,7 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
     blocks: list[list[Line]] = [
         drift_lines(plan.drift),
         change_lines(plan, verbose=verbose),
-        lock_change_lines(plan.lock_changes),
+        lock_change_lines(plan.lock_changes, shown=() if verbose else plan.changes),
         policy_lines(plan.policy),
         _diagnostic_lines(plan, verbose=verbose),
         [(Styled(summarise_in_words(plan), "bold"),)],
@@ -84,7 +87,8 @@ def change_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     for change, what in zip(shown, whats, strict=True):
         symbol = Styled(f"{SYMBOLS[change.action]} {change.action.value:<7}", _STYLES[change.action])
         flags = f"[{', '.join(change.flags)}] " if change.flags else ""
-        lines.append(("  ", symbol, f" {what}{' ' * (wide - len(plain(what)))}  ", flags, explain(change)))
+        why = explain(change, most=None if verbose else REQUIRERS)
+        lines.append(("  ", symbol, f" {what}{' ' * (wide - len(plain(what)))}  ", flags, why))
     return lines
 
 
@@ -114,21 +118,59 @@ def _version(side: Side | None) -> str:
     return (side.version or side.source) if side is not None else ""
 
 
-def explain(change: Change) -> str:
-    """Write why: the phrases of all reasons, and the closed word where there is no phrase."""
-    return "; ".join(reason.text or reason.kind.value for reason in change.reasons)
+def explain(change: Change, *, most: int | None = None) -> str:
+    """Write why: the phrases of all reasons, and the closed word where there is no phrase.
+
+    Of more than ``most`` packages that require one the first are named: ``required by a, b, c and 9 more``.
+    """
+    phrases = [reason.text or reason.kind.value for reason in change.reasons]
+    return "; ".join(phrases if most is None else [_cut_requirers(each, most) for each in phrases])
 
 
-def lock_change_lines(changes: tuple[LockChange, ...]) -> list[Line]:
-    """Write what the new lock has at another version, newly, or no more."""
+def _cut_requirers(phrase: str, most: int) -> str:
+    # Specifiers hold no comma with a blank after it, so such a one stands between two packages.
+    before, found, after = phrase.partition("required by ")
+    names = after.split(", ")
+    if not found or len(names) <= most:
+        return phrase
+    return f"{before}{found}{', '.join(names[:most])} and {len(names) - most:,} more"
+
+
+def lock_change_lines(changes: tuple[LockChange, ...], *, shown: tuple[Change, ...] = ()) -> list[Line]:
+    """Write what the new lock has at another version, newly, or no more.
+
+    What one of the lines ``shown`` says already is only counted.
+    """
     if not changes:
         return []
-    lines: list[Line] = [(Styled("Lock:", "bold"), f" {count(len(changes), 'change')}")]
-    for change in changes:
+    steps = {_step(change) for change in shown}
+    left = [change for change in changes if change.reason or _lock_step(change) not in steps]
+    folded = len(changes) - len(left)
+    told = f", {folded:,} of them shown above" if left else ", all shown above"
+    heading = f" {count(len(changes), 'change')}{told if folded else ''}"
+    lines: list[Line] = [(Styled("Lock:", "bold"), heading)]
+    for change in left:
         action, what = describe_lock_change(change)
         symbol = Styled(f"{SYMBOLS[action]} {_LOCK_WORDS[action]:<7}", _STYLES[action])
         lines.append(("  ", symbol, f" {what}", f"  {change.reason}" if change.reason else ""))
     return lines
+
+
+def _step(change: Change) -> tuple[Action, str, str, str] | None:
+    """Say what a line of the environment shows, to be compared with one of the lock."""
+    if change.action is Action.NO_OP:
+        return None
+    return change.action, subject(change.address), _number(change.before), _number(change.after)
+
+
+def _number(side: Side | None) -> str:
+    return (side.version or "") if side is not None else ""
+
+
+def _lock_step(change: LockChange) -> tuple[Action, str, str, str]:
+    # A version may be followed by its origin, which the line above shows by itself or not at all.
+    before, after = ((label or "").partition(" (")[0] for label in (change.before, change.after))
+    return describe_lock_change(change)[0], change.name, before, after
 
 
 _LOCK_WORDS = {Action.CREATE: "add", Action.DELETE: "remove", Action.UPDATE: "update"}
@@ -171,7 +213,7 @@ def _diagnostic_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     for each in plan.diagnostics:
         if each.level == "warning":
             lines.append((Styled("warning:", "yellow"), f" {each.message} [{each.code}]"))
-        elif verbose or not plan.is_empty:  # nothing to do is said in one line
+        elif verbose:
             lines.append((Styled("note:", "cyan"), f" {each.message}"))
     return lines
 
