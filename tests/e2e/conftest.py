@@ -31,9 +31,7 @@ def make_project(tmp_path_factory: pytest.TempPathFactory, cache: str) -> Iterat
             (place / "shop").mkdir()
             own = os.fspath(place / "cache")
             os.makedirs(os.path.join(own, "home"))
-            return Project(
-                folder=os.fspath(place / "shop"), cache=own if fresh_cache else cache, index=index
-            )
+            return Project(folder=os.fspath(place / "shop"), cache=own if fresh_cache else cache, index=index)
 
         yield make
 

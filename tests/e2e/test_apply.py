@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from support.project import Project, changes_of, reasons_of
 
@@ -166,7 +167,7 @@ def test_another_folder_is_worked_in_with_c(applied: Project) -> None:
     assert result.code == 0
 
 
-def test_the_environment_runs_without_the_cache(make_project) -> None:
+def test_the_environment_runs_without_the_cache(make_project: Callable[..., Project]) -> None:
     project = make_project(fresh_cache=True)
     project.publish("beta", "1.0")
     project.write_manifest("beta")

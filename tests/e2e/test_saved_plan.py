@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_the_text_of_a_refusal_names_what_moved(saved: Project) -> None:
     ],
     ids=["cut", "edited", "another-document", "empty"],
 )
-def test_a_damaged_plan_is_refused(saved: Project, damage) -> None:
+def test_a_damaged_plan_is_refused(saved: Project, damage: Callable[[str], str]) -> None:
     saved.write("plan.json", damage(saved.read("plan.json")))
 
     result = saved.run("apply", "plan.json")

@@ -12,7 +12,7 @@ from support.wheels import make_wheel
 
 #: A backend in the tree (PEP 517, 660) that states what ``[project]`` says and packs ``src/``. Each call
 #: adds a line to ``calls.txt`` beside the tree. ``dynamic = ["version"]`` is read from ``version.txt``.
-BACKEND = '''\
+BACKEND = """\
 import base64, hashlib, os, tomllib, zipfile
 
 with open("pyproject.toml", "rb") as file:
@@ -65,7 +65,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     _note("editable")
     return _write(wheel_directory, {f"_{NAME}.pth": os.path.abspath("src") + "\\n"})
-'''
+"""
 
 
 def make_tree(

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -136,8 +137,12 @@ class Project:
             "TERM": "xterm-256color",
             "CI": "true",  # old generations are deleted before the command ends, not by a process after it
             "ENVCTL_CACHE_DIR": os.path.join(self.cache, "envctl"),
-            **{name: _NOWHERE for scheme in ("http", "https", "all") for name in _both_cases(f"{scheme}_proxy")},
-            **{name: "127.0.0.1" for name in _both_cases("no_proxy")},
+            **{
+                name: _NOWHERE
+                for scheme in ("http", "https", "all")
+                for name in _both_cases(f"{scheme}_proxy")
+            },
+            **dict.fromkeys(_both_cases("no_proxy"), "127.0.0.1"),
             **self.environ,
             **(more or {}),
         }
@@ -160,7 +165,7 @@ class Project:
             encoding="utf-8",
             timeout=TIMEOUT,
             check=False,
-            preexec_fn=prepare,  # noqa: PLW1509 - limits of this one process; nothing is forked in threads
+            preexec_fn=prepare,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Result(done.returncode, done.stdout, done.stderr)
@@ -208,6 +213,23 @@ class Project:
         assert "Traceback" not in err, err
         return Result(process.returncode, out, err)
 
+    def converse(self, *arguments: str, answer: str = "", environ: Mapping[str, str] | None = None) -> Result:
+        """Run envctl on a terminal, with ``answer`` typed ahead; ``out`` is all that the terminal shows."""
+        mine, its = pty.openpty()
+        process = subprocess.Popen(
+            [*find_command(), *arguments],
+            cwd=self.folder,
+            env=self.variables(environ),
+            stdin=its,
+            stdout=its,
+            stderr=its,
+        )
+        os.close(its)
+        os.write(mine, answer.encode())
+        shown = b"".join(_read_terminal(mine))
+        os.close(mine)
+        return Result(process.wait(TIMEOUT), shown.decode().replace("\r\n", "\n"), "")
+
     def python(self, code: str, environment: str = ".venv") -> str:
         """Run code with the environment's interpreter, writing no bytecode, and return what it prints."""
         return self.execute([self.path(environment, "bin", "python"), "-I", "-B", "-c", code]).out
@@ -243,6 +265,18 @@ class Project:
 
 #: pip and uv write no bytecode, so that they leave nothing behind that envctl would have to judge.
 _OTHER_TOOLS = {"PIP_CONFIG_FILE": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _read_terminal(descriptor: int) -> Iterator[bytes]:
+    """Read until the last process on the other side is gone, which Linux tells by an error."""
+    while True:
+        try:
+            data = os.read(descriptor, 65536)
+        except OSError:
+            return
+        if not data:
+            return
+        yield data
 
 
 def _both_cases(name: str) -> tuple[str, str]:
