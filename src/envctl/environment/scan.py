@@ -26,6 +26,7 @@ from envctl.frozen import dataclass, replace
 from envctl.model.state import Distribution, Drift, DriftKind, ForeignFile, Owner, State
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
 from envctl.plan.address import PYTHON, format_file, format_package
+from envctl.plan.origin import relate_direct_url, shorten_origin
 from envctl.receipt import RECEIPT
 
 # In an environment of others these are the environment's own, though no RECORD lists them.
@@ -366,14 +367,23 @@ def _sort(drift: Iterable[Drift]) -> tuple[Drift, ...]:
 def _seal(state: State) -> State:
     """Fill in the digest: of everything a plan depends on, and nothing else.
 
-    Not in it are the path and the number of the generation, so that another checkout in the same state
-    has the same digest; sizes of foreign files, which no plan looks at; and words for people.
+    Not in it are the path and the number of the generation, nor where folders lie that were installed
+    from, so that another checkout in the same state has the same digest; sizes of foreign files, which no
+    plan looks at; and words for people.
     """
+    home = os.path.dirname(state.path)
     facts = [
         state.owner,
         state.python,
         sorted(
-            [each.name, each.version, each.origin, each.direct_url, each.requested, each.managed, each.intact]
+            [
+                each.name,
+                each.version,
+                *_describe_origin(each, home),
+                each.requested,
+                each.managed,
+                each.intact,
+            ]
             for each in state.distributions.values()
         ),
         [[line.address, line.kind, line.path] for line in state.drift],
@@ -382,3 +392,15 @@ def _seal(state: State) -> State:
     ]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return replace(state, digest=f"sha256:{digest}")
+
+
+def _describe_origin(distribution: Distribution, home: str) -> tuple[str | None, str | None]:
+    """Give what a distribution came from without what only this checkout has.
+
+    The digest of its metadata tells a folder that envctl installed; one of others is told by its path,
+    from ``home`` where it lies there.
+    """
+    short = shorten_origin(distribution.origin)
+    if short != distribution.origin:
+        return short, None
+    return relate_direct_url(short, home), relate_direct_url(distribution.direct_url, home)

@@ -7,6 +7,7 @@ What envctl laid is known by `identify`'s text. Of what others installed only PE
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -38,6 +39,22 @@ def shorten_origin(origin: str | None) -> str | None:
     if origin is None or not origin.startswith(("directory ", "editable ")):
         return origin
     return " ".join(origin.split(" ", 2)[:2])
+
+
+def relate_direct_url(text: str | None, home: str) -> str | None:
+    """Write the URL of a folder or file below ``home`` (absolute) from there: the same in every checkout.
+
+    Any other text is returned as it is.
+    """
+    try:
+        document = json.loads(text or "")
+        path = _local_path(document["url"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return text
+    start = home.rstrip("/\\") + os.sep
+    if path is None or not path.startswith(start):
+        return text
+    return json.dumps({**document, "url": f"./{path[len(start) :]}"}, sort_keys=True)
 
 
 def _names(origin: str, artifact: Artifact) -> bool:
