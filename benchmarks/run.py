@@ -371,7 +371,7 @@ def row(name: str, load: Workload, times: dict[str, Times]) -> str:
         for tool, each in times.items()
         if tool != "envctl"
     ]
-    return f"| {name} | {load.name} | {' / '.join(shown)} | {', '.join(ratios) or '–'} | {times['envctl'].peak:.0f} |"
+    return f"| {name} | {load.name} | {' / '.join(shown)} | {', '.join(ratios) or 'alone'} | {times['envctl'].peak:.0f} |"
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def test_positions_defaults_and_names_are_taken() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: OURS(),
+        OURS,
         lambda: OURS(1, a=2),
         lambda: OURS(1, "x", {}, 4),
         lambda: OURS(1, d=2),

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from envctl.errors import UpstreamError
 
-
 #: What to do about a failure that outlasted all attempts.
 _LATER = "it was tried several times; try again later"
 

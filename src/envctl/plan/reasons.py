@@ -53,9 +53,9 @@ def describe_installer(distribution: Distribution) -> str:
 
 
 def _is_list(text: str) -> bool:
-    # A package stands with its specifier in brackets, or as a bare normalised name; lists are file
-    # names and two words: `env.toml`, `pyproject.toml`, `group dev`, `extra postgres`.
-    return text.endswith(".toml") or text.startswith(("group ", "extra "))
+    # A package stands as its normalised name, which has no dot, perhaps with a specifier in brackets;
+    # lists are file names and two words: `env.toml`, `pyproject.toml`, `group dev`, `extra postgres`.
+    return "." in text.partition(" ")[0] or text.startswith(("group ", "extra "))
 
 
 def _join(texts: list[str]) -> str:

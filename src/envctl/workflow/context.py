@@ -17,6 +17,9 @@ from envctl.model.target import Target
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 
+#: Whose locked versions may move freely: normalised names, or None for all.
+Released = frozenset[str] | None
+
 
 class Remote(Protocol):
     """What may need the network or a build. Made only when a command comes to need it, for its weight."""
@@ -24,14 +27,18 @@ class Remote(Protocol):
     def resolve(
         self,
         manifest: Manifest,
-        target: Target,
+        targets: Sequence[Target],
         *,
         direct: Mapping[str, Artifact],
-        preferences: Mapping[str, str],
         digest: str,
         old: Lock | None,
+        released: Released,
     ) -> Lock:
-        """Resolve the manifest's lists into a lock. Raises ResolutionError, UpstreamError, BuildError."""
+        """Resolve the manifest's lists into a lock for ``targets``, which are in the order to solve in.
+
+        Versions of the ``old`` lock stay where they fit, but for those that are ``released``. Raises
+        ResolutionError, UpstreamError, BuildError.
+        """
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """Fetch or build the wheels of pins into the store, verified; by project name.
