@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from envctl.environment.inventory import INVENTORY, parse_inventory
 from envctl.errors import BusyError, MachineError, StaleError, SwitchError
+from envctl.model.events import Ended, Notice
 from envctl.receipt import digest_tree, read_receipt
 from envctl.transaction.blueprint import Placed
 from envctl.transaction.generations import history
@@ -135,6 +137,27 @@ def test_files_are_links_into_the_store(bench: Bench) -> None:
     assert os.path.samefile(
         bench.site_packages / "tool/__init__.py", f"{placed.wheel.tree}/site/tool/__init__.py"
     )
+
+
+def test_copying_because_nothing_can_be_linked_is_told_once_with_its_size(bench: Bench) -> None:
+    def other_file_system(operation: str, path: str) -> None:
+        if operation in {"link", "clone"}:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+
+    placed = bench.place("tool", "1", files={"tool.bin": b"x" * 2_000_000})
+
+    with Hooked(other_file_system):
+        bench.apply(placed)
+
+    told = [event.message for event in bench.events if isinstance(event, Notice)]
+    assert [message.partition(":")[0] for message in told] == ["copying 2.0 MB"]
+    assert next(event.summary for event in bench.events if isinstance(event, Ended)).startswith("Copied")
+
+
+def test_copies_that_were_asked_for_are_not_told(bench: Bench) -> None:
+    bench.apply(bench.place("tool", "1"), link="copy")
+
+    assert "copying" not in bench.codes()
 
 
 def test_copies_share_nothing_with_the_store_and_keep_the_mtime(bench: Bench) -> None:

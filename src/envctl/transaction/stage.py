@@ -87,7 +87,7 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     write_bare(draft.bare, draft.root)
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     if linker.how == "copy" and linker.asked != "copy":
-        emit(Notice("info", "copying", f"files are copied: nothing can be linked from `{store.folder}` here"))
+        emit(_tell_copies(draft, store))
     owned = _lay_all(draft, linker, emit)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     inventory = make_inventory_of(draft, owned)
@@ -97,11 +97,20 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
         atomic.make_directory(folder)
     atomic.write(os.path.join(draft.root, INVENTORY), format_inventory(inventory))
     atomic.write(os.path.join(draft.root, GENERATION), format_generation(record))
-    emit(Ended(Phase.LINK, f"Linked {total:,} files"))
+    emit(Ended(Phase.LINK, f"{'Copied' if linker.how == 'copy' else 'Linked'} {total:,} files"))
     tree, newest = verify(draft.root, inventory, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
     return Staged(record, newest)
+
+
+def _tell_copies(draft: Draft, store: Store) -> Notice:
+    size = sum(file.size for each in draft.laid for file in each.linked.values())
+    return Notice(
+        "info",
+        "copying",
+        f"copying {size / 1e6:,.1f} MB: nothing can be linked from the store in `{store.folder}` to here",
+    )
 
 
 def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> dict[str, list[OwnedFile]]:
