@@ -31,7 +31,11 @@ RELEASES: Sequence[tuple[str, str, Sequence[str]]] = (
     ("itsdangerous", "2.2.0", ()),
     ("jinja2", "3.1.6", ("markupsafe>=2.0",)),
     ("markupsafe", "3.0.4", ()),
-    ("requests", "2.34.2", ("charset-normalizer<4,>=2", "idna<4,>=2.5", "urllib3<3,>=1.26", "certifi>=2023.5.7")),
+    (
+        "requests",
+        "2.34.2",
+        ("charset-normalizer<4,>=2", "idna<4,>=2.5", "urllib3<3,>=1.26", "certifi>=2023.5.7"),
+    ),
     ("urllib3", "2.8.0", ()),
     ("werkzeug", "3.1.9", ("markupsafe>=2.1.1",)),
 )
@@ -124,7 +128,11 @@ def run_line(project: Project, command: str) -> tuple[int, list[str]]:
     """Run one line as a person's shell would; the lines of stdout and stderr together."""
     environ = project.variables()
     [envctl, *more] = find_command()
-    line = command.replace("envctl ", " ".join([envctl, *more, ""]), 1) if command.startswith("envctl ") else command
+    line = (
+        command.replace("envctl ", " ".join([envctl, *more, ""]), 1)
+        if command.startswith("envctl ")
+        else command
+    )
     done = subprocess.run(
         ["sh", "-c", line],
         cwd=project.folder,

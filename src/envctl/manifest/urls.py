@@ -100,7 +100,7 @@ def file_url(path: str) -> str:
 
 
 def _refuse_credentials(document: Document, key: Path, variable: str | None) -> None:
-    hints = ["credentials belong in no file: use netrc or the keyring"]
+    hints = ["credentials belong in no file of a project: use netrc"]
     if variable is not None:
-        hints = [f"set `{variable}_USERNAME` and `{variable}_PASSWORD` instead, or use netrc or the keyring"]
+        hints = [f"set `{variable}_USERNAME` and `{variable}_PASSWORD` instead, or use netrc"]
     document.refuse("credentials-in-url", key, "has a user name or password in its URL", *hints)
