@@ -13,7 +13,7 @@ import pytest
 from envctl.manifest import parse as parser
 from envctl.manifest.keys import MANIFEST
 from envctl.manifest.parse import parse
-from envctl.manifest.requires import RUNNING
+from envctl.version import VERSION
 from envctl.manifest.shape import walk
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -102,4 +102,4 @@ def test_the_example_manifest_of_the_project_is_valid() -> None:
 
 
 def test_the_version_that_manifests_may_require_is_that_of_the_project() -> None:
-    assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == RUNNING
+    assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == VERSION
