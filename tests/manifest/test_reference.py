@@ -13,8 +13,8 @@ import pytest
 from envctl.manifest import parse as parser
 from envctl.manifest.keys import MANIFEST
 from envctl.manifest.parse import parse
-from envctl.version import VERSION
 from envctl.manifest.shape import walk
+from envctl.version import VERSION
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROOM = os.path.dirname(os.path.abspath(parser.__file__))
