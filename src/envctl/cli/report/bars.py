@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
 from envctl.cli.console import printable
@@ -73,9 +74,14 @@ class Bars:
         self._display = RichProgress(
             TextColumn("{task.description:<11}", markup=False),
             BarColumn(bar_width=24),
-            _Amount(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[subject]}", style="dim", markup=False),
+            _Amount(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TextColumn(
+                "{task.fields[subject]}",
+                style="dim",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             console=self._console,
             transient=True,
             redirect_stdout=False,
