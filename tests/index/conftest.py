@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from envctl.index.client import IndexClient
-from envctl.index.http import HttpTransport, Timeouts
+from envctl.index.http import HttpTransport
 from envctl.index.retry import RetryPolicy
+from envctl.index.transport import Timeouts
 from envctl.manifest.manifest import Index
 from envctl.model.events import Event
 from envctl.model.settings import Settings

@@ -13,8 +13,9 @@ import pytest
 
 from envctl.errors import EnvctlError, UpstreamError
 from envctl.index.client import IndexClient
-from envctl.index.http import HttpTransport, Timeouts
+from envctl.index.http import HttpTransport
 from envctl.index.proxy import choose_proxy
+from envctl.index.transport import Timeouts
 from envctl.manifest.manifest import Index
 from envctl.model.events import Event, Notice
 from envctl.model.settings import Settings

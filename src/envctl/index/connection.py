@@ -19,10 +19,9 @@ import certifi
 import httpx
 
 from envctl.errors import EnvctlError, MachineError, UpstreamError
-from envctl.index.http import Timeouts
 from envctl.index.location import find_origin, format_url, join, split, strip
 from envctl.index.proxy import choose_proxy
-from envctl.index.transport import Response, TransientError
+from envctl.index.transport import Response, Timeouts, TransientError
 from envctl.model.events import Emit, Notice
 from envctl.model.settings import Settings
 

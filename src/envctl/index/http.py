@@ -11,21 +11,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from envctl.errors import UpstreamError
-from envctl.frozen import dataclass
 from envctl.index.location import format_url
-from envctl.index.transport import Response, Transport
+from envctl.index.transport import Response, Timeouts, Transport
 from envctl.model.events import Emit, ignore
 from envctl.model.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds. ``slow_window`` is how long a body may stay under ``slow_rate`` (bytes a second)."""
-
-    connect: float = 10.0
-    read: float = 20.0
-    slow_window: float = 30.0
-    slow_rate: float = 1024.0
 
 
 class HttpTransport:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from envctl.errors import UpstreamError
+from envctl.frozen import dataclass
 
 #: What to do about a failure that outlasted all attempts.
 _LATER = "it was tried several times; try again later"
@@ -71,3 +72,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close all connections; what is under way in other threads fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. ``slow_window`` is how long a body may stay under ``slow_rate`` (bytes a second)."""
+
+    connect: float = 10.0
+    read: float = 20.0
+    slow_window: float = 30.0
+    slow_rate: float = 1024.0
