@@ -168,7 +168,7 @@ stage-failed: The new environment could not be made. The live one is as it was.
 stale-plan: Something that a saved plan was made from is different now; what moved is listed. Plan again.
 switch-half-done: The environment was moved away and could not be moved back. `envctl status` says where it
     is.
-target-not-supported: `[lock]` names targets or Pythons that this version cannot lock for from this machine.
+targets-alike: Two targets of `[lock]` have the same markers, so that one lock cannot tell them apart.
 timeout: A server does not answer in time.
 tls-failed: The certificate of a server cannot be trusted. `ca-bundle` in the settings names your own
     authority.

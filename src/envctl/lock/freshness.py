@@ -10,14 +10,17 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
+from packaging.pylock import Package
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Asked, Manifest
-from envctl.model.target import Target
+from envctl.model.target import Target, covers_platform, covers_python
 
 # Absolute, so it differs between checkouts; `written` says the same.
 _MACHINE_FIELDS = frozenset({"path"})
@@ -70,20 +73,35 @@ def is_fresh(lock: Lock, digest: str) -> bool:
 
 
 def covers(lock: Lock, target: Target) -> bool:
-    """Whether the grid of a lock holds a target, by name and minor version."""
-    return target.name in lock.targets and target.python in lock.pythons
+    """Whether a lock is for a target: for its Python, and its platform or one whose files it can use."""
+    return covers_platform(lock.targets, target) and covers_python(lock.pythons, target)
 
 
-def preferences(lock: Lock | None) -> Mapping[str, str]:
+def preferences(lock: Lock | None, target: Target | None = None) -> Mapping[str, str]:
     """Return the versions of a lock, by name, to be kept where they fit; whoever made the lock.
 
-    A project that is locked at several versions has no one version to keep.
+    With a target only those that are chosen for it, through whatever lists. Of several versions of a
+    project the newest counts.
     """
-    versions: dict[str, set[str]] = {}
+    versions: dict[str, Version] = {}
     for package in () if lock is None else lock.pylock.packages:
-        if package.version is not None:
-            versions.setdefault(package.name, set()).add(str(package.version))
-    return {name: several.pop() for name, several in sorted(versions.items()) if len(several) == 1}
+        if package.version is None or (target is not None and not _is_chosen(package, lock, target)):
+            continue
+        known = versions.get(package.name)
+        versions[package.name] = package.version if known is None else max(known, package.version)
+    return {name: str(version) for name, version in sorted(versions.items())}
+
+
+def _is_chosen(package: Package, lock: Lock | None, target: Target) -> bool:
+    if package.marker is None or lock is None:
+        return True
+    pylock = lock.pylock
+    environment: dict[str, str | AbstractSet[str]] = {
+        **target.markers,
+        "extras": frozenset(pylock.extras or ()),
+        "dependency_groups": frozenset((*(pylock.dependency_groups or ()), *(pylock.default_groups or ()))),
+    }
+    return package.marker.evaluate(environment, context="lock_file")
 
 
 def _lists(asked: Iterable[Asked]) -> list[str]:

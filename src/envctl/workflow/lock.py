@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from envctl import atomic
 from envctl.environment.configuration import choose_executable, read_configuration
@@ -11,20 +10,25 @@ from envctl.errors import CheckError, MachineError
 from envctl.lock.difference import compare
 from envctl.lock.format import format_lock
 from envctl.lock.freshness import preferences
+from envctl.lock.lock import Lock
 from envctl.receipt import digest_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.context import Context
+from envctl.workflow.coverage import stated_coverage
+from envctl.workflow.inputs import LoadedLock, load_lock, load_manifest
 from envctl.workflow.plan import open_run
 from envctl.workflow.prepare import (
     Run,
     Situation,
+    cover,
     declared,
-    lock_fits,
+    is_up_to_date,
     make_lock,
-    refuse_unlocked,
+    refuse_stale,
     survey,
 )
 from envctl.workflow.results import Locked
+from envctl.workflow.sources import find_direct_artifacts
 
 #: Seconds to wait for another run that writes the manifest or the lock.
 LOCK_TIMEOUT = 60.0
@@ -46,41 +50,49 @@ def lock(
         CheckError: `lock-stale` or `lock-missing` with ``check``.
         ResolutionError, UpstreamError, BuildError: when no lock can be made.
     """
+    if check:
+        return _check(context)
     run = open_run(context)
     try:
         loaded, declaration = declared(context)
         present = choose_executable(read_configuration(declaration.path) or {})
         situation = survey(context, loaded, declaration, present=present)
-        fits = lock_fits(situation)
-        if check and not fits:
-            raise refuse_unlocked(situation)
-        if fits and not upgrade and not upgrade_packages:
-            return _unchanged(situation)
-        return _renew(
-            run, situation, _preferred(situation, upgrade=upgrade, upgrade_packages=upgrade_packages)
+        before = situation.lock.lock
+        coverage = cover(run, situation)
+        fits = coverage == stated_coverage(situation.manifest, before) and is_up_to_date(
+            situation.manifest, before, situation.direct
         )
+        if fits and not upgrade and not upgrade_packages:
+            return _unchanged(situation.lock)
+        released = None if upgrade else _released(situation.lock, upgrade_packages)
+        return _renew(run, situation, make_lock(run, situation, coverage, released=released), fits=fits)
     finally:
         run.close()
 
 
-def _unchanged(situation: Situation) -> Locked:
-    lock = situation.lock.lock
-    count = len(lock.packages) if lock is not None else 0
-    return Locked(path=situation.lock.path, fresh=True, written=False, packages=count)
+def _check(context: Context) -> Locked:
+    """Say whether the lock is up to date: the same on every machine, without looking at this one."""
+    manifest = load_manifest(context).manifest
+    lock = load_lock(manifest)
+    if not is_up_to_date(manifest, lock.lock, find_direct_artifacts(manifest)):
+        raise refuse_stale(lock)
+    return _unchanged(lock)
 
 
-def _preferred(situation: Situation, *, upgrade: bool, upgrade_packages: frozenset[str]) -> Mapping[str, str]:
-    if upgrade or situation.lock.lock is None:
-        return {}
-    kept = preferences(situation.lock.lock)
-    unknown = upgrade_packages - kept.keys()
+def _unchanged(lock: LoadedLock) -> Locked:
+    count = len(lock.lock.packages) if lock.lock is not None else 0
+    return Locked(path=lock.path, fresh=True, written=False, packages=count)
+
+
+def _released(lock: LoadedLock, names: frozenset[str]) -> frozenset[str]:
+    unknown = names - preferences(lock.lock).keys() if lock.lock is not None else frozenset[str]()
     if unknown:
         raise CheckError(
             "not-locked",
             f"the lock holds no {', '.join(f'`{name}`' for name in sorted(unknown))}",
-            where=situation.lock.path,
+            where=lock.path,
         )
-    return {name: version for name, version in kept.items() if name not in upgrade_packages}
+    return names
 
 
 def _write(run: Run, situation: Situation, text: bytes) -> None:
@@ -103,17 +115,15 @@ def _write(run: Run, situation: Situation, text: bytes) -> None:
             raise MachineError("not-writable", message, where=path) from error
 
 
-def _renew(run: Run, situation: Situation, preferred: Mapping[str, str]) -> Locked:
+def _renew(run: Run, situation: Situation, made: Lock, *, fits: bool) -> Locked:
     before = situation.lock
-    made = make_lock(run, situation, preferred=preferred)
     text = format_lock(made)
-    fresh = lock_fits(situation)
     changed = before.lock is None or before.lock.data != text
     if changed:
         _write(run, situation, text)
     return Locked(
         path=before.path,
-        fresh=fresh,
+        fresh=fits,
         written=changed,
         packages=len(made.packages),
         changes=compare(before.lock, made),

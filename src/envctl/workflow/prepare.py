@@ -15,7 +15,7 @@ from envctl.errors import CheckError, EnvctlError, MachineError
 from envctl.lock.choose import choose
 from envctl.lock.difference import LockChange, compare
 from envctl.lock.format import format_lock
-from envctl.lock.freshness import covers, digest, is_fresh, preferences
+from envctl.lock.freshness import covers, digest, is_fresh
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Declaration, Manifest
 from envctl.manifest.select import python_requests, select_environment
@@ -25,7 +25,15 @@ from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.model.target import Target, choose_target
 from envctl.store.store import Store
-from envctl.workflow.context import Context, Remote
+from envctl.workflow.context import Context, Released, Remote
+from envctl.workflow.coverage import (
+    Coverage,
+    covered_minors,
+    find_interpreters,
+    make_cells,
+    stated_coverage,
+    wanted_coverage,
+)
 from envctl.workflow.inputs import Loaded, LoadedLock, load_lock, load_manifest
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
@@ -116,7 +124,7 @@ def survey(
         python_requests(manifest, declaration),
         settings=context.settings,
         present=present,
-        covered=lock.lock.pythons if lock.lock is not None else (),
+        covered=covered_minors(lock.lock),
     )
     return Situation(
         loaded=loaded,
@@ -180,13 +188,15 @@ def refuse_others(state: State, *, adopt: bool) -> None:
         )
 
 
-def expected_digest(situation: Situation) -> str:
+def expected_digest(manifest: Manifest, lock: Lock | None, direct: Mapping[str, Artifact]) -> str:
     """Digest what decides the lock: the manifest's part of it, its targets, its path sources."""
-    lock = situation.lock.lock
-    manifest, target = situation.manifest, situation.target
-    targets = manifest.lock.targets or (lock.targets if lock is not None else ()) or (target.name,)
-    pythons = manifest.lock.python or (lock.pythons if lock is not None else ()) or (target.python,)
-    return digest(manifest, targets=targets, pythons=pythons, projects=project_digests(situation.direct))
+    return _digest(manifest, stated_coverage(manifest, lock), direct)
+
+
+def _digest(manifest: Manifest, coverage: Coverage, direct: Mapping[str, Artifact]) -> str:
+    return digest(
+        manifest, targets=coverage.targets, pythons=coverage.pythons, projects=project_digests(direct)
+    )
 
 
 def project_digests(direct: Mapping[str, Artifact]) -> Mapping[str, str]:
@@ -196,10 +206,19 @@ def project_digests(direct: Mapping[str, Artifact]) -> Mapping[str, str]:
     }
 
 
+def is_up_to_date(manifest: Manifest, lock: Lock | None, direct: Mapping[str, Artifact]) -> bool:
+    """Whether a lock was made from what manifest and sources say now, on whatever machine."""
+    return lock is not None and is_fresh(lock, expected_digest(manifest, lock, direct))
+
+
 def lock_fits(situation: Situation) -> bool:
     """Whether the lock is up to date and covers this machine."""
     lock = situation.lock.lock
-    return lock is not None and is_fresh(lock, expected_digest(situation)) and covers(lock, situation.target)
+    return (
+        lock is not None
+        and is_up_to_date(situation.manifest, lock, situation.direct)
+        and covers(lock, situation.target)
+    )
 
 
 def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
@@ -217,7 +236,10 @@ def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
         return Choice(lock=lock, text=None, selection=choose_for(situation, lock))
     if options.locked:
         raise refuse_unlocked(situation)
-    lock = make_lock(run, situation, preferred=_old_preferences(situation))
+    coverage = cover(run, situation)
+    if not coverage.holds(situation.target):
+        raise refuse_uncovered(situation, coverage)
+    lock = make_lock(run, situation, coverage)
     return Choice(
         lock=lock,
         text=format_lock(lock),
@@ -228,63 +250,62 @@ def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
 
 def refuse_unlocked(situation: Situation) -> EnvctlError:
     """Say why ``--locked`` cannot hold."""
-    path = os.path.basename(situation.lock.path)
     lock = situation.lock.lock
+    if is_up_to_date(situation.manifest, lock, situation.direct):
+        assert lock is not None  # noqa: S101 - it is up to date
+        return refuse_uncovered(situation, Coverage(lock.targets, lock.pythons))
+    return refuse_stale(situation.lock)
+
+
+def refuse_stale(lock: LoadedLock) -> CheckError:
+    """Say that there is no lock, or that it does not fit the manifest."""
+    path = os.path.basename(lock.path)
     hints = ["`envctl lock` brings it up to date"]
-    if lock is None:
-        return CheckError("lock-missing", f"there is no `{path}`", where=situation.lock.path, hints=hints)
-    if is_fresh(lock, expected_digest(situation)):
-        target = situation.target
-        return MachineError(
-            "not-locked-for",
-            f"`{path}` does not cover {target.name} with Python {target.python}",
-            where=situation.lock.path,
-            hints=hints,
-        )
+    if lock.lock is None:
+        return CheckError("lock-missing", f"there is no `{path}`", where=lock.path, hints=hints)
     return CheckError(
-        "lock-stale", f"`{path}` does not fit the manifest any more", where=situation.lock.path, hints=hints
+        "lock-stale", f"`{path}` does not fit the manifest any more", where=lock.path, hints=hints
     )
 
 
-def make_lock(run: Run, situation: Situation, *, preferred: Mapping[str, str]) -> Lock:
-    """Resolve anew for this machine; ``preferred`` versions stay where they fit."""
-    manifest, target = situation.manifest, situation.target
-    refuse_other_targets(manifest, target)
+def refuse_uncovered(situation: Situation, coverage: Coverage) -> MachineError:
+    """Say that a lock of this coverage is not for this machine and Python."""
+    target, settings = situation.target, situation.manifest.lock
+    keys = [f"`{key}`" for key in ("targets", "python") if getattr(settings, key)]
+    return MachineError(
+        "not-locked-for",
+        f"`{os.path.basename(situation.lock.path)}` does not cover {target.name} with Python {target.python}"
+        f"; it is for {', '.join(coverage.targets)} with Python {', '.join(coverage.pythons)}",
+        where=situation.lock.path,
+        hints=[f"add it to {' or '.join(keys)} under `[lock]`"]
+        if keys
+        else ["`envctl lock` on this machine adds it"],
+    )
+
+
+def cover(run: Run, situation: Situation) -> Coverage:
+    """Tell what a lock that is made now shall cover."""
+    manifest, lock = situation.manifest, situation.lock.lock
+    known = (situation.declaration.name, situation.interpreter)
+    if manifest.lock.python:
+        return wanted_coverage(manifest, lock, (known,))
+    found = find_interpreters(manifest, lock, settings=run.context.settings, known=known)
+    return wanted_coverage(manifest, lock, found)
+
+
+def make_lock(
+    run: Run, situation: Situation, coverage: Coverage, *, released: Released = frozenset()
+) -> Lock:
+    """Resolve anew for every target of ``coverage``; locked versions stay, but those ``released``."""
+    manifest = situation.manifest
     return run.remote(manifest, situation.interpreter).resolve(
         manifest,
-        target,
+        make_cells(coverage, situation.target),
         direct=situation.direct,
-        preferences=preferred,
-        digest=digest(
-            manifest,
-            targets=manifest.lock.targets or (target.name,),
-            pythons=manifest.lock.python or (target.python,),
-            projects=project_digests(situation.direct),
-        ),
+        digest=_digest(manifest, coverage, situation.direct),
         old=situation.lock.lock,
+        released=released,
     )
-
-
-def refuse_other_targets(manifest: Manifest, target: Target) -> None:
-    """Refuse to lock for machines and Pythons other than this one, which this version cannot.
-
-    Raises:
-        MachineError: `target-not-supported`, or `not-locked-for` when this machine is not among them.
-    """
-    others = [name for name in manifest.lock.targets if name != target.name]
-    others += [f"Python {python}" for python in manifest.lock.python if python != target.python]
-    if others:
-        raise MachineError(
-            "target-not-supported",
-            f"`[lock]` asks for {', '.join(others)}; this version locks for the machine at hand only "
-            f"({target.name}, Python {target.python})",
-            where=os.path.basename(manifest.path),
-            hints=["leave `targets` and `python` out of `[lock]` for now"],
-        )
-
-
-def _old_preferences(situation: Situation) -> Mapping[str, str]:
-    return preferences(situation.lock.lock) if situation.lock.lock is not None else {}
 
 
 def choose_for(situation: Situation, lock: Lock) -> Selection:

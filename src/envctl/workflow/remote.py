@@ -41,8 +41,9 @@ from envctl.wheel.scripts import console_script
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.building import Builder, Workshop
 from envctl.workflow.catalog import JoinedCatalog
-from envctl.workflow.context import Context, Remote
+from envctl.workflow.context import Context, Released, Remote
 from envctl.workflow.keys import WHEELS, wheel_key
+from envctl.workflow.resolving import resolve_targets
 
 #: Downloads in flight; more gains nothing on one connection pool and starves small machines.
 WORKERS = 8
@@ -81,17 +82,19 @@ class Adapters:
     def resolve(
         self,
         manifest: Manifest,
-        target: Target,
+        targets: Sequence[Target],
         *,
         direct: Mapping[str, Artifact],
-        preferences: Mapping[str, str],
         digest: str,
         old: Lock | None,
+        released: Released,
     ) -> Lock:
         """See `Remote.resolve`."""
-        request = request_from(manifest, direct=direct, preferences=preferences, now=datetime.now(UTC))
-        resolution = solve(request, target, self._catalog(), self.emit)
-        return compose([resolution], manifest=manifest, digest=digest, old=old)
+        request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
+        resolutions = resolve_targets(
+            request, targets, self._catalog(), self.emit, old=old, released=released
+        )
+        return compose(resolutions, manifest=manifest, digest=digest, old=old)
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """See `Remote.obtain`. Large files first, so that the last to arrive is a small one."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from envctl.environment.scan import scan
-from envctl.lock.freshness import covers, is_fresh
+from envctl.lock.freshness import covers
 from envctl.model.change import Action
 from envctl.model.state import Owner, State
 from envctl.plan.decide import decide
 from envctl.transaction.recover import pending
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
-from envctl.workflow.prepare import Situation, choose_for, declared, expected_digest, survey
+from envctl.workflow.prepare import Situation, choose_for, declared, is_up_to_date, survey
 from envctl.workflow.results import Status
 
 
@@ -43,7 +43,7 @@ def judge_lock(situation: Situation) -> str:
     lock = situation.lock.lock
     if lock is None:
         return "missing"
-    if not is_fresh(lock, expected_digest(situation)):
+    if not is_up_to_date(situation.manifest, lock, situation.direct):
         return "stale"
     return "fits" if covers(lock, situation.target) else "not-locked-for"
 
