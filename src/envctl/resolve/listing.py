@@ -91,6 +91,7 @@ class Shelf:
         self._direct = direct
         self._listings: dict[str, Listing] = {}
         self._metadata: dict[tuple[str, str], Metadata] = {}
+        self._hinted: set[str | tuple[str, str]] = set()
 
     def listing(self, name: str) -> Listing:
         """Return the listing of a project, from its source or from the index that serves it."""
@@ -116,14 +117,18 @@ class Shelf:
         return found
 
     def prefetch(self, names: Iterable[str]) -> None:
-        """Hint at pages that will be wanted and are not known yet."""
-        missing = [name for name in names if name not in self._listings and name not in self._direct]
+        """Hint at pages that will be wanted and are not known yet, once."""
+        missing = [
+            name for name in dict.fromkeys(names) if name not in self._hinted and name not in self._direct
+        ]
         if missing and not self.sealed:
+            self._hinted.update(missing)
             self.catalog.prefetch(missing)
 
     def prefetch_metadata(self, name: str, file: ListedFile) -> None:
-        """Hint at metadata that will be wanted and is not known yet."""
-        if not self.sealed and (name, file.url) not in self._metadata:
+        """Hint at metadata that will be wanted and is not known yet, once."""
+        if not self.sealed and (name, file.url) not in self._hinted:
+            self._hinted.add((name, file.url))
             self.catalog.prefetch_metadata(name, file)
 
     def _load(self, name: str) -> Listing:

@@ -85,7 +85,8 @@ def request_from(
 ) -> Request:
     """Make the request of a manifest: all its groups and extras together.
 
-    ``preferences`` and ``elsewhere`` are those of `Request`. ``now`` is what spans such as ``3 days`` count back from.
+    ``preferences`` and ``elsewhere`` are those of `Request`. ``now`` is what spans such as ``3 days``
+    count back from.
 
     Raises:
         InputError: `conflicts-not-supported` when the manifest declares conflicts.

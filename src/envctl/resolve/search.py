@@ -1,8 +1,8 @@
-"""The search itself: wants to one release per project, with resolvelib behind one function.
+"""The second link of the chain: resolvelib, with a budget.
 
-`search` is the only thing the rest of this room knows of any algorithm, so that others can stand
-behind it. One identifier a project: a candidate carries the union of the extras asked of it, and is
-pinned again when another extra arrives.
+One identifier a project: a candidate carries the union of the extras asked of it, and is pinned again
+when another extra arrives. It learns nothing from a conflict, so releases that would fail for the same
+reasons are passed over here, and what takes long is left to the next link.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from resolvelib.resolvers import Criterion, Resolution
 from resolvelib.structs import RequirementInformation
 
 from envctl.frozen import dataclass
-from envctl.resolve.rank import is_exact, rank
+from envctl.resolve.rank import rank
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 
-# Beyond these a search is not going to end while somebody waits.
-_ROUNDS = 200_000
-_REJECTIONS = 20_000
+# Real input that can be solved takes some hundred rejections; beyond that PubGrub is faster.
+_ROUNDS = 20_000
+_REJECTIONS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,6 @@ class Candidate:
     name: str
     position: int
     extras: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One want that took part in a dead end, and the release that has it; None for a root."""
-
-    want: Want
-    parent: Candidate | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeadEnd:
-    """No solution was found. ``gave_up`` says that the search was too long, so there may be one."""
-
-    causes: tuple[Cause, ...]
-    gave_up: bool = False
 
 
 class _OverBudgetError(Exception):
@@ -58,23 +42,23 @@ def search(
     *,
     lowest: frozenset[str] | None,
     advance: Callable[[str], None],
-    rejections: int = _REJECTIONS,
-) -> Mapping[str, Candidate] | DeadEnd:
-    """Pick one release for every project that ``wants`` reach, or say what stood in the way.
+    rejections: int | None = None,
+) -> Mapping[str, int] | None:
+    """Pick one release for every project that ``wants`` reach; None when it finds no solution.
 
-    ``advance`` is told each project when it is picked for the first time. The picks may hold leftovers
-    that nothing reaches any more. Ends after ``rejections`` candidates that did not fit.
+    That does not mean that there is none. ``advance`` is told each project when it is picked for the
+    first time. The picks may hold leftovers that nothing reaches any more. Ends after ``rejections``
+    candidates that did not fit.
     """
     universe.shelf.prefetch(want.name for want in wants)
+    reporter = _Reporter(advance, _REJECTIONS if rejections is None else rejections)
     # Not `Resolver`: to build its graph it recurses without end through circles among leftovers.
-    resolution = _Resolution(_Provider(universe, lowest), _Reporter(advance, rejections))
+    resolution = _Resolution(_Provider(universe, lowest), reporter)
     try:
-        return resolution.resolve(wants, max_rounds=_ROUNDS).mapping
-    except ResolutionImpossible as error:
-        causes = dict.fromkeys(Cause(one.requirement, one.parent) for one in error.causes)
-        return DeadEnd(tuple(causes))
-    except (ResolutionTooDeep, _OverBudgetError):
-        return DeadEnd((), gave_up=True)
+        found = resolution.resolve(wants, max_rounds=_ROUNDS).mapping
+    except (ResolutionImpossible, ResolutionTooDeep, _OverBudgetError):
+        return None
+    return {name: candidate.position for name, candidate in found.items()}
 
 
 class _Resolution(Resolution[Want, Candidate, str]):
@@ -104,7 +88,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
     def __init__(self, universe: Universe, lowest: frozenset[str] | None) -> None:
         self._universe = universe
         self._lowest = lowest
-        self._exact: dict[Want, bool] = {}
+        self._asked: dict[str, dict[Want, None]] = {}
 
     def identify(self, requirement_or_candidate: Want | Candidate) -> str:
         return requirement_or_candidate.name
@@ -149,6 +133,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         incompatibilities: Mapping[str, Iterator[Candidate]],
     ) -> Callable[[], Iterator[Candidate]]:
         wants = list(requirements[identifier])
+        self._asked.setdefault(identifier, {}).update(dict.fromkeys(wants))
         excluded: dict[int, list[frozenset[str]]] = {}
         for candidate in incompatibilities[identifier]:
             excluded.setdefault(candidate.position, []).append(candidate.extras)
@@ -157,11 +142,22 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         def matches() -> Iterator[Candidate]:
             if identifier.endswith("!"):
                 return
-            for position in rank(self._universe, identifier, wants, lowest=self._lowest):
+            failed = {
+                self._class(identifier, position, extras)
+                for position, several in excluded.items()
                 # What failed with some extras fails with more of them.
-                if not any(failed <= extras for failed in excluded.get(position, ())):
-                    self._foresee(identifier, position)
-                    yield Candidate(identifier, position, extras)
+                if any(some <= extras for some in several)
+            }
+            for position in rank(self._universe, identifier, wants, lowest=self._lowest):
+                if position in excluded and any(some <= extras for some in excluded[position]):
+                    continue
+                self._foresee(identifier, position)
+                # Not asked for the first one: its metadata may still be on its way.
+                if failed and self._class(identifier, position, extras) in failed:
+                    continue
+                yield Candidate(identifier, position, extras)
+                # Who asks for another one has turned this one down.
+                failed.add(self._class(identifier, position, extras))
 
         return matches
 
@@ -176,16 +172,18 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         self._universe.shelf.prefetch(want.name for want in wants if not want.is_never)
         return wants
 
+    def _class(self, name: str, position: int, extras: frozenset[str]) -> tuple[object, ...]:
+        """Return what a candidate shares with those that would fail for the same reasons.
+
+        That is what it requires, and which of the wants that were ever met contain it.
+        """
+        universe = self._universe
+        contained = tuple(universe.mask(want) >> position & 1 for want in self._asked[name])
+        return frozenset(universe.depends(name, position, extras)), contained
+
     def _is_settled(self, information: Iterator[RequirementInformation[Want, Candidate]]) -> bool:
         """Whether a want of the project names one version or one origin."""
-        for one in information:
-            want = one.requirement
-            known = self._exact.get(want)
-            if known is None:
-                known = self._exact[want] = want.url is not None or is_exact((want,))
-            if known:
-                return True
-        return False
+        return any(one.requirement.url is not None or one.requirement.is_exact for one in information)
 
     def _foresee(self, name: str, position: int) -> None:
         """Start to fetch the metadata of the candidate that is about to be looked at."""

@@ -1,7 +1,7 @@
 """`solve`: a request and a catalog to one release per project, for one target.
 
-The chain is: roots, search, reachability, a check that trusts none of them, and the resolution; or,
-where the search ends in a dead end, its explanation as an error.
+The order is: roots, the chain of solvers, reachability, a check that trusts none of them, and the
+resolution; or, where there is none, its explanation as an error.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from envctl.model.artifact import Artifact, Directory, Sdist, Wheel
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.target import Target
+from envctl.resolve.chain import find
 from envctl.resolve.check import check
 from envctl.resolve.conflict import make_error
 from envctl.resolve.diagnose import diagnose
@@ -23,7 +24,7 @@ from envctl.resolve.port import Catalog, ListedFile
 from envctl.resolve.reach import reach
 from envctl.resolve.request import Request
 from envctl.resolve.roots import ListKind, Root, distinct_wants, find_roots
-from envctl.resolve.search import DeadEnd, search
+from envctl.resolve.statements import Refutation
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 
@@ -61,12 +62,9 @@ def _solve(universe: Universe, emit: Emit) -> Resolution:
     roots = find_roots(universe)
     wants = distinct_wants(roots)
     lowest = _picked_lowest(universe, wants)
-    found = search(
-        universe, wants, lowest=lowest, advance=lambda name: emit(Advanced(Phase.RESOLVE, 1, name))
-    )
-    if isinstance(found, DeadEnd):
-        raise make_error(diagnose(universe, roots, found, lowest=lowest))
-    picks = {name: candidate.position for name, candidate in found.items()}
+    picks = find(universe, wants, lowest=lowest, advance=lambda name: emit(Advanced(Phase.RESOLVE, 1, name)))
+    if isinstance(picks, Refutation):
+        raise make_error(diagnose(universe, roots, picks, lowest=lowest))
     reached = reach(universe, picks, wants)
     check(universe, picks, reached, wants)
     _warn(universe, picks, reached, emit)
@@ -128,6 +126,7 @@ def _resolved(
         requires=tuple(sorted(want.text for want in universe.depends(name, position, extras))),
         extras=extras,
         index=listing.index,
+        yanked=None if artifact is not None else universe.offer(name, position).files[0].yanked,
         in_base=(ListKind.BASE, "") in reachers,
         groups=frozenset(place for kind, place in reachers if kind is ListKind.GROUP),
         extras_of=frozenset(place for kind, place in reachers if kind is ListKind.EXTRA),

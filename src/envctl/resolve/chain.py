@@ -1,0 +1,65 @@
+"""The chain of solvers behind one function: what is cheap goes first, what is complete goes last.
+
+The walk finds nearly everything that has no conflict; resolvelib finds nearly everything else, in the
+order that people know from pip; PubGrub takes what is left, and it alone may say *impossible*, because
+resolvelib overlooks some solutions (its issue 206).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from envctl.resolve.pubgrub import prove
+from envctl.resolve.rank import admits
+from envctl.resolve.reach import reach
+from envctl.resolve.search import search
+from envctl.resolve.statements import Refutation
+from envctl.resolve.universe import Universe
+from envctl.resolve.walk import walk
+from envctl.resolve.want import Want
+
+
+def find(
+    universe: Universe,
+    wants: Sequence[Want],
+    *,
+    lowest: frozenset[str] | None,
+    advance: Callable[[str], None],
+) -> Mapping[str, int] | Refutation:
+    """Pick one release for every project that ``wants`` reach, or prove that it cannot be done.
+
+    ``lowest`` names those that are picked oldest first; None stands for all. ``advance`` is told each
+    project once. The picks may hold leftovers that nothing reaches.
+    """
+    advance = _once(advance)
+    picks = walk(universe, wants, lowest=lowest, advance=advance)
+    if picks is None:
+        picks = search(universe, wants, lowest=lowest, advance=advance)
+        if picks is not None and not _is_admitted(universe, picks, wants):
+            # What let a pre-release in was given up later.
+            picks = None
+    if picks is None:
+        return prove(universe, wants, lowest=lowest, advance=advance)
+    return picks
+
+
+def _is_admitted(universe: Universe, picks: Mapping[str, int], wants: Sequence[Want]) -> bool:
+    reached = reach(universe, picks, wants)
+    asked: dict[str, list[Want]] = {}
+    for want in wants:
+        asked.setdefault(want.name, []).append(want)
+    for name, extras in reached.items():
+        for want in universe.depends(name, picks[name], extras):
+            asked.setdefault(want.name, []).append(want)
+    return all(admits(universe, name, asked[name], picks[name]) for name in reached)
+
+
+def _once(advance: Callable[[str], None]) -> Callable[[str], None]:
+    told: set[str] = set()
+
+    def tell(name: str) -> None:
+        if name not in told:
+            told.add(name)
+            advance(name)
+
+    return tell
