@@ -37,6 +37,11 @@ def _announce(operation: str, path: str) -> None:
         hook(operation, path)
 
 
+def unique_name() -> str:
+    """Make a name that nobody else uses: 16 hexadecimal digits. (`secrets` would load `random` for it.)"""
+    return os.urandom(8).hex()
+
+
 def write(path: str, data: bytes, *, mode: int = 0o644) -> None:
     """Write a new file at ``path``; it must not exist. Not flushed to the disk.
 
@@ -81,7 +86,7 @@ def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
             mode = stat.S_IMODE(os.stat(path).st_mode)
         except FileNotFoundError:
             mode = 0o644
-    temporary = f"{path}.{os.urandom(6).hex()}.tmp"
+    temporary = f"{path}.{unique_name()}.tmp"
     try:
         write(temporary, data, mode=mode)
         flush(temporary)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from envctl.cli.options import Parser
     from envctl.cli.table import Command
 
+#: Objects allocated between two looks for garbage.
+_COLLECT_AFTER = 200_000
+
 
 def entry() -> int:
     """Run as the installed command: arguments from the process, the exit code as the answer."""
@@ -93,6 +96,8 @@ class CommandLine:
         console.choose_color(arguments.color)
         arguments.directory = self.directory = _choose_directory(arguments.directory)
         gc.freeze()
+        # Tens of thousands of files are tens of thousands of tuples, none of them garbage before the end.
+        gc.set_threshold(_COLLECT_AFTER)
         gc.enable()
         code: int = module.run(arguments, console)
         return code

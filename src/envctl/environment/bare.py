@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -118,7 +117,7 @@ def _make(
     from envctl.environment.create import create  # noqa: PLC0415
 
     folder = os.path.join(cache_dir, _BUCKET)
-    temporary = os.path.join(folder, f"{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f"{atomic.unique_name()}.tmp")
     try:
         atomic.make_directories(folder)
         create(
@@ -234,7 +233,7 @@ def _remember(place: str, items: Sequence[BareItem]) -> None:
         for item in items
     ]
     body = json.dumps(rows).encode()
-    temporary = f"{place}.{secrets.token_hex(6)}.tmp"
+    temporary = f"{place}.{atomic.unique_name()}.tmp"
     try:
         atomic.write(temporary, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         atomic.rename(temporary, place)

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -87,7 +86,7 @@ def _recall(place: str, stamp: str) -> dict[str, Any] | None:
 
 
 def _remember(place: str, stamp: str, document: Mapping[str, Any]) -> None:
-    temporary = f"{place}.{secrets.token_hex(6)}.tmp"
+    temporary = f"{place}.{atomic.unique_name()}.tmp"
     try:
         atomic.make_directories(os.path.dirname(place))
         atomic.write(temporary, json.dumps({**document, "stamp": stamp}).encode())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from envctl import atomic
@@ -58,7 +57,7 @@ def choose_linker(store_folder: str, destination_folder: str, mode: str = "auto"
     own: where there are none he gets copies, never hard links.
     """
     ways = {"auto": ("reflink", "hardlink"), "reflink": ("reflink",), "hardlink": ("hardlink",), "copy": ()}
-    name = f".probe-{secrets.token_hex(6)}"
+    name = f".probe-{atomic.unique_name()}"
     source, target = f"{store_folder}/{name}", f"{destination_folder}/{name}"
     for how in ways[mode]:
         try:
@@ -185,7 +184,7 @@ def _renew(entry: Entry, file: StoredFile) -> int:
     and records it.
     """
     path = f"{entry.tree}/{file.path}"
-    temporary = f"{entry.folder}/renewed-{secrets.token_hex(6)}"
+    temporary = f"{entry.folder}/renewed-{atomic.unique_name()}"
     try:
         atomic.copy(path, temporary, mode=file.mode, mtime_ns=file.mtime_ns)
         atomic.rename(temporary, path)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -175,7 +174,7 @@ class Store:
             about, hashes = (
                 (product, {}) if isinstance(product, Mapping) else (product.about, dict(product.hashes))
             )
-            generation = secrets.token_hex(6)
+            generation = atomic.unique_name()
             files, highest = examine.record_tree(tree, hashes)
             atomic.write(f"{temporary}/manifest", format_manifest(about, generation, files))
             mark = f"{temporary}/mark-{generation}"
@@ -208,7 +207,7 @@ class Store:
     def write_memo(self, bucket: str, key: str, data: bytes) -> None:
         """Write a memo, in place of one that is there; readers see the old or the new one."""
         path = f"{self._locate(bucket, key)}.memo"
-        temporary = f"{path}.{secrets.token_hex(6)}"
+        temporary = f"{path}.{atomic.unique_name()}"
         with _translated(self.folder):
             self._prepare()
             atomic.make_directories(os.path.dirname(path))
@@ -291,7 +290,7 @@ class Store:
     @contextmanager
     def _temporary(self) -> Iterator[str]:
         """Make a folder that is garbage as soon as this process is gone or done."""
-        path = f"{self.folder}/new/{secrets.token_hex(8)}"
+        path = f"{self.folder}/new/{atomic.unique_name()}"
         with hold(f"{path}.lock"):
             atomic.make_directory(path, mode=0o755)
             try:
@@ -303,7 +302,7 @@ class Store:
     def _throw_away(self, path: str) -> None:
         """Rename a folder into the trash, so that it is gone at once, and delete it there."""
         atomic.make_directories(f"{self.folder}/trash", mode=0o700)
-        away = f"{self.folder}/trash/{secrets.token_hex(8)}"
+        away = f"{self.folder}/trash/{atomic.unique_name()}"
         atomic.rename(path, away)
         atomic.remove_tree(away)
 
