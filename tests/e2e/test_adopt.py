@@ -59,6 +59,17 @@ def test_an_environment_of_others_is_taken_over_and_can_be_rolled_back_to(theirs
     assert theirs.python("import gamma; print(gamma.__version__)") == "1.0\n"
 
 
+def test_rolling_back_to_an_environment_of_others_tells_what_went_and_what_came_back(by_uv: Project) -> None:
+    by_uv.apply("--adopt")
+
+    packages = by_uv.succeed("rollback", "0", "--json").json["packages"]
+
+    assert packages == {
+        "alpha": {"before": "1.0", "after": None},
+        "gamma": {"before": None, "after": "1.0"},
+    }
+
+
 def test_plan_with_adopt_says_so_and_touches_nothing(by_uv: Project) -> None:
     before = by_uv.snapshot(times=True)
 

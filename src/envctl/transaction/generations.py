@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from envctl import atomic
 from envctl.environment.identity import GENERATION, GenerationRecord, parse_generation
@@ -13,6 +14,9 @@ from envctl.frozen import dataclass
 from envctl.transaction.history import Event, read_history
 from envctl.transaction.site import ADOPTED, Site, read_number
 from envctl.transaction.trash import discard
+
+# Source: PyPA, "Names and normalization"; `packaging.utils` would bring wheel tags along, 15 ms of imports.
+_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +156,7 @@ def describe(site: Site, number: int, *, command: str) -> Event:
         time=now(),
         command=command,
         python=record.python if record else _read_python(site.generation(number)),
-        packages=len(record.distributions) if record else count_distributions(site.generation(number)),
+        packages=len(record.distributions) if record else len(read_distributions(site.generation(number))),
     )
 
 
@@ -163,7 +167,7 @@ def describe_adopted(site: Site) -> Event:
         time=now(),
         command="adopt",
         python=_read_python(site.path),
-        packages=count_distributions(site.path),
+        packages=len(read_distributions(site.path)),
     )
 
 
@@ -182,14 +186,23 @@ def _read_python(tree: str) -> str:
     return ".".join((values.get("version_info") or values.get("version") or "").split(".")[:3])
 
 
-def count_distributions(tree: str) -> int:
-    """Count the ``.dist-info`` folders of an environment, whoever made it."""
-    count = 0
+def read_distributions(tree: str) -> Mapping[str, str]:
+    """Read names (normalised) and versions off the ``.dist-info`` folders of an environment, whoever made it.
+
+    Source: PyPA, "Recording installed projects", "The .dist-info directory".
+    """
+    found: dict[str, str] = {}
     for lib in ("lib", "Lib"):
         for root, folders, _ in os.walk(os.path.join(tree, lib)):
             if os.path.basename(root) == "site-packages":
-                count += sum(name.endswith(".dist-info") for name in folders)
+                infos = (name.removesuffix(".dist-info") for name in folders if name.endswith(".dist-info"))
+                found.update(_split_info(info) for info in infos)
                 folders.clear()
             elif root.count(os.sep) - tree.count(os.sep) > 2:
                 folders.clear()
-    return count
+    return found
+
+
+def _split_info(info: str) -> tuple[str, str]:
+    name, _, version = info.rpartition("-")
+    return _SEPARATORS.sub("-", name).lower(), version

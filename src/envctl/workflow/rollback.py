@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envctl.environment.identity import GenerationRecord
-from envctl.transaction.generations import live_number, read_record
+from envctl.transaction.generations import live_number, read_distributions
 from envctl.workflow.apply import hold_site
 from envctl.workflow.context import Context
 from envctl.workflow.prepare import declared
@@ -21,15 +20,10 @@ def rollback(context: Context, number: int | None, *, lock_timeout: float) -> Ro
     loaded, declaration = declared(context)
     path = declaration.path
     with hold_site(context, path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
-        before, was = live_number(held.site), _versions(read_record(path))
+        before, was = live_number(held.site), read_distributions(path)
         after = held.rollback(number)
-    return RolledBack(
-        path=path, before=before, after=after, packages=_compare(was, _versions(read_record(path)))
-    )
-
-
-def _versions(record: GenerationRecord | None) -> Mapping[str, str]:
-    return {} if record is None else {name: each.version for name, each in record.distributions.items()}
+    # Off the disk, not from the records: what others installed goes and comes back too.
+    return RolledBack(path=path, before=before, after=after, packages=_compare(was, read_distributions(path)))
 
 
 def _compare(
