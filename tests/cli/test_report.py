@@ -82,6 +82,13 @@ def test_notices_have_their_level_code_and_hints() -> None:
     assert text == "warning: the index is slow [slow-index]\nhint: wait\nfinished what a killed run left\n"
 
 
+def test_a_notice_is_told_once() -> None:
+    again = Notice("info", "manifest-found", "the manifest is `/p/env.toml`")
+    other = Notice("info", "manifest-found", "the manifest is `/q/env.toml`")
+
+    assert told(again, again, other, again) == f"{again.message}\n{other.message}\n"
+
+
 def test_verbose_tells_what_is_for_finding_faults() -> None:
     assert told(Notice("debug", "manifest", "using /p/env.toml"), verbosity=1) == "using /p/env.toml\n"
 

@@ -101,6 +101,7 @@ lock-missing: There is no lock, and the options do not allow to make one.
 lock-moved: Somebody else wrote the lock meanwhile. It is left as it is; run the command again.
 lock-stale: The lock does not fit the manifest any more, and the options do not allow to make it anew.
 locked: Another run holds the environment and did not end in time. `--lock-timeout` waits longer.
+manifest-found: Which manifest counts; told with `-v`.
 manifest-exists: There is a manifest already; `envctl init` replaces nothing.
 metadata-hash-mismatch: The metadata file beside a wheel is not what its hash says.
 missing-key: A table lacks a key that it needs.
@@ -142,14 +143,16 @@ not-readable: A file cannot be read.
 not-writable: A file or folder cannot be written.
 not-selected: `--reinstall` names a package that the environment does not hold.
 offline: The network is needed, and `--offline` forbids it.
+other-environment-active: Another environment is active than the one that the manifest means. What is active
+    never decides where envctl installs.
 out-of-memory: There is not enough memory for what was asked.
 path-not-usable: The path of the environment is one that no script could name its interpreter by.
 path-unusable: The path of the environment holds characters that activation scripts cannot hold.
 plan-damaged: A saved plan was changed after it was made.
 policy-denied: An enforced rule of `[policy]` forbids the plan. `waive` lets one package through, with a
     reason.
-policy-warning: A rule of `[policy]` that only warns has something against a package; it came to light when the
-    package was fetched.
+policy-warning: A rule of `[policy]` that only warns has something against a package; that came to light when
+    the package was fetched.
 policy-not-checked: A rule of `[policy]` could not be checked, for the reason that is given.
 prompt-unusable: The name of the manifest, which the prompt shows, holds characters that activation scripts
     cannot hold.

@@ -7,8 +7,8 @@ import os
 from envctl import atomic
 from envctl.errors import InputError, MachineError
 from envctl.manifest.initial import initial_manifest
+from envctl.unchanged import MANIFEST
 from envctl.workflow.context import Context
-from envctl.workflow.inputs import MANIFEST_NAME
 
 #: What each ignore file shall say: environments and all that lies beside them.
 IGNORED = {".gitignore": "/.venv*/", ".dockerignore": ".venv*"}
@@ -25,11 +25,11 @@ def init(context: Context) -> tuple[str, ...]:
         MachineError: `not-writable`.
     """
     folder = context.directory
-    path = os.path.join(folder, MANIFEST_NAME)
+    path = os.path.join(folder, MANIFEST)
     if os.path.lexists(path):
         raise InputError(
             "manifest-exists",
-            f"there is an `{MANIFEST_NAME}` already",
+            f"there is an `{MANIFEST}` already",
             where=path,
             hints=["`envctl plan` reads it"],
         )

@@ -17,9 +17,9 @@ from envctl.lock.parse import parse as parse_lock
 from envctl.manifest.manifest import Manifest, PathSource
 from envctl.manifest.parse import parse as parse_manifest
 from envctl.manifest.project import find_project
+from envctl.unchanged import MANIFEST, find_manifest
 from envctl.workflow.context import Context
-
-MANIFEST_NAME = "env.toml"
+from envctl.workflow.remarks import tell_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +45,16 @@ def locate_manifest(context: Context) -> str:
     Raises:
         InputError: `no-manifest`.
     """
-    if context.manifest is not None:
-        path = os.path.abspath(os.path.join(context.directory, context.manifest))
-        if not os.path.isfile(path):
-            raise InputError("no-manifest", f"there is no file `{context.manifest}`", where=path)
-        return path
-    folder = context.directory
-    while True:
-        path = os.path.join(folder, MANIFEST_NAME)
-        if os.path.isfile(path):
-            return path
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            raise InputError(
-                "no-manifest",
-                f"there is no `{MANIFEST_NAME}` in `{context.directory}` nor in any folder above it",
-                hints=["`envctl init` writes one here", "`-f FILE` names another file"],
-            )
-        folder = parent
+    path = find_manifest(context.directory, context.manifest)
+    if path is None:
+        raise InputError(
+            "no-manifest",
+            f"there is no `{MANIFEST}` in `{context.directory}` nor in any folder above it",
+            hints=["`envctl init` writes one here", "`-f FILE` names another file"],
+        )
+    if not os.path.isfile(path):
+        raise InputError("no-manifest", f"there is no file `{context.manifest}`", where=path)
+    return path
 
 
 def read_file(path: str) -> bytes:
@@ -90,6 +82,7 @@ def load_manifest(context: Context) -> Loaded:
         InputError: `no-manifest`, or everything that is wrong with the files, together.
     """
     path = locate_manifest(context)
+    tell_manifest(context, path)
     data = read_file(path)
     digests = {path: hashlib.sha256(data).hexdigest()}
     project = find_project(data, path=path)

@@ -30,6 +30,7 @@ from envctl.workflow.prepare import (
     project_digests,
     survey,
 )
+from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.verdicts import pronounce
 
@@ -64,6 +65,7 @@ def prepare(run: Run, options: PlanOptions) -> Prepared:
         UsageError: `not-selected`; and whatever the steps raise.
     """
     loaded, declaration = declared(run.context)
+    tell_active(run.context, declaration.path)
     state = look(declaration, options)
     situation = survey(
         run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Mapping
-
 from envctl.environment.configuration import read_configuration
 from envctl.errors import EnvctlError
+from envctl.manifest.select import select_environment
+from envctl.unchanged import is_unchanged
+from envctl.workflow.activation import make_launch
 from envctl.workflow.context import Context
+from envctl.workflow.inputs import load_manifest
 from envctl.workflow.list import no_environment
-from envctl.workflow.prepare import declared
+from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Launch
 from envctl.workflow.status import status
 
@@ -18,25 +18,19 @@ from envctl.workflow.status import status
 def prepare_run(context: Context, command: tuple[str, ...]) -> Launch:
     """Say how to start ``command`` so that it runs in the environment.
 
+    The environment is looked at only where its receipt does not vouch for it.
+
     Raises:
         InputError: anything wrong with the manifest; MachineError: `no-environment`.
     """
-    _, declaration = declared(context)
+    manifest = load_manifest(context).manifest
+    declaration = select_environment(manifest, context.environment)
     path = declaration.path
     if read_configuration(path) is None:
         raise no_environment(path)
-    environ = activate(path, context.settings.environ)
-    program = shutil.which(command[0], path=environ["PATH"]) if os.sep not in command[0] else command[0]
-    return Launch(argv=(program or command[0], *command[1:]), environ=environ, remark=_remark(context))
-
-
-def activate(path: str, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Give the variables as the activation script of the environment at ``path`` would leave them."""
-    scripts = os.path.join(path, "Scripts" if os.name == "nt" else "bin")
-    changed = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
-    changed["PATH"] = os.pathsep.join(part for part in (scripts, environ.get("PATH", os.defpath)) if part)
-    changed["VIRTUAL_ENV"] = path
-    return changed
+    tell_active(context, path)
+    remark = None if is_unchanged(path, manifest.path, declaration.name) else _remark(context)
+    return make_launch(path, command, context.settings.environ, remark=remark)
 
 
 def _remark(context: Context) -> str | None:

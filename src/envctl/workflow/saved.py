@@ -35,6 +35,7 @@ from envctl.workflow.prepare import (
     resolve_path,
     survey,
 )
+from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions, Report
 
 
@@ -53,6 +54,7 @@ def apply_saved(context: Context, path: str, *, lock_timeout: float) -> Report:
     run = open_run(context)
     try:
         loaded, declaration = declared(context)
+        tell_active(context, declaration.path)
         with hold_site(context, declaration.path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
             return _carry_out(run, held, saved)
     finally:

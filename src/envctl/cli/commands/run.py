@@ -9,6 +9,10 @@ import sys
 from envctl.cli.console import Console
 from envctl.cli.options import Parser
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envctl.workflow.results import Launch
+
 #: What a shell exits with for a command that is not there, or that it may not execute.
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -33,26 +37,50 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Become the command, or wait for it where a process cannot become another."""
-    from envctl.cli.begin import begin
     from envctl.cli.console import Styled
-    from envctl.workflow.run import prepare_run
 
     words = arguments.words[1:] if arguments.words[0] == "--" else arguments.words
     if not words:
         from envctl.errors import UsageError
 
         raise UsageError("bad-usage", "no command is given to run")
+    launch = _launch_unchanged(arguments, words, console) or _launch(arguments, words, console)
+    if launch.remark and not console.quiet:
+        console.say([(Styled("note:", "cyan"), f" {launch.remark}")])
+    console.finish()
+    return start(list(launch.argv), dict(launch.environ), arguments.directory, console)
+
+
+def _launch_unchanged(arguments: argparse.Namespace, words: list[str], console: Console) -> Launch | None:
+    """Launch from the receipt, parsing nothing; None when that does not vouch for the environment."""
+    from envctl.unchanged import describe_active, find_manifest, find_unchanged
+
+    if arguments.apply or console.verbose:
+        return None
+    manifest = find_manifest(arguments.directory, arguments.file)
+    environment = find_unchanged(manifest, arguments.env or "default") if manifest else None
+    if environment is None:
+        return None
+    from envctl.workflow.activation import make_launch
+
+    other = describe_active(os.environ, environment)
+    if other is not None and not console.quiet:
+        console.say([other])
+    return make_launch(environment, tuple(words), os.environ)
+
+
+def _launch(arguments: argparse.Namespace, words: list[str], console: Console) -> Launch:
+    """Launch after a look at manifest, lock and environment, and after an apply if one is asked for."""
+    from envctl.cli.begin import begin
+    from envctl.workflow.run import prepare_run
+
     context = begin(arguments, console)
     if arguments.apply:
         from envctl.workflow.apply import apply
         from envctl.workflow.results import PlanOptions
 
         apply(context, PlanOptions(), confirm=lambda _: True, lock_timeout=60.0)
-    launch = prepare_run(context, tuple(words))
-    if launch.remark and not console.quiet:
-        console.say([(Styled("note:", "cyan"), f" {launch.remark}")])
-    console.finish()
-    return start(list(launch.argv), dict(launch.environ), arguments.directory, console)
+    return prepare_run(context, tuple(words))
 
 
 def start(argv: list[str], environ: dict[str, str], directory: str, console: Console) -> int:

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from envctl.cli.console import Console
-from envctl.cli.report.notice import notice_lines, wants
+from envctl.cli.report.notice import Notices
 from envctl.cli.report.progress import Progress
 from envctl.model.events import Event, Notice
 
@@ -27,6 +27,7 @@ class LiveReporter:
     def __init__(self, console: Console, *, patience: float = PATIENCE) -> None:
         self._console = console
         self._patience = patience
+        self._notices = Notices(console)
         self._progress = Progress()
         # Reentrant: what is printed under it makes the console call `suspend`.
         self._lock = threading.RLock()
@@ -38,8 +39,7 @@ class LiveReporter:
         """Take in one event, from any thread."""
         with self._lock:
             if isinstance(event, Notice):
-                if wants(self._console, event):
-                    self._console.say(notice_lines(event))
+                self._notices.show(event)
                 return
             line = self._progress.follow(event)
             if line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from envctl.cli.console import Console
-from envctl.cli.report.notice import notice_lines, wants
+from envctl.cli.report.notice import Notices
 from envctl.cli.report.progress import Progress
 from envctl.model.events import Event, Notice
 
@@ -15,6 +15,7 @@ class PlainReporter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._notices = Notices(console)
         self._progress = Progress()
         self._lock = threading.Lock()
 
@@ -22,8 +23,7 @@ class PlainReporter:
         """Take in one event, from any thread."""
         with self._lock:
             if isinstance(event, Notice):
-                if wants(self._console, event):
-                    self._console.say(notice_lines(event))
+                self._notices.show(event)
                 return
             line = self._progress.follow(event)
             if line and not self._console.quiet:

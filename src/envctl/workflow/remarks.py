@@ -1,0 +1,19 @@
+"""What a command remarks about where it runs: which manifest counts, and which environment is meant."""
+
+from __future__ import annotations
+
+from envctl.model.events import Notice
+from envctl.unchanged import describe_active
+from envctl.workflow.context import Context
+
+
+def tell_manifest(context: Context, path: str) -> None:
+    """Say which manifest counts, to who asks for more words."""
+    context.emit(Notice("debug", "manifest-found", f"the manifest is `{path}`"))
+
+
+def tell_active(context: Context, environment: str) -> None:
+    """Say in one line that another environment is active than the one at ``environment`` (absolute)."""
+    remark = describe_active(context.settings.environ, environment)
+    if remark is not None:
+        context.emit(Notice("info", "other-environment-active", remark))
