@@ -38,7 +38,8 @@ def _announce(operation: str, path: str) -> None:
 
 
 def unique_name() -> str:
-    """Make a name that nobody else uses: 16 hexadecimal digits. (`secrets` would load `random` for it.)"""
+    """Make a name that nobody else uses: 16 hexadecimal digits."""
+    # `secrets` does this, and loads `random` for it.
     return os.urandom(8).hex()
 
 
