@@ -57,6 +57,15 @@ def test_a_plan_from_another_lock_asks_no_index(compiled: Project) -> None:
     assert compiled.run("plan", "--from", "pylock.other.toml").code == 0
 
 
+def test_a_plan_from_another_lock_says_that_the_lock_asks(compiled: Project) -> None:
+    compiled.write_manifest("gamma")
+
+    plan = compiled.plan("--from", "pylock.other.toml")
+
+    texts = {change["address"]: change["reasons"][0]["text"] for change in plan["changes"]}
+    assert texts["package.gamma"] == "asked for by pylock.other.toml"
+
+
 def test_the_lock_of_the_project_is_not_touched(compiled: Project) -> None:
     compiled.apply()
     before = compiled.read("pylock.toml")

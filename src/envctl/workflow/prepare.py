@@ -328,11 +328,16 @@ def _choose_from(situation: Situation) -> Choice:
 
 
 def choose_default(situation: Situation, lock: Lock) -> Selection:
-    """Choose what a lock of any tool selects by default, whatever the manifest's lists say."""
+    """Choose what a lock of any tool selects by default, whatever the manifest's lists say.
+
+    What no package requires is asked for by the lock itself, and its name says so.
+    """
     selection = choose(
         lock, situation.target, groups=frozenset(), extras=frozenset(), asked={}, default_selection=True
     )
-    return _with_directories(selection, situation)
+    asker = (os.path.basename(situation.lock.path),)
+    pins = {name: replace(pin, required_by=pin.required_by or asker) for name, pin in selection.pins.items()}
+    return _with_directories(replace(selection, pins=pins), situation)
 
 
 def _with_directories(selection: Selection, situation: Situation) -> Selection:
