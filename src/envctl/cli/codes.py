@@ -68,7 +68,7 @@ conflicts-not-supported: `[lock] conflicts` is read, but this version cannot res
 copying: The cache lies on another file system than the environment, or its files cannot be linked, so they
     are copied: slower, and they take their room twice.
 credentials-in-url: A URL in a file holds a user name or password. Use `ENVCTL_INDEX_NAME_USERNAME` and
-    `_PASSWORD`, netrc or a keyring.
+    `_PASSWORD`, or netrc.
 direct-url-refused: A release requires another one by URL. That is allowed in your own lists only; name it in
     `[sources]` to say where it comes from.
 disk-full: There is no room left. Free some; `envctl cache purge` empties the cache.
