@@ -28,6 +28,10 @@ def begin(arguments: Namespace, console: Console) -> Context:
         offline=arguments.offline,
         no_cache=arguments.no_cache,
     )
+    if settings.no_cache:
+        from envctl.cli.scratch import with_scratch_cache
+
+        settings = with_scratch_cache(settings, console)
     return Context(
         directory=arguments.directory,
         manifest=arguments.file,

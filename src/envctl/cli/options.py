@@ -191,7 +191,7 @@ def add_global_options(parser: Parser) -> None:
     )
     parser.add_argument("--offline", action="store_true", help="use no network")
     parser.add_argument(
-        "--no-cache", action="store_true", help="read nothing from the cache of pages and builds"
+        "--no-cache", action="store_true", help="use a cache of this run alone, deleted at its end"
     )
     parser.add_argument("--cache-dir", metavar="DIR", help="the folder of the cache")
     parser.add_argument("--version", action=_Ask, dest="version", help="print the version")

@@ -14,12 +14,15 @@ class Settings:
     ``environ`` is a copy of the process environment: rooms read it from here, never from ``os``.
     ``mirrors`` maps an index name to the URL to fetch it from. ``link`` is ``auto``, ``reflink``,
     ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
-    ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``.
+    ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``. With
+    ``no_cache`` the ``cache_dir`` is this run's alone, and ``lock_dir`` the folder where runs keep each other
+    from writing one file; None for the cache.
     """
 
     cache_dir: str
     offline: bool = False
     no_cache: bool = False
+    lock_dir: str | None = None
     link: str | None = None
     compile: str | None = None
     fallback_link: str | None = None

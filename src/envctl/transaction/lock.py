@@ -47,10 +47,10 @@ def hold(path: str, *, timeout: float, emit: Emit) -> Iterator[None]:
         os.close(descriptor)
 
 
-def lock_path_for(manifest: str, cache_dir: str) -> str:
-    """Name the lock that orders writers of a manifest and its lock: a file of the cache."""
+def lock_path_for(manifest: str, folder: str) -> str:
+    """Name the lock that orders writers of a manifest and its lock: a file in the cache ``folder``."""
     key = hashlib.sha256(os.fsencode(os.path.realpath(manifest))).hexdigest()
-    return os.path.join(cache_dir, "locks", f"{key[:32]}.lock")
+    return os.path.join(folder, "locks", f"{key[:32]}.lock")
 
 
 def find_holder(path: str) -> int | None:

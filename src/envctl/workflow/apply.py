@@ -50,7 +50,7 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
 def hold_site(context: Context, path: str, manifest: str, *, lock_timeout: float) -> Iterator[Held]:
     """Hold the environment at ``path``, and the right to write ``manifest`` and its lock."""
     settings = context.settings
-    lock = lock_path_for(manifest, settings.cache_dir)
+    lock = lock_path_for(manifest, settings.lock_dir or settings.cache_dir)
     with (
         hold(lock, timeout=lock_timeout, emit=context.emit),
         open_site(
@@ -112,7 +112,7 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         environ=settings.environ,
         keep=situation.manifest.install.keep_generations,
     )
-    if situation.compile == "auto":
+    if situation.compile == "auto" and not settings.no_cache:  # else there is nothing left to fill
         compile_later(run.store, _uncompiled(placed), situation.interpreter, settings.environ)
     return number
 

@@ -97,8 +97,8 @@ def _released(lock: LoadedLock, names: frozenset[str]) -> frozenset[str]:
 
 def _write(run: Run, situation: Situation, text: bytes) -> None:
     """Replace the lock, unless somebody wrote it since it was read."""
-    path = situation.lock.path
-    order = lock_path_for(situation.manifest.path, run.context.settings.cache_dir)
+    path, settings = situation.lock.path, run.context.settings
+    order = lock_path_for(situation.manifest.path, settings.lock_dir or settings.cache_dir)
     with hold(order, timeout=LOCK_TIMEOUT, emit=run.context.emit):
         now = digest_file(path)
         if now != (f"sha256:{situation.lock.digest}" if situation.lock.digest else None):

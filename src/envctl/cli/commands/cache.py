@@ -30,6 +30,7 @@ def run(arguments: Namespace, console: Console) -> int:
     from envctl.cli.show.words import size
     from envctl.workflow.cache import cache_info, purge
 
+    arguments.no_cache = False  # what is asked about is the cache that others use
     context = begin(arguments, console)
     folder = context.settings.cache_dir
     if arguments.what == "dir":
