@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from envctl.workflow.context import Context
+from envctl.workflow.list import list_installed
+from envctl.workflow.status import status
 from support.places import Place
 
 
@@ -40,6 +45,17 @@ def test_nothing_is_said_when_no_other_one_is_active(place: Place, environ: dict
     place.plan()
 
     assert place.notices("info") == {}
+
+
+@pytest.mark.parametrize("ask", [status, list_installed])
+def test_who_only_looks_is_told_too(place: Place, ask: Callable[[Context], object]) -> None:
+    place.write()
+    place.apply()
+    place.settings["environ"] = {"PATH": "/usr/bin", "VIRTUAL_ENV": "/else/where"}
+
+    ask(place.context)
+
+    assert list(place.notices("info")) == ["other-environment-active"]
 
 
 def test_which_manifest_counts_is_told_to_who_asks_for_more(place: Place) -> None:

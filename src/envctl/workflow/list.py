@@ -10,6 +10,7 @@ from envctl.manifest.select import select_environment
 from envctl.model.state import Distribution, Owner
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import load_manifest
+from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Listed
 
 
@@ -21,6 +22,7 @@ def list_installed(context: Context) -> tuple[Listed, ...]:
         MachineError: `no-environment`.
     """
     declaration = select_environment(load_manifest(context).manifest, context.environment)
+    tell_active(context, declaration.path)
     state = scan(declaration.path)
     if state.owner in {Owner.NOBODY, Owner.UNKNOWN}:
         raise no_environment(declaration.path)

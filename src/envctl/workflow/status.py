@@ -11,6 +11,7 @@ from envctl.transaction.recover import pending
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
 from envctl.workflow.prepare import Situation, choose_for, declared, is_up_to_date, survey
+from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Status
 
 
@@ -21,6 +22,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
         InputError: anything wrong with the files; MachineError: `no-python`.
     """
     loaded, declaration = declared(context)
+    tell_active(context, declaration.path)
     state = scan(declaration.path, verify=verify)
     situation = survey(context, loaded, declaration, present=state.executable)
     lock = judge_lock(situation)
