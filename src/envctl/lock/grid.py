@@ -54,8 +54,8 @@ class Grid:
     def simplify(self, wanted: int, indifferent: int = 0) -> tuple[str, ...]:
         """Return conjunctions of which at least one holds exactly in the ``wanted`` cells.
 
-        In the ``indifferent`` ones it may hold or not. Empty when no condition is needed. Conjunctions
-        are to be joined with `either`.
+        In the ``indifferent`` ones it may hold or not; not all that are wanted may be so. Empty when no
+        condition is needed. Conjunctions are to be joined with `either`.
         """
         wanted &= ~indifferent
         if wanted | indifferent == self.all:
@@ -156,8 +156,9 @@ def _python_sets(targets: Sequence[Target]) -> list[_Cube]:
     for minor in sorted({floor[:2] for floor in floors}):
         cells = sum(by_floor[floor] for floor in floors if floor[:2] == minor)
         version = f"{minor[0]}.{minor[1]}"
-        sets.append(_Cube(_LITERAL, f"python_version == '{version}'", cells))
-        sets.append(_Cube(_LITERAL + _UNEQUAL, f"python_version != '{version}'", everywhere & ~cells))
+        # A border says the same of the first or last version, and stays true when another is added.
+        sets.append(_Cube(_LITERAL + 1, f"python_version == '{version}'", cells))
+        sets.append(_Cube(_LITERAL + 1 + _UNEQUAL, f"python_version != '{version}'", everywhere & ~cells))
     return sets
 
 
