@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from support.project import PYTHON, Project
+from support.project import INTERPRETER, Project
 
 
 def _venv(project: Project) -> None:
@@ -16,7 +16,7 @@ def _venv(project: Project) -> None:
 
 
 def _uv(project: Project) -> None:
-    project.uv("venv", "--python", PYTHON, ".venv")
+    project.uv("venv", "--python", INTERPRETER, ".venv")
     index = ("--default-index", project.index.url)
     project.uv("pip", "install", "--python", ".venv", *index, "gamma", "beta")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from support.project import PYTHON, Project
+from support.project import INTERPRETER, PYTHON, Project
 
 
 def _uv_compile(project: Project) -> None:
     project.write("requirements.in", "alpha\ngamma\n")
-    options = ("--python-version", PYTHON, "--default-index", project.index.url)
+    options = ("--python", INTERPRETER, "--default-index", project.index.url)
     output = ("--format", "pylock.toml", "-o", "pylock.other.toml")
     project.uv("pip", "compile", "--generate-hashes", *options, *output, "requirements.in")
 
@@ -20,7 +20,7 @@ def _uv_export(project: Project) -> None:
         '[project]\nname = "other"\nversion = "1"\n'
         f'requires-python = ">={PYTHON}"\ndependencies = ["alpha", "gamma"]\n',
     )
-    options = ("--project", "other", "--default-index", project.index.url)
+    options = ("--python", INTERPRETER, "--project", "other", "--default-index", project.index.url)
     project.uv("export", *options, "--format", "pylock.toml", "--no-emit-project", "-o", "pylock.other.toml")
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from support.project import PYTHON, Project, installed_in
+from support.project import INTERPRETER, Project, installed_in
 
 #: What the whole project selects: the default groups, and with the extra `more`.
 DEFAULT = {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
@@ -87,7 +87,7 @@ def test_pip_installs_from_the_lock_what_envctl_does(whole: Project) -> None:
 
 
 def test_uv_installs_from_the_lock_what_envctl_does(whole: Project) -> None:
-    whole.uv("venv", "--python", PYTHON, "fresh")
+    whole.uv("venv", "--python", INTERPRETER, "fresh")
 
     whole.uv("pip", "sync", "--python", "fresh", "pylock.toml")
 
@@ -97,7 +97,7 @@ def test_uv_installs_from_the_lock_what_envctl_does(whole: Project) -> None:
 def test_uv_installs_an_extra_from_the_lock_as_envctl_does(whole: Project) -> None:
     whole.write("env.toml", whole.read("env.toml") + '[env.default]\ngroups = ["dev"]\nextras = ["more"]\n')
     whole.apply()
-    whole.uv("venv", "--python", PYTHON, "fresh")
+    whole.uv("venv", "--python", INTERPRETER, "fresh")
 
     whole.uv("pip", "install", "--python", "fresh", "-r", "pylock.toml")
 
@@ -105,7 +105,7 @@ def test_uv_installs_an_extra_from_the_lock_as_envctl_does(whole: Project) -> No
 
 
 def test_uv_selects_an_extra_that_is_not_in_the_default_environment(whole: Project) -> None:
-    whole.uv("venv", "--python", PYTHON, "fresh")
+    whole.uv("venv", "--python", INTERPRETER, "fresh")
 
     whole.uv("pip", "sync", "--python", "fresh", "--preview", "--extra", "more", "pylock.toml")
 

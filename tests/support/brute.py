@@ -138,7 +138,7 @@ def _versions(random: Random, *, peculiar: bool) -> list[str]:
     numbers = [f"{number}.0" for number in range(1, random.randint(2, 6))]
     if not peculiar:
         return numbers
-    return [f"{number}b1" if random.random() < 0.25 else number for number in numbers]
+    return [f"{number}b1" if random.random() < 0.4 else number for number in numbers]
 
 
 def _is_about(text: str, name: str) -> bool:

@@ -27,6 +27,9 @@ from support.wheels import make_wheel
 #: The Python of the environments: the one that runs the tests, which is there for certain.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
+#: Its base interpreter, for tools that would not find it by its version.
+INTERPRETER = os.path.realpath(sys.executable)
+
 #: Nobody listens there, so whatever would leave loopback fails at once.
 _NOWHERE = "http://127.0.0.1:9"
 

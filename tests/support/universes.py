@@ -95,6 +95,7 @@ class DictCatalog:
             canonicalize_name(name): {version: _release(written) for version, written in releases.items()}
             for name, releases in notation.items()
         }
+        self._by_version: dict[str, dict[Version, Release]] = {}
         self._direct = direct or {}
         self.asked: list[str] = []
         self.hinted: list[str] = []
@@ -108,8 +109,11 @@ class DictCatalog:
         if not isinstance(artifact, ListedFile):
             return self._direct[name]
         assert version is not None
-        by_version = {Version(text): release for text, release in self._releases[name].items()}
-        release = by_version[version]
+        if name not in self._by_version:
+            self._by_version[name] = {
+                Version(text): release for text, release in self._releases[name].items()
+            }
+        release = self._by_version[name][version]
         if not release.told:
             raise BuildError("build-not-allowed", f"{name} {version} would have to be built")
         return metadata(name, str(version), release)
