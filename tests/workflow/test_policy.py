@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
@@ -132,6 +133,20 @@ def test_a_release_that_was_yanked_when_it_was_locked_is_told(place: Place) -> N
     assert [(each.rule, each.message) for each in plan.policy] == [
         ("yanked", "beta 1.0 was yanked: lost data")
     ]
+
+
+def test_that_a_release_is_yanked_is_locked_with_it(place: Place) -> None:
+    wheel = place.folder / "wheels" / "beta-1.0-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    anchor = f'<a href="wheels/{wheel.name}#sha256={digest}" data-yanked="lost data">{wheel.name}</a>'
+    (place.folder / "page.html").write_text(f"<!DOCTYPE html><html><body>{anchor}</body></html>")
+    place.write("beta==1.0")
+    manifest = place.folder / "env.toml"
+    manifest.write_text(manifest.read_text().replace('url = "wheels"', 'url = "page.html"'))
+
+    plan = place.plan()
+
+    assert [each.message for each in plan.policy] == ["beta 1.0 was yanked: lost data"]
 
 
 def test_what_was_yanked_is_not_known_of_a_lock_of_another_tool(place: Place) -> None:
