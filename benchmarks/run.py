@@ -319,11 +319,14 @@ class Cases:
 
     def rollback(self) -> list[Side]:
         load = self.load
-        for more in ((), (CHANGED,)):
-            load.declare(*more)
-            load.call([self.envctl, "apply", "-q"], load.project)
-        # To and fro: the default is the generation that was live before.
-        return [Side("envctl", [self.envctl, "rollback", "-q"], self.settle, load.project)]
+
+        def forward() -> None:
+            for more in ((), (CHANGED,)):
+                load.declare(*more)
+                load.call([self.envctl, "apply", "-q"], load.project)
+            self.settle()
+
+        return [Side("envctl", [self.envctl, "rollback", "-q"], forward, load.project)]
 
     def settle(self) -> None:
         """Wait until nothing is deleted in the background any more."""
