@@ -280,8 +280,7 @@ class Cases:
             self._uv_compile(changed, "-c", constraint)
         kept = {}
         for name, more in (("before", ()), ("after", (CHANGED,))):
-            load.declare(*more)
-            load.call([self.envctl, "lock", "-q"], load.project)
+            self.lock_for(*more)
             with open(load.lock, "rb") as file:
                 kept[name] = (more, file.read())
         self._warm_changed(changed)
@@ -322,7 +321,7 @@ class Cases:
 
         def forward() -> None:
             for more in ((), (CHANGED,)):
-                load.declare(*more)
+                self.lock_for(*more)
                 load.call([self.envctl, "apply", "-q"], load.project)
             self.settle()
 
@@ -334,10 +333,14 @@ class Cases:
         while os.path.isdir(trash) and os.listdir(trash):
             time.sleep(0.02)
 
+    def lock_for(self, *more: str) -> None:
+        """Lock anew, keeping nothing: what is locked would stay where it fits."""
+        self.load.declare(*more)
+        self.load.call([self.envctl, "lock", "-q", "--upgrade"], self.load.project)
+
     def finish(self) -> None:
         """Bring the manifest back to what the other cases begin from."""
-        self.load.declare()
-        self.load.call([self.envctl, "lock", "-q"], self.load.project)
+        self.lock_for()
 
 
 NAMES = {
