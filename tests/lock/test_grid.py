@@ -9,7 +9,7 @@ from packaging.markers import Marker
 
 from envctl.lock.grid import Grid, both, either
 from envctl.model.targets import make_target, sort_targets
-from envctl.workflow.resolving import cut_targets
+from envctl.workflow.patches import cut_targets
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "macos-arm64", "macos-x86_64", "windows-x86_64")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")

@@ -20,7 +20,7 @@ from envctl.model.artifact import Wheel
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.target import Target
 from envctl.model.targets import make_target, sort_targets
-from envctl.workflow.resolving import cut_targets
+from envctl.workflow.patches import cut_targets
 from support.manifests import make_manifest
 from support.universes import Notation, Release, request, resolve
 

@@ -92,7 +92,13 @@ class Adapters:
         """See `Remote.resolve`."""
         request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
         resolutions = resolve_targets(
-            request, targets, self._catalog(), self.emit, old=old, released=released
+            request,
+            targets,
+            self._catalog(),
+            self.emit,
+            old=old,
+            released=released,
+            tolerant=bool(manifest.lock.targets),
         )
         return compose(resolutions, manifest=manifest, digest=digest, old=old)
 

@@ -10,11 +10,9 @@ counts, the Python is cut there, for all platforms, and all is solved again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from packaging.markers import Marker
 from packaging.version import Version
 
 from envctl.errors import ResolutionError
@@ -24,16 +22,13 @@ from envctl.model.artifact import Artifact
 from envctl.model.events import Advanced, Emit, Ended, Event, Notice, Phase, Started
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
-from envctl.model.targets import move_floor, sort_targets
+from envctl.resolve.files import Yardstick
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import Request
 from envctl.resolve.solve import solve
 from envctl.workflow.context import Released
-
-#: Cuts of a Python, by minor version: the first patch version of each part but the lowest.
-Cuts = Mapping[str, frozenset[int]]
-
-_PATCH_MARKERS = ("python_full_version", "implementation_version")
+from envctl.workflow.patches import Cuts, cut_targets, find_cuts, is_about_patches, minor_of
+from envctl.workflow.tolerate import find_orphans, tell, tolerate
 
 
 class SharedCatalog:
@@ -74,7 +69,7 @@ class SharedCatalog:
         """Return what was told of each project that has a marker about patch versions."""
         found: dict[str, tuple[Metadata, ...]] = {}
         for (name, _), metadata in self._metadata.items():
-            if any(_is_about_patches(requirement.marker) for requirement in metadata.requirements):
+            if any(is_about_patches(requirement.marker) for requirement in metadata.requirements):
                 found[name] = (*found.get(name, ()), metadata)
         return found
 
@@ -87,8 +82,11 @@ def resolve_targets(
     *,
     old: Lock | None,
     released: Released,
+    tolerant: bool = False,
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
+
+    ``tolerant`` lets in releases that have no file for one of the targets, and tells of them.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -98,7 +96,10 @@ def resolve_targets(
     emit(Started(Phase.RESOLVE))
     summary = ""
     try:
-        done = _resolve_all(request, targets, shared, _Quiet(emit), Old(old, released))
+        run = _Run(request, shared, _Quiet(emit), Old(old, released), tolerant)
+        done = _resolve_all(run, targets)
+        for notice in tell(done):
+            emit(notice)
         count = len({name for resolution in done for name in resolution.packages})
         summary = f"Resolved {count} packages"
         if len(targets) > 1:
@@ -108,27 +109,61 @@ def resolve_targets(
     return done
 
 
-def _resolve_all(
-    request: Request, targets: Sequence[Target], catalog: SharedCatalog, emit: Emit, old: Old
-) -> tuple[Resolution, ...]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all targets of a run share."""
+
+    request: Request
+    catalog: SharedCatalog
+    emit: Emit
+    old: Old
+    tolerant: bool
+
+
+def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]:
     cuts: Cuts = {}
     while True:
         done: list[Resolution] = []
+        refused: dict[str, ResolutionError] = {}
         earlier: dict[str, str] = {}
         for target in cut_targets(targets, cuts):
             try:
-                resolution = _resolve(request, target, catalog, emit, old.levels(target, earlier))
+                resolution = _resolve_or_tolerate(run, target, run.old.levels(target, earlier), refused)
             except ResolutionError as error:
                 raise _name_target(error, target) if len(targets) > 1 else error from error
-            found = find_cuts(request, resolution, catalog.conditional())
+            found = find_cuts(run.request, resolution, run.catalog.conditional())
             if found:
-                minor = _minor(target.floor)
+                minor = minor_of(target.floor)
                 cuts = {**cuts, minor: cuts.get(minor, frozenset()) | found}
                 break
             done.append(resolution)
             earlier |= _versions(resolution)
         else:
+            for name in sorted(find_orphans(done)):
+                raise refused[name]
             return tuple(done)
+
+
+def _resolve_or_tolerate(
+    run: _Run, target: Target, levels: Sequence[Mapping[str, str]], refused: dict[str, ResolutionError]
+) -> Resolution:
+    """Resolve; remembers in ``refused`` what was wrong with packages that have no file here."""
+
+    def attempt(catalog: Catalog) -> Resolution:
+        return _resolve(run.request, target, catalog, run.emit, levels)
+
+    try:
+        return attempt(run.catalog)
+    except ResolutionError as error:
+        found = None
+        if run.tolerant:
+            found = tolerate(error, attempt, run.catalog, Yardstick(run.request, target))
+        if found is None:
+            raise
+        for name, package in found.packages.items():
+            if not package.artifacts:
+                refused.setdefault(name, _name_target(error, target))
+        return found
 
 
 class Old:
@@ -217,84 +252,3 @@ class _Quiet:
             case _:
                 pass
         self._emit(event)
-
-
-# Patch versions ----------------------------------------------------------------------------------
-
-
-def cut_targets(targets: Sequence[Target], cuts: Cuts) -> tuple[Target, ...]:
-    """Cut whole minor versions at their cuts; the parts stand in the order that targets are solved in."""
-    result = []
-    for target in targets:
-        minor = _minor(target.floor)
-        borders = sorted(cuts.get(minor, ())) if target.floor != target.ceiling else []
-        floors = [target.floor, *(f"{minor}.{patch}" for patch in borders)]
-        ceilings = [*(f"{minor}.{patch - 1}" for patch in borders), target.ceiling]
-        result += [
-            move_floor(target, floor, ceiling) for floor, ceiling in zip(floors, ceilings, strict=True)
-        ]
-    return sort_targets(result) if cuts else tuple(targets)
-
-
-def find_cuts(
-    request: Request, resolution: Resolution, conditional: Mapping[str, Sequence[Metadata]]
-) -> frozenset[int]:
-    """Find where a marker that counts in a resolution changes its answer within the target's patch versions.
-
-    ``conditional`` has the metadata in which there are such markers.
-    """
-    target = resolution.target
-    if target.floor == target.ceiling:
-        return frozenset()
-    markers = [*_markers_of_lists(request)]
-    for name, several in conditional.items():
-        package = resolution.packages.get(name)
-        for metadata in several if package is not None else ():
-            if package is not None and package.version in {None, str(metadata.version)}:
-                extras = ("", *sorted(package.extras))
-                markers += [
-                    (one.marker, extras) for one in metadata.requirements if _is_about_patches(one.marker)
-                ]
-    return frozenset(cut for marker, extras in markers for cut in _cuts_of(marker, extras, target))
-
-
-def _markers_of_lists(request: Request) -> Iterable[tuple[Marker | None, Sequence[str]]]:
-    lists = (request.base, *request.groups.values(), *request.extras.values())
-    requirements = [asked.requirement for several in lists for asked in several]
-    for requirement in (*requirements, *request.constraints, *request.overrides):
-        if _is_about_patches(requirement.marker):
-            yield requirement.marker, ("",)
-
-
-def _cuts_of(marker: Marker | None, extras: Sequence[str], target: Target) -> Iterable[int]:
-    """Yield the first patch version of each part but the lowest in which a marker is of one mind."""
-    minor = _minor(target.floor)
-    first, last = _patch(target.floor), _patch(target.ceiling)
-    text = str(marker)
-    named = {int(patch) for patch in re.findall(rf"['\"]{re.escape(minor)}\.(\d+)", text)}
-    # Between what a marker names and its neighbours its answer cannot change.
-    places = sorted(
-        {first, *(place for patch in named for place in (patch, patch + 1) if first < place <= last)}
-    )
-    for extra in extras:
-        answers = [_holds(marker, target, f"{minor}.{place}", extra) for place in places]
-        for place, before, answer in zip(places[1:], answers, answers[1:], strict=False):
-            if before != answer:
-                yield place
-
-
-def _holds(marker: Marker | None, target: Target, version: str, extra: str) -> bool:
-    markers = {**move_floor(target, version, version).markers, "extra": extra}
-    return marker is None or marker.evaluate(markers)
-
-
-def _is_about_patches(marker: Marker | None) -> bool:
-    return marker is not None and any(name in str(marker) for name in _PATCH_MARKERS)
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
-
-
-def _patch(version: str) -> int:
-    return int(re.findall(r"\d+", version)[2])
