@@ -90,6 +90,14 @@ class Plan:
         return self.lock_text is None and all(change.action is Action.NO_OP for change in self.changes)
 
     @property
+    def pressing_verdicts(self) -> tuple[Verdict, ...]:
+        """What policy says of it, without mere warnings about what is there already and stays."""
+        settled = {change.address for change in self.changes if change.action is Action.NO_OP}
+        return tuple(
+            verdict for verdict in self.policy if verdict.mode == "enforce" or verdict.address not in settled
+        )
+
+    @property
     def applyable(self) -> bool:
         """Whether no enforced policy rule forbids it."""
         return not any(verdict.mode == "enforce" and not verdict.waived for verdict in self.policy)

@@ -69,7 +69,9 @@ def has_remarks(plan: Plan) -> bool:
     )
     stays = any(drift.kind is DriftKind.FOREIGN for drift in plan.drift)
     warned = any(diagnostic.level == "warning" for diagnostic in plan.diagnostics)
-    return kept or stays or warned or bool(plan.policy)
+    # Once it is carried out every line is a no-op, about which a warning is not told again.
+    judged = any(verdict.mode == "enforce" for verdict in plan.policy)
+    return kept or stays or warned or judged
 
 
 def _until(situation: Situation, choice: Choice) -> str:

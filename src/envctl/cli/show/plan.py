@@ -42,7 +42,7 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
         drift_lines(plan.drift),
         change_lines(plan, verbose=verbose),
         lock_change_lines(plan.lock_changes, shown=() if verbose else plan.changes),
-        policy_lines(plan.policy),
+        policy_lines(plan.policy if verbose else plan.pressing_verdicts),
         _diagnostic_lines(plan, verbose=verbose),
         [(Styled(summarise_in_words(plan), "bold"),)],
     ]
