@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from torture.universes import judge, puzzle_of
 
 COUNT = 2_000
@@ -15,9 +16,7 @@ SEED = 20
 def test_what_is_found_or_called_impossible_is_so() -> None:
     tally: Counter[str] = Counter()
 
-    faults = [
-        (number, fault) for number in range(COUNT) for fault in judge(puzzle_of(SEED, number), tally)
-    ]
+    faults = [(number, fault) for number in range(COUNT) for fault in judge(puzzle_of(SEED, number), tally)]
 
     assert faults == []
     # The seed is worth something only while every link of the chain is needed.

@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envctl.model.artifact import Artifact
+from envctl.resolve.intervals import contained
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 
 
@@ -53,8 +54,14 @@ class Listing:
     def finals(self) -> int:
         """The versions that are no pre-releases, as a mask."""
         if self._finals is None:
-            self._finals = _mask(not version.is_prerelease for version in self.versions)
+            self._finals = sum(
+                1 << position for position, one in enumerate(self.versions) if not one.is_prerelease
+            )
         return self._finals
+
+    def is_final(self, position: int) -> bool:
+        """Whether a version is no pre-release."""
+        return not self.versions[position].is_prerelease
 
     def mask(self, specifier: SpecifierSet) -> int:
         """Return the versions that a specifier contains, pre-releases included."""
@@ -63,8 +70,7 @@ class Listing:
             return self.all
         mask = self._masks.get(text)
         if mask is None:
-            mask = _mask(specifier.contains(version, prereleases=True) for version in self.versions)
-            self._masks[text] = mask
+            mask = self._masks[text] = contained(specifier, self.versions)
         return mask
 
     def position(self, version: Version) -> int | None:
@@ -154,11 +160,3 @@ def oldest_first(mask: int) -> Iterator[int]:
         position = mask.bit_length() - 1
         yield position
         mask ^= 1 << position
-
-
-def _mask(bits: Iterable[bool]) -> int:
-    mask = 0
-    for position, bit in enumerate(bits):
-        if bit:
-            mask |= 1 << position
-    return mask

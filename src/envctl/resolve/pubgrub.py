@@ -174,12 +174,18 @@ class _Proof:
         universe = self._universe
         listing = universe.listing(name)
         mask = universe.allowed(name, wants)
-        mode = universe.request.prerelease_mode(name)
-        tiers = (mask & listing.finals,) if mode == "disallow" else (mask & listing.finals, mask)
-        fresh = (one for tier in tiers for one in newest_first(tier) if universe.offer(name, one).fresh)
+        fresh = (
+            one
+            for finals in (True, False)
+            for one in newest_first(mask)
+            if listing.is_final(one) >= finals and universe.offer(name, one).fresh
+        )
         witness = next(fresh, None)
         shut_out = 1 << position
-        if witness is not None and shut_out & ~listing.finals and listing.finals >> witness & 1:
+        asked = universe.request.prerelease_mode(name) == "allow" or any(
+            want.mentions_prerelease for want in (*wants, *universe.constraints(name))
+        )
+        if witness is not None and listing.is_final(witness) and not asked:
             kept = universe.kept(name)
-            shut_out = listing.all & ~listing.finals & ~(0 if kept is None else 1 << kept)
+            shut_out |= listing.all & ~listing.finals & ~(0 if kept is None else 1 << kept)
         self._world.forbid_unadmitted(name, shut_out, witness)

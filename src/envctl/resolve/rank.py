@@ -10,6 +10,7 @@ only contain fewer versions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from envctl.resolve.listing import newest_first, oldest_first
 from envctl.resolve.universe import Universe
@@ -45,7 +46,7 @@ def rank(
     walk = oldest_first if lowest is None or name in lowest else newest_first
     tier, counts = open_tier(universe, name, wants, mask)
     tier &= within
-    for position in (*universe.elsewhere(name), *walk(tier)):
+    for position in chain(universe.elsewhere(name), walk(tier)):
         bit = 1 << position
         if tier & bit and not yielded & bit and counts(position):
             yielded |= bit
@@ -63,16 +64,23 @@ def open_tier(
     """Return which of the versions in ``mask`` are open to be picked, and what tells those that count.
 
     Finals go before pre-releases and unyanked before yanked ones: a later tier is open only when the one
-    before has nothing.
+    before has nothing. Versions are looked at as far as needed, never all of them.
     """
     limits = (*wants, *universe.constraints(name))
-    tiers = _tiers(universe, name, limits, mask)
-    for tier in tiers:
-        if universe.has_fresh(name, tier):
-            return tier, lambda position: bool(universe.offer(name, position).fresh)
+    is_final = universe.listing(name).is_final
+    for finals in _tiers(universe, name, limits):
+        if universe.has_fresh(name, mask, finals=finals):
+
+            def counts(position: int, *, finals: bool = finals) -> bool:
+                return bool((not finals or is_final(position)) and universe.offer(name, position).fresh)
+
+            return mask, counts
     if not is_exact(limits):
         return 0, lambda _: False
-    return sum(tiers), lambda position: bool(universe.offer(name, position).yanked)
+    finals = universe.request.prerelease_mode(name) == "disallow"
+    return mask, lambda position: bool(
+        (not finals or is_final(position)) and universe.offer(name, position).yanked
+    )
 
 
 def is_exact(wants: Sequence[Want]) -> bool:
@@ -80,12 +88,11 @@ def is_exact(wants: Sequence[Want]) -> bool:
     return any(want.is_exact for want in wants)
 
 
-def _tiers(universe: Universe, name: str, limits: Sequence[Want], mask: int) -> tuple[int, ...]:
-    """Split what is allowed into tiers: a later one counts only when the one before has nothing."""
-    finals = mask & universe.listing(name).finals
+def _tiers(universe: Universe, name: str, limits: Sequence[Want]) -> tuple[bool, ...]:
+    """Return the tiers in their order: True for finals only, False for all versions."""
     mode = universe.request.prerelease_mode(name)
     if mode == "disallow":
-        return (finals,)
+        return (True,)
     if mode == "allow" or any(want.mentions_prerelease for want in limits):
-        return (mask,)
-    return (finals, mask & ~finals)
+        return (False,)
+    return (True, False)

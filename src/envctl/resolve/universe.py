@@ -45,7 +45,7 @@ class Universe:
         self._interned: dict[str, Want] = {}
         self._masks: dict[str, int] = {}
         self._offers: dict[tuple[str, int], Offer] = {}
-        self._has_fresh: dict[tuple[str, int], bool] = {}
+        self._has_fresh: dict[tuple[str, int, bool], bool] = {}
         self._refused: dict[tuple[str, int], Refusal | None] = {}
         self._active: dict[tuple[str, int, str], tuple[Want, ...]] = {}
         self._depends: dict[tuple[str, int, frozenset[str]], tuple[Want, ...]] = {}
@@ -124,12 +124,16 @@ class Universe:
         texts = self.request.elsewhere.get(name, ())
         return tuple(found for text in texts if (found := self._position(name, text)) is not None)
 
-    def has_fresh(self, name: str, mask: int) -> bool:
-        """Whether any version of a mask has a file that counts."""
-        key = (name, mask)
+    def has_fresh(self, name: str, mask: int, *, finals: bool = False) -> bool:
+        """Whether any version of a mask has a file that counts; of its ``finals`` only, if asked."""
+        key = (name, mask, finals)
         known = self._has_fresh.get(key)
         if known is None:
-            known = any(self.offer(name, position).fresh for position in newest_first(mask))
+            is_final = self.shelf.listing(name).is_final
+            known = any(
+                (not finals or is_final(position)) and self.offer(name, position).fresh
+                for position in newest_first(mask)
+            )
             self._has_fresh[key] = known
         return known
 

@@ -164,7 +164,10 @@ class World:
                 or (witness is not None and not self.universe.mask(want) >> witness & 1)
             )
 
-        self.deduction.state({**self._stay(is_harmless, {name}), name: mask}, Unfit(name, mask))
+        # What the releases themselves require could let them in, too: only those count whose wants are known.
+        stay = self._stay(is_harmless, ())
+        mask &= stay[name]
+        self.deduction.state({**stay, name: mask}, Unfit(name, mask))
 
     def forbid_unfounded(self, unfounded: frozenset[str]) -> None:
         """State that what only wants each other is not there unless another wants some of it."""

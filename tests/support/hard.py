@@ -1,0 +1,108 @@
+"""Universes that are hard to solve or to refute without learning, made by rule.
+
+Each function returns a universe with its roots, and says whether there is a solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from support.universes import Notation
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    universe: Notation
+    roots: tuple[str, ...]
+    solvable: bool
+
+
+def late_conflict() -> Case:
+    """Ask for 400 releases of a pair that move in lockstep, and for what all but the oldest few refuse."""
+    count = 400
+    top = {f"1.{n}.0": [f"core>=1.{n}.0,<1.{n + 1}.0"] for n in range(count)}
+    core = {
+        f"1.{n}.0": ["transport>=1.25,<3"] if n < 5 else ["transport>=1.25,<2", "jmes<2"]
+        for n in range(count)
+    }
+    transport: dict[str, list[str]] = {f"1.{n}": [] for n in range(20, 30)} | {f"2.{n}": [] for n in range(5)}
+    return Case(
+        {
+            "top": top,
+            "core": core,
+            "transport": transport,
+            "jmes": {"1.0": []},
+            "web": {"1": ["transport>=2"]},
+        },
+        ("top", "web"),
+        solvable=True,
+    )
+
+
+def ring() -> Case:
+    """Ask for 40 providers that require each other in a ring, and for one package that holds them back."""
+    count, releases = 40, 12
+    universe: dict[str, dict[str, list[str]]] = {
+        f"provider{n}": {
+            f"{r}.0": [f"provider{(n + 1) % count}>={max(r - 1, 1)}.0", f"base>={r}.0"]
+            for r in range(1, releases + 1)
+        }
+        for n in range(count)
+    }
+    universe["base"] = {f"{r}.0": ["common"] for r in range(1, releases + 1)}
+    universe["common"] = {"1.0": []}
+    universe["old"] = {"1.0": ["base<4"]}
+    return Case(universe, (*(f"provider{n}" for n in range(count)), "old"), solvable=True)
+
+
+def hidden_contradiction() -> Case:
+    """Ask for two packages of 100 releases that want different things, one of them by way of a third."""
+    universe: dict[str, dict[str, list[str]]] = {
+        "a": {f"{n}.0": ["x==1"] for n in range(1, 101)},
+        "b": {f"{n}.0": [f"y=={n}.0"] for n in range(1, 101)},
+        "y": {f"{n}.0": ["x==2"] for n in range(1, 101)},
+        "x": {"1": [], "2": []},
+    }
+    return Case(universe | _fillers(), ("a", "b", *_fillers()), solvable=False)
+
+
+def chains() -> Case:
+    """Ask for two chains of three packages, 100 releases each, that meet in a contradiction."""
+    universe: dict[str, dict[str, list[str]]] = {"x": {"1": [], "2": []}}
+    for side, end in (("a", "x==1"), ("b", "x==2")):
+        for link in range(3):
+            following = f"{side}{link + 1}>={{low}}.0,<={{high}}.0" if link < 2 else end
+            universe[f"{side}{link}"] = {
+                f"{n}.0": [following.format(low=max(n - 3, 1), high=min(n + 3, 100))] for n in range(1, 101)
+            }
+    return Case(universe | _fillers(), ("a0", "b0", *_fillers()), solvable=False)
+
+
+def window() -> Case:
+    """Ask for ten packages, each near its neighbour, the first newest and the last oldest."""
+    count, releases, reach = 10, 100, 8
+    universe: dict[str, dict[str, list[str]]] = {
+        f"w{link}": {
+            f"{n}.0": [f"w{link + 1}>={max(n - reach, 1)}.0,<={min(n + reach, releases)}.0"]
+            if link + 1 < count
+            else []
+            for n in range(1, releases + 1)
+        }
+        for link in range(count)
+    }
+    return Case(universe, ("w0", f"w{count - 1}<40"), solvable=True)
+
+
+def pigeons() -> Case:
+    """Put seven pigeons into six holes."""
+    pigeons, holes = 7, 6
+    universe: dict[str, dict[str, list[str]]] = {
+        f"pigeon{p}": {f"{h}.0": [f"hole{h}=={p}.0"] for h in range(holes)} for p in range(pigeons)
+    }
+    universe |= {f"hole{h}": {f"{p}.0": [] for p in range(pigeons)} for h in range(holes)}
+    return Case(universe, tuple(f"pigeon{p}" for p in range(pigeons)), solvable=False)
+
+
+def _fillers() -> dict[str, dict[str, list[str]]]:
+    """Make packages that have nothing to do with anything, and many releases."""
+    return {f"filler{n}": {f"{r}.0": [] for r in range(1, 31)} for n in range(8)}
