@@ -14,8 +14,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from envctl.frozen import dataclass
 from envctl.model.target import Target
 
 #: What tells platforms apart, with what naming it costs beyond another one.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from envctl.frozen import dataclass, field
 from envctl.lock.grid import Grid, both, either, version_key
 from envctl.model.target import Target
 

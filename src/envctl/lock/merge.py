@@ -7,10 +7,10 @@ targets it is chosen for can use, and a marker that chooses it for exactly those
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from packaging.utils import parse_wheel_filename
 
+from envctl.frozen import dataclass
 from envctl.lock.grid import Grid, either
 from envctl.lock.markers import Reach, reach_marker
 from envctl.model.artifact import Artifact, Sdist, Wheel, identify
@@ -75,13 +75,16 @@ def _merge(
         extras={name: where for name, where in reach.extras.items() if name in extras},
     )
     return Merged(
-        resolved=replace(
-            packages[0],
+        resolved=Resolved(
+            name=packages[0].name,
+            version=packages[0].version,
             artifacts=_union(packages),
             # Files of one release may disagree; then only the solver's answer for each target counts.
             requires_python=specifiers.pop() if len(specifiers) == 1 else None,
             requires=_requires(required, grid.all & ~grid.cells(cells), grid),
             extras=frozenset().union(*(package.extras for package in packages)),
+            index=packages[0].index,
+            yanked=packages[0].yanked,
         ),
         marker=reach_marker(reach, default, grid),
         dependencies=_dependencies(packages[0].name, required, by_name, grid),

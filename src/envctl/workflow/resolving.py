@@ -11,11 +11,12 @@ counts, the Python is cut there, for all platforms, and all is solved again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from packaging.version import Version
 
 from envctl.errors import ResolutionError
+from envctl.frozen import dataclass
 from envctl.lock.freshness import covers, preferences
 from envctl.lock.lock import Lock
 from envctl.model.artifact import Artifact
