@@ -294,6 +294,12 @@ def test_history_marks_the_live_generation_and_those_that_are_gone() -> None:
     )
 
 
+def test_no_line_of_a_number_that_is_there_says_not_kept() -> None:
+    generations = [_generation(1, live=True, kept=False), _generation(2), _generation(1, kept=False)]
+
+    assert "not kept" not in text(history_lines(generations))
+
+
 def test_no_history_says_how_it_begins() -> None:
     assert "`envctl apply`" in text(history_lines([]))
 

@@ -125,6 +125,21 @@ def test_the_history_tells_what_became_live_when(bench: Bench) -> None:
     assert {line.python for line in lines} == {bench.interpreter.version}
 
 
+def test_every_line_of_a_kept_number_says_so(bench: Bench) -> None:
+    bench.apply(bench.place("tool", "1"))
+    bench.apply(bench.place("tool", "2"))
+    bench.rollback()
+    bench.rollback(2)
+
+    lines = history(bench.site)
+    assert [(line.number, line.live, line.kept) for line in lines] == [
+        (2, True, False),
+        (1, False, True),
+        (2, False, False),
+        (1, False, True),
+    ]
+
+
 def test_a_torn_line_of_the_history_is_passed_over(bench: Bench) -> None:
     bench.apply()
     with open(bench.site.history, "a") as file:

@@ -21,7 +21,7 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One switch. ``live`` and ``kept`` (one can roll back to it) are told at its latest line only.
+    """One switch. ``live`` is told at its latest line only, ``kept`` (one can roll back to it) at every line.
 
     ``time`` is RFC 3339 in UTC; ``packages`` counts distributions.
     """
@@ -42,8 +42,6 @@ def history(site: Site) -> tuple[HistoryLine, ...]:
     seen: set[int] = set()
     lines = []
     for event in reversed(read_history(site)):
-        latest = event.number not in seen
-        seen.add(event.number)
         lines.append(
             HistoryLine(
                 number=event.number,
@@ -51,10 +49,11 @@ def history(site: Site) -> tuple[HistoryLine, ...]:
                 command=event.command,
                 python=event.python,
                 packages=event.packages,
-                live=latest and event.number == live,
-                kept=latest and event.number in kept,
+                live=event.number == live and event.number not in seen,
+                kept=event.number in kept,
             )
         )
+        seen.add(event.number)
     return tuple(lines)
 
 

@@ -71,7 +71,8 @@ class Status:
 class Generation:
     """One line of the history, newest first. ``kept`` says that rolling back to it is possible.
 
-    ``time`` is RFC 3339 in UTC; ``live`` marks the one in place.
+    ``time`` is RFC 3339 in UTC. A number that became live more than once has a line for each time: all of
+    them say whether it is ``kept``, and ``live`` marks the latest one of that in place.
     """
 
     number: int

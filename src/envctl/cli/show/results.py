@@ -121,6 +121,7 @@ def history_lines(generations: Sequence[Generation]) -> list[Line]:
     """List the generations, newest first; the live one is marked, and those that are gone."""
     if not generations:
         return ["There is no generation yet; `envctl apply` makes the first."]
+    there = {each.number for each in generations if each.live or each.kept}
     rows = [
         (
             f"{'*' if each.live else ' '} {each.number}",
@@ -128,7 +129,7 @@ def history_lines(generations: Sequence[Generation]) -> list[Line]:
             f"Python {each.python}",
             count(each.packages, "package"),
             each.command,
-            "live" if each.live else "" if each.kept else "not kept",
+            "live" if each.live else "" if each.number in there else "not kept",
         )
         for each in generations
     ]
