@@ -53,6 +53,18 @@ def test_what_pip_installed_shows_as_foreign(with_foreign: Project) -> None:
     assert reasons_of(plan, "package.gamma") == {"foreign"}
 
 
+def test_what_pip_was_asked_for_is_not_direct(with_foreign: Project) -> None:
+    listed = with_foreign.succeed("list", "--json").json["packages"]
+    plan = with_foreign.plan()
+
+    assert {each["name"]: (each["direct"], each["foreign"]) for each in listed} == {
+        "alpha": (True, False),
+        "beta": (False, False),
+        "gamma": (False, True),
+    }
+    assert [change["direct"] for change in plan["changes"] if change["address"] == "package.gamma"] == [False]
+
+
 def test_what_is_foreign_is_removed_by_default(with_foreign: Project) -> None:
     with_foreign.apply()
 

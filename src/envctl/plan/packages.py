@@ -139,7 +139,7 @@ def _decide_unwanted(distribution: Distribution, drift: tuple[Drift, ...], setti
         before=side,
         after=None if goes else side,
         reasons=tuple(reasons),
-        direct=distribution.requested,
+        direct=distribution.managed and distribution.requested,
     )
 
 

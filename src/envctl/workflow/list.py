@@ -44,7 +44,8 @@ def _list(distribution: Distribution) -> Listed:
     return Listed(
         name=distribution.name,
         version=distribution.version,
-        direct=distribution.requested,
+        # pip says of what it was asked for that it was requested; no list of the manifest did.
+        direct=distribution.managed and distribution.requested,
         foreign=not distribution.managed,
         source=source,
         editable=editable,
