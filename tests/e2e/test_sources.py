@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_a_project_is_installed_editable_with_its_lists(shop: Project) -> None:
     assert set(shop.installed()) == {"shop", "alpha", "beta", "delta"}
     assert shop.python("import shop; print(shop.ANSWER)") == "1\n"
     assert _direct_url(shop, "shop")["dir_info"] == {"editable": True}
+
+
+def test_a_build_leaves_no_bytecode_in_the_tree(shop: Project) -> None:
+    shop.apply()
+
+    assert not os.path.exists(shop.path("__pycache__"))
 
 
 def test_an_edit_of_an_editable_projects_code_is_seen_and_is_no_change(shop: Project) -> None:

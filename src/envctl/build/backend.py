@@ -199,4 +199,6 @@ def scrub(environ: Mapping[str, str], *, scripts: str) -> dict[str, str]:
     kept["PATH"] = os.pathsep.join(part for part in (scripts, kept.get("PATH", os.defpath)) if part)
     kept["PYTHONNOUSERSITE"] = "1"
     kept["PYTHONIOENCODING"] = "utf-8"
+    # A backend that lies in the source tree would leave its bytecode there.
+    kept["PYTHONDONTWRITEBYTECODE"] = "1"
     return kept
