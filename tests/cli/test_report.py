@@ -152,24 +152,42 @@ _LONG_WORK = textwrap.dedent(
 )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
-def test_long_work_on_a_terminal_is_drawn_and_then_gone() -> None:
+def _draw(**more: str) -> str:
+    """Do long work on a terminal, and give all that it shows."""
     leader, follower = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(sys.path)}
     environ.pop("NO_COLOR", None)
 
     process = subprocess.Popen(
-        [sys.executable, "-c", _LONG_WORK], stderr=follower, stdout=subprocess.PIPE, env=environ, text=True
+        [sys.executable, "-c", _LONG_WORK],
+        stderr=follower,
+        stdout=subprocess.PIPE,
+        env={**environ, **more},
+        text=True,
     )
     os.close(follower)
     drawn = _read_all(leader)
     out, _ = process.communicate(timeout=30)
-
     assert out == "the result\nTrue\n"
+    return drawn
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_long_work_on_a_terminal_is_drawn_and_then_gone() -> None:
+    drawn = _draw()
+
     assert "Downloading" in drawn
     assert "/3.0 MB" in drawn
     assert "\x1b]0;" not in drawn
     assert drawn.rstrip().endswith("Downloaded 3.0 MB")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_without_colours_bars_are_drawn_without_any_style() -> None:
+    drawn = _draw(NO_COLOR="1")
+
+    assert "Downloading" in drawn
+    assert re.findall(r"\x1b\[[0-9;]*m", drawn) == []
 
 
 def _read_all(descriptor: int) -> str:

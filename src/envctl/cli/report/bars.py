@@ -39,7 +39,10 @@ class Bars:
     def __init__(self, *, colored: bool) -> None:
         # Written to the real stream: rich's own escape codes are wanted here, and all else that it is
         # given is made printable first.
-        self._console = Console(file=sys.stderr, no_color=not colored, highlight=False, markup=False)
+        # Without a colour system it writes no attribute either, `dim` and `bold` included, and still redraws.
+        self._console = Console(
+            file=sys.stderr, color_system="auto" if colored else None, highlight=False, markup=False
+        )
         self._display: RichProgress | None = None
         self._tasks: dict[Phase, TaskID] = {}
 
