@@ -44,6 +44,13 @@ def test_markdown_is_a_table_of_what_changes() -> None:
     assert not any("click" in line for line in lines)
 
 
+def test_pages_and_annotations_leave_out_what_the_text_leaves_out() -> None:
+    assert "said" not in plan_markdown(FULL)
+    assert "said" not in plan_annotations(FULL)
+    assert "said" not in plans_page([(FULL, "")])
+    assert "heard" in plan_markdown(make_plan(diagnostics=(remark("heard"),)))
+
+
 @pytest.mark.parametrize("limit", [0, 1, 50, 100, 200, 300, 500, 1000, 5000, 65000])
 def test_markdown_never_takes_more_bytes_than_it_may(limit: int) -> None:
     assert len(plan_markdown(BIG, max_bytes=limit).encode()) <= limit

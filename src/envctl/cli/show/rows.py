@@ -61,14 +61,15 @@ def lock_rows(plan: Plan) -> list[Row]:
 
 
 def remark_rows(plan: Plan) -> list[tuple[str, str]]:
-    """Give level and sentence of each verdict and each remark: ``error``, ``warning`` or ``notice``."""
+    """Give level and sentence of each verdict and each warning: ``error``, ``warning`` or ``notice``.
+
+    Remarks of the level ``info`` are left out, as the text leaves them out unless more is asked for.
+    """
     remarks = []
     for verdict in plan.policy:
         denied = verdict.mode == "enforce" and not verdict.waived
         level = "error" if denied else "notice" if verdict.waived else "warning"
         waived = f" (waived: {verdict.waived})" if verdict.waived else ""
         remarks.append((level, f"{verdict.rule}: {subject(verdict.address)}: {verdict.message}{waived}"))
-    return [
-        *remarks,
-        *(("warning" if each.level == "warning" else "notice", each.message) for each in plan.diagnostics),
-    ]
+    warnings = [("warning", each.message) for each in plan.diagnostics if each.level == "warning"]
+    return [*remarks, *warnings]
