@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 
-import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
+import jsonschema
 import pytest
 import yaml
 

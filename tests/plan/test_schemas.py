@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it has no stubs of its own
+from jsonschema import Draft202012Validator
 
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, ReasonKind
