@@ -32,8 +32,8 @@ from envctl.store.entry import Entry, Product
 from envctl.store.lock import hold, release, try_to_hold
 from envctl.store.manifest import format_manifest, parse_about
 
-#: What one run may spend on hashing suspects before it links (`examine.cost`): about 15 ms.
-HASH_BUDGET = 8 << 20
+#: What one run may spend on hashing suspects before it links (`examine.cost`): about 5 ms.
+HASH_BUDGET = 2 << 20
 
 #: The signature of the Cache Directory Tagging Specification: backups leave such a folder out.
 _CACHEDIR_TAG = (
@@ -251,6 +251,7 @@ class Store:
         """Say whether the folder is there; refuse one that others own or write to."""
         if self._admitted:
             return True
+        refuse_file(self.folder)
         try:
             seen = os.stat(self.folder)
         except FileNotFoundError:
@@ -315,6 +316,24 @@ class Store:
             if descriptor is not None:
                 _remove_tree_quietly(path)
                 release(f"{path}.lock", descriptor)
+
+
+def refuse_file(folder: str) -> None:
+    """Refuse a cache folder that is a file, or lies below one; that there is none yet is fine.
+
+    Raises:
+        MachineError: `cache-failed`.
+    """
+    place = folder
+    while not os.path.lexists(place) and os.path.dirname(place) != place:
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise MachineError(
+            "cache-failed",
+            f"the cache folder `{folder}` cannot be used: `{place}` is not a folder",
+            where=folder,
+            hints=["name another one with --cache-dir or ENVCTL_CACHE_DIR"],
+        )
 
 
 def _remove_tree_quietly(path: str) -> None:
