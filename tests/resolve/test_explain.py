@@ -121,6 +121,24 @@ def test_a_python_that_no_release_takes_is_said_to_be_too_old_or_too_new(needs: 
     assert f"a 1.0 needs Python `{needs}`, and this is 3.11.7" in error.message
 
 
+def test_many_requirements_of_one_package_on_another_are_told_shortly() -> None:
+    universe: Notation = {
+        "a": {f"{n}.0": [f"x=={n}.0"] for n in range(1, 10)},
+        "x": {f"{n}.0": [] for n in range(1, 12)},
+    }
+
+    error = fail(universe, request("a", "x>10"))
+
+    assert explain(error.conflict) == (
+        "env.toml asks for `a`",
+        "env.toml asks for `x>10`",
+        "a 9.0 requires `x==9.0`",
+        "a 8.0 requires `x==8.0`",
+        "a 7.0 requires `x==7.0`",
+        "a has 6 more requirements like this, down to `x==1.0`",
+    )
+
+
 def test_a_search_that_takes_too_long_is_not_called_impossible(monkeypatch: Any) -> None:
     monkeypatch.setattr("envctl.resolve.pubgrub._CONFLICTS", 0)
 

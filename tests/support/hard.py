@@ -25,7 +25,8 @@ def late_conflict() -> Case:
         f"1.{n}.0": ["transport>=1.25,<3"] if n < 5 else ["transport>=1.25,<2", "jmes<2"]
         for n in range(count)
     }
-    transport: dict[str, list[str]] = {f"1.{n}": [] for n in range(20, 30)} | {f"2.{n}": [] for n in range(5)}
+    transport: dict[str, list[str]] = {f"1.{n}": [] for n in range(20, 30)}
+    transport.update({f"2.{n}": [] for n in range(5)})
     return Case(
         {
             "top": top,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import assert_never
 
 from envctl.errors import ResolutionError
 from envctl.frozen import dataclass
 from envctl.resolve.files import RefusalKind
+
+# So many requirements of one package on another are told.
+_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,20 @@ class Conflict:
 
 
 def explain(conflict: Conflict) -> tuple[str, ...]:
-    """Put a conflict into lines for people, one fact a line: who asks first, then what stands against."""
-    return tuple(_say(fact, conflict) for fact in conflict.facts)
+    """Put a conflict into lines for people, one fact a line: who asks first, then what stands against.
+
+    Of many releases that each require something else of one project, the newest are told.
+    """
+    lines: list[str] = []
+    for _, group in groupby(conflict.facts, key=_subject):
+        facts = list(group)
+        told = facts if len(facts) <= _TOLD + 1 else facts[:_TOLD]
+        lines += [_say(fact, conflict) for fact in told]
+        last = facts[-1]
+        if len(told) < len(facts) and isinstance(last, Demand):
+            count = len(facts) - len(told)
+            lines.append(f"{last.name} has {count} more requirements like this, down to `{last.requirement}`")
+    return tuple(lines)
 
 
 def make_error(conflict: Conflict) -> ResolutionError:
@@ -201,6 +217,11 @@ def _who(conflict: Conflict, name: str) -> str:
     if not nearest:
         return f"{name} is needed"
     return _say(nearest[-1], conflict)
+
+
+def _subject(fact: Fact) -> object:
+    """Return what facts are told together by: for demands, who requires what; else the fact itself."""
+    return (fact.name, _project(fact.requirement)) if isinstance(fact, Demand) else fact
 
 
 def _project(requirement: str) -> str:

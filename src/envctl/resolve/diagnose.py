@@ -93,7 +93,13 @@ def _downwards(required: Sequence[Required], wants: Iterable[Want]) -> list[Requ
     deepest = len(depth)
     return sorted(
         required,
-        key=lambda one: (depth.get(one.name, deepest), one.name, one.mask & -one.mask, one.want.text),
+        key=lambda one: (
+            depth.get(one.name, deepest),
+            one.name,
+            one.want.name,
+            one.mask & -one.mask,
+            one.want.text,
+        ),
     )
 
 

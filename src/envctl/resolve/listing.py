@@ -8,13 +8,16 @@ nothing here depends on a target: one `Shelf` serves all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envctl.model.artifact import Artifact
 from envctl.resolve.intervals import contained
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
+from envctl.resolve.want import Clause, Want, clause_from
 
 
 class Unexplored(Exception):
@@ -97,6 +100,8 @@ class Shelf:
         self._direct = direct
         self._listings: dict[str, Listing] = {}
         self._metadata: dict[tuple[str, str], Metadata] = {}
+        self._clauses: dict[int, Clause] = {}
+        self._wants: dict[str, Want] = {}
         self._hinted: set[str | tuple[str, str]] = set()
 
     def listing(self, name: str) -> Listing:
@@ -108,9 +113,14 @@ class Shelf:
             listing = self._listings[name] = self._load(name)
         return listing
 
-    def holds(self, name: str) -> bool:
-        """Whether the listing of a project is known without asking."""
-        return name in self._listings
+    def clause(self, requirement: Requirement) -> Clause:
+        """Take a requirement apart, once for all targets; wants of one text are one object."""
+        clause = self._clauses.get(id(requirement))
+        if clause is None:
+            clause = clause_from(requirement)
+            want = self._wants.setdefault(clause.want.text, clause.want)
+            clause = self._clauses[id(requirement)] = replace(clause, want=want)
+        return clause
 
     def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
         """Return the metadata of an artifact, asking the catalog once."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -21,7 +20,7 @@ from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_t
 from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import Request
-from envctl.resolve.want import Want, never, want_from
+from envctl.resolve.want import Clause, Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
 _UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
@@ -39,7 +38,7 @@ class Universe:
         self._marked: dict[tuple[str, str], bool] = {}
         self._overrides = _by_name(request.overrides)
         self._constraints = {
-            name: tuple(want_from(one) for one in several if self._is_active(one.marker, ""))
+            name: tuple(clause.want for clause in map(shelf.clause, several) if self._is_active(clause, ""))
             for name, several in _by_name(request.constraints).items()
         }
         self._interned: dict[str, Want] = {}
@@ -57,18 +56,18 @@ class Universe:
 
         An override replaces specifier and URL; the extras that were asked for stay asked for.
         """
-        if not self._is_active(requirement.marker, extra):
+        clause = self.shelf.clause(requirement)
+        if not self._is_active(clause, extra):
             return ()
-        name = canonicalize_name(requirement.name)
+        name = clause.want.name
         if name in self.request.excludes:
             return ()
         if name not in self._overrides:
-            return (self._intern(want_from(requirement)),)
-        extras = frozenset(canonicalize_name(asked) for asked in requirement.extras)
+            return (clause.want,)
         return tuple(
-            self._intern(want_from(override, extras=extras))
+            self._intern(want_from(override, extras=clause.want.extras))
             for override in self._overrides[name]
-            if self._is_active(override.marker, "")
+            if self._is_active(self.shelf.clause(override), "")
         )
 
     def constraints(self, name: str) -> tuple[Want, ...]:
@@ -261,16 +260,15 @@ class Universe:
             return Refusal(RefusalKind.TAGS, wheel_tags(filename))
         return None
 
-    def _is_active(self, marker: Marker | None, extra: str) -> bool:
-        if marker is None:
+    def _is_active(self, clause: Clause, extra: str) -> bool:
+        if clause.marker is None:
             return True
-        text = str(marker)
         # Most markers do not mention the extra: those are evaluated once for all of them.
-        key = (text, extra if "extra" in text else "")
+        key = (clause.marker_text, extra if clause.mentions_extra else "")
         known = self._marked.get(key)
         if known is None:
             environment = {**self._environment, "extra": extra}
-            known = self._marked[key] = marker.evaluate(environment)
+            known = self._marked[key] = clause.marker.evaluate(environment)
         return known
 
     def _intern(self, want: Want) -> Want:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -28,6 +29,26 @@ class Want:
     def is_never(self) -> bool:
         """Whether nothing can satisfy it: it stands for a release that is no candidate."""
         return self.name.endswith("!")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A requirement taken apart once: its want, and the marker with what it costs to know about it.
+
+    Holds the requirement itself, so that it can be told by identity.
+    """
+
+    requirement: Requirement
+    want: Want
+    marker: Marker | None
+    marker_text: str
+    mentions_extra: bool
+
+
+def clause_from(requirement: Requirement) -> Clause:
+    """Take a requirement apart."""
+    text = "" if requirement.marker is None else str(requirement.marker)
+    return Clause(requirement, want_from(requirement), requirement.marker, text, "extra" in text)
 
 
 def want_from(requirement: Requirement, *, extras: frozenset[str] = frozenset()) -> Want:
