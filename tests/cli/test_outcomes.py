@@ -389,9 +389,12 @@ def test_a_saved_plan_is_applied_without_a_question(
     monkeypatch: pytest.MonkeyPatch, asked: list[str], tmp_path: Path, capsys: Output
 ) -> None:
     paths: list[str] = []
+    shown: list[str] = []
 
-    def apply_saved(_: Context, path: str, *, lock_timeout: float) -> Report:
+    def apply_saved(_: Context, path: str, *, confirm: Callable[[Plan], bool], lock_timeout: float) -> Report:
         assert lock_timeout == 5
+        assert confirm(REMOVAL)
+        shown.append(capsys.readouterr().out)
         paths.append(path)
         return report(REMOVAL)
 
@@ -400,7 +403,8 @@ def test_a_saved_plan_is_applied_without_a_question(
     assert main(["apply", "plan.json", "--lock-timeout", "5"]) == 0
     assert paths == [str(tmp_path / "plan.json")]
     assert not asked
-    assert "- delete  six 1.16" in capsys.readouterr().out
+    assert "- delete  six 1.16" in shown[0]
+    assert "- delete  six 1.16" not in capsys.readouterr().out
 
 
 def status(name: str = "default", **rest: Any) -> Status:

@@ -49,6 +49,19 @@ def test_a_saved_plan_is_the_document_that_json_prints(project: Project) -> None
     assert json.loads(project.read("plan.json")) == json.loads(out)
 
 
+def test_a_saved_plan_is_shown_before_anything_is_done(make_project: Callable[..., Project]) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("alpha", "1.0")
+    project.write_manifest("alpha")
+    project.succeed("plan", "--out", "plan.json")
+    project.index.stop()
+
+    result = project.run("apply", "plan.json")
+
+    assert result.code == 1
+    assert "+ create  alpha 1.0" in result.out
+
+
 def test_a_plan_applied_twice_is_already_applied(saved: Project) -> None:
     saved.succeed("apply", "plan.json")
     before = saved.snapshot()

@@ -39,7 +39,7 @@ def test_a_plan_beside_a_folder_of_the_project_is_carried_out_in_another_checkou
     saved = tmp_path / "plan.json"
     saved.write_bytes(dump_plan(one.plan()))
 
-    report = apply_saved(two.context, str(saved), lock_timeout=5)
+    report = apply_saved(two.context, str(saved), confirm=lambda _: True, lock_timeout=5)
 
     assert report.outcome == "applied"
     assert [change.address for change in report.plan.changes if change.action == "create"] == [

@@ -12,7 +12,7 @@ from envctl.plan.digest import digest_installed
 from envctl.plan.parse import parse_plan
 from envctl.plan.staleness import compare_inputs, is_done
 from envctl.transaction.execute import Held
-from envctl.workflow.apply import carry_out, hold_site
+from envctl.workflow.apply import Confirm, carry_out, hold_site
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import read_file
 from envctl.workflow.plan import (
@@ -39,8 +39,8 @@ from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions, Report
 
 
-def apply_saved(context: Context, path: str, *, lock_timeout: float) -> Report:
-    """Carry out the plan at ``path``.
+def apply_saved(context: Context, path: str, *, confirm: Confirm, lock_timeout: float) -> Report:
+    """Carry out the plan at ``path``; ``confirm`` is as in `apply`.
 
     A plan whose result is already there is done. One that does not fit any more is refused.
 
@@ -56,12 +56,12 @@ def apply_saved(context: Context, path: str, *, lock_timeout: float) -> Report:
         loaded, declaration = declared(context)
         tell_active(context, declaration.path)
         with hold_site(context, declaration.path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
-            return _carry_out(run, held, saved)
+            return _carry_out(run, held, saved, confirm)
     finally:
         run.close()
 
 
-def _carry_out(run: Run, held: Held, saved: Plan) -> Report:
+def _carry_out(run: Run, held: Held, saved: Plan, confirm: Confirm) -> Report:
     options = _options_of(saved)
     loaded, declaration = declared(run.context)
     # A plan that adopted has made the environment ours: asked to adopt again, `look` lets both pass.
@@ -92,7 +92,7 @@ def _carry_out(run: Run, held: Held, saved: Plan) -> Report:
         run,
         held,
         Prepared(situation=situation, state=state, choice=choice, plan=made),
-        confirm=lambda plan: True,  # noqa: ARG005 - who saved it has agreed to it
+        confirm=confirm,
     )
 
 

@@ -77,22 +77,25 @@ def run(arguments: Namespace, console: Console) -> int:
 def _apply(context: Context, arguments: Namespace, console: Console) -> Report:
     from envctl.cli.begin import resolve_path
 
-    if arguments.plan is not None:
-        from envctl.workflow.saved import apply_saved
-
-        path = resolve_path(arguments, arguments.plan)
-        report = apply_saved(context, path, lock_timeout=arguments.lock_timeout)
-        _put_out(report.plan, arguments, console)
-        return report
-    from envctl.workflow.apply import apply
-
     shown = []
 
     def answer(plan: Plan) -> bool:
         shown.append(plan)
-        return confirm(plan, arguments, console)
+        if arguments.plan is None:
+            return confirm(plan, arguments, console)
+        _put_out(plan, arguments, console)
+        return True  # who saved it has agreed to it
 
-    report = apply(context, planning_options(arguments), confirm=answer, lock_timeout=arguments.lock_timeout)
+    timeout = arguments.lock_timeout
+    if arguments.plan is not None:
+        from envctl.workflow.saved import apply_saved
+
+        path = resolve_path(arguments, arguments.plan)
+        report = apply_saved(context, path, confirm=answer, lock_timeout=timeout)
+    else:
+        from envctl.workflow.apply import apply
+
+        report = apply(context, planning_options(arguments), confirm=answer, lock_timeout=timeout)
     if not shown:  # nothing to confirm, because nothing was to be done
         _put_out(report.plan, arguments, console)
     return report
