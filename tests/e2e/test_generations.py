@@ -152,7 +152,16 @@ def test_status_of_a_stale_lock(applied: Project) -> None:
 
     result = applied.run("status", "--check", "--json")
 
-    assert (result.code, result.json["lock"]) == (3, "stale")
+    assert (result.code, result.json["lock"], result.json["environment"]) == (3, "stale", "fits")
+
+
+def test_an_environment_is_held_against_a_lock_that_is_stale(applied: Project) -> None:
+    applied.write_manifest("gamma")
+    os.remove(applied.site("alpha", "part.py"))
+
+    result = applied.succeed("status", "--json")
+
+    assert (result.json["lock"], result.json["environment"]) == ("stale", "differs")
 
 
 def test_status_of_a_lock_that_was_not_applied(applied: Project) -> None:

@@ -46,9 +46,10 @@ class Report:
 class Status:
     """The answer of ``status``: offline, without resolving.
 
-    ``lock`` is ``fits``, ``missing``, ``stale`` or ``not-locked-for``; ``environment`` is ``fits``,
-    ``missing``, ``differs`` or ``not-ours``. ``pending`` says what a killed run left, for people.
-    ``changes`` counts the lines a plan would have.
+    ``lock`` is ``fits``, ``missing``, ``stale`` or ``not-locked-for``; ``environment`` is, held against the
+    lock as it is, ``fits``, ``missing``, ``differs``, ``not-ours`` or, when there is no lock that it could
+    fit, ``unknown``. ``pending`` says what a killed run left, for people. ``changes`` counts the lines a plan
+    would have by that lock.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envctl.environment.scan import scan
+from envctl.errors import EnvctlError
 from envctl.lock.freshness import covers
 from envctl.model.change import Action
 from envctl.model.state import Owner, State
@@ -26,7 +27,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
     state = scan(declaration.path, verify=verify)
     situation = survey(context, loaded, declaration, present=state.executable)
     lock = judge_lock(situation)
-    changes = _count_changes(situation, state) if lock == "fits" else 0
+    changes = _count_changes(situation, state)
     return Status(
         name=declaration.name,
         path=declaration.path,
@@ -34,7 +35,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
         generation=state.generation,
         lock=lock,
         environment=_judge_environment(state, changes),
-        changes=changes,
+        changes=changes or 0,
         drift=state.drift,
         pending=pending(Site(declaration.path)),
     )
@@ -50,12 +51,17 @@ def judge_lock(situation: Situation) -> str:
     return "fits" if covers(lock, situation.target) else "not-locked-for"
 
 
-def _count_changes(situation: Situation, state: State) -> int:
+def _count_changes(situation: Situation, state: State) -> int | None:
+    """Count what the lock as it is would change; None when it cannot tell, or nothing may be touched."""
     lock = situation.lock.lock
     if lock is None or state.owner is Owner.UNKNOWN:
-        return 0
+        return None
+    try:
+        selection = choose_for(situation, lock)
+    except EnvctlError:
+        return None  # it is not for this machine, or of other groups; the next plan makes it anew
     changes = decide(
-        choose_for(situation, lock),
+        selection,
         state,
         interpreter=situation.interpreter,
         prune=situation.manifest.install.prune,
@@ -64,9 +70,11 @@ def _count_changes(situation: Situation, state: State) -> int:
     return sum(change.action is not Action.NO_OP for change in changes)
 
 
-def _judge_environment(state: State, changes: int) -> str:
+def _judge_environment(state: State, changes: int | None) -> str:
     if state.owner is Owner.NOBODY:
         return "missing"
     if state.owner is not Owner.ENVCTL:
         return "not-ours"
+    if changes is None:
+        return "unknown"
     return "differs" if changes else "fits"

@@ -103,6 +103,8 @@ def _describe_environment(status: Status) -> str:
             return (
                 f"differs from the lock: {count(status.changes, 'change')}" if status.changes else "differs"
             )
+        case "unknown":
+            return "cannot be judged without a lock that is for it"
         case other:
             return other
 
