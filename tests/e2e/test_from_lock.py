@@ -87,6 +87,25 @@ def test_a_file_that_is_no_lock_is_refused(project: Project) -> None:
     assert project.run("plan", "--from", "pylock.other.toml").code == 65
 
 
+def test_a_lock_of_another_kind_is_refused_with_how_to_make_one_that_fits(project: Project) -> None:
+    project.write("uv.lock", 'version = 1\nrequires-python = ">=3.11"\n')
+
+    result = project.run("plan", "--from", "uv.lock")
+
+    assert (result.code, result.codes) == (65, ["bad-lock"])
+    assert "`envctl lock`" not in result.err
+    assert "`uv export --format pylock.toml" in result.err
+
+
+def test_an_environment_cannot_fit_a_lock_that_is_missing(compiled: Project) -> None:
+    compiled.apply("--from", "pylock.other.toml")
+
+    result = compiled.run("status", "--check", "--json")
+
+    assert (result.code, result.json["lock"], result.json["environment"]) == (3, "missing", "unknown")
+    assert "fits" not in compiled.run("status").out
+
+
 def test_a_plan_from_another_lock_can_be_saved_and_applied(compiled: Project) -> None:
     compiled.succeed("plan", "--from", "pylock.other.toml", "--out", "plan.json")
 

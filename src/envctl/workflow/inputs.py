@@ -104,5 +104,24 @@ def load_lock(manifest: Manifest, path: str | None = None) -> LoadedLock:
         return LoadedLock(path=target, lock=None, digest=None)
     data = read_file(target)
     allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
-    lock = parse_lock(data, path=target, allowed_paths=allowed)
+    try:
+        lock = parse_lock(data, path=target, allowed_paths=allowed)
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(error.code, error.message, where=error.where, hints=_suggest(target)) from error
     return LoadedLock(path=target, lock=lock, digest=hashlib.sha256(data).hexdigest())
+
+
+#: What other tools call their own locks, and how each writes the one that all can read.
+_EXPORTS = {
+    "uv.lock": "uv export --format pylock.toml -o pylock.uv.toml",
+    "pdm.lock": "pdm export --format pylock -o pylock.pdm.toml",
+}
+
+
+def _suggest(path: str) -> tuple[str, ...]:
+    """Say what ``--from`` takes, and how to come by it."""
+    hint = "`--from` takes a `pylock.toml` (PEP 751) of any tool"
+    export = _EXPORTS.get(os.path.basename(path))
+    return (hint,) if export is None else (hint, f"`{export}` writes one")
