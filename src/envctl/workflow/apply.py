@@ -11,6 +11,7 @@ from envctl.model.change import Action
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
 from envctl.store.entry import Entry
+from envctl.store.store import refuse_file
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
 from envctl.transaction.execute import Held, open_site
 from envctl.transaction.lock import hold, lock_path_for
@@ -50,7 +51,9 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
 def hold_site(context: Context, path: str, manifest: str, *, lock_timeout: float) -> Iterator[Held]:
     """Hold the environment at ``path``, and the right to write ``manifest`` and its lock."""
     settings = context.settings
-    lock = lock_path_for(manifest, settings.lock_dir or settings.cache_dir)
+    lock_folder = settings.lock_dir or settings.cache_dir
+    refuse_file(lock_folder)
+    lock = lock_path_for(manifest, lock_folder)
     with (
         hold(lock, timeout=lock_timeout, emit=context.emit),
         open_site(

@@ -12,6 +12,7 @@ from envctl.lock.format import format_lock
 from envctl.lock.freshness import preferences
 from envctl.lock.lock import Lock
 from envctl.receipt import digest_file
+from envctl.store.store import refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.context import Context
 from envctl.workflow.coverage import stated_coverage
@@ -98,7 +99,9 @@ def _released(lock: LoadedLock, names: frozenset[str]) -> frozenset[str]:
 def _write(run: Run, situation: Situation, text: bytes) -> None:
     """Replace the lock, unless somebody wrote it since it was read."""
     path, settings = situation.lock.path, run.context.settings
-    order = lock_path_for(situation.manifest.path, settings.lock_dir or settings.cache_dir)
+    lock_folder = settings.lock_dir or settings.cache_dir
+    refuse_file(lock_folder)
+    order = lock_path_for(situation.manifest.path, lock_folder)
     with hold(order, timeout=LOCK_TIMEOUT, emit=run.context.emit):
         now = digest_file(path)
         if now != (f"sha256:{situation.lock.digest}" if situation.lock.digest else None):
