@@ -128,6 +128,16 @@ class CheckError(EnvctlError):
     """A check said no; nothing was changed."""
 
 
+class PolicyError(CheckError):
+    """Enforced rules forbid a plan; ``denied`` are their verdicts, as values."""
+
+    def __init__(
+        self, code: str, message: str, *, denied: Iterable[object], hints: Iterable[str] = ()
+    ) -> None:
+        super().__init__(code, message, hints=hints)
+        self.denied = tuple(denied)
+
+
 class CancelledError(EnvctlError):
     """The user said no; nothing was changed."""
 

@@ -278,6 +278,18 @@ def test_a_policy_denies_a_plan(project: Project) -> None:
     assert [each["rule"] for each in result.json["policy"]] == ["packages"]
 
 
+def test_the_error_of_a_denied_plan_names_rule_and_package(project: Project) -> None:
+    project.write_manifest("alpha", rest='[policy]\npackages = { mode = "enforce", deny = ["beta"] }')
+
+    result = _fail(project, "apply", "--json", code=3)
+
+    (error,) = result.json["errors"]
+    assert [(each["rule"], each["address"], each["mode"]) for each in error["policy"]] == [
+        ("packages", "package.beta", "enforce")
+    ]
+    assert "packages: beta" in error["message"]
+
+
 def test_a_plan_that_policy_denies_is_shown_and_not_applied(project: Project) -> None:
     project.write_manifest("alpha", rest='[policy]\npackages = { mode = "enforce", deny = ["beta"] }')
 
@@ -357,10 +369,12 @@ def test_a_file_where_a_folder_is_needed(project: Project) -> None:
 def test_a_cache_that_cannot_be_made(project: Project) -> None:
     project.environ["ENVCTL_CACHE_DIR"] = project.path("env.toml")
 
-    result = _fail(project, "apply")
+    for command in ("apply", "plan", "lock"):
+        result = _fail(project, command)
 
-    assert result.codes
-    assert "env.toml" in result.err
+        assert result.codes == ["cache-failed"]
+        assert "env.toml` is not a folder" in result.err
+        assert "--cache-dir" in result.err
 
 
 def test_a_plan_that_cannot_be_written(project: Project) -> None:

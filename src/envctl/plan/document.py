@@ -76,7 +76,7 @@ def format_plan(plan: Plan) -> dict[str, Any]:
         "changes": [_format_change(change) for change in plan.changes],
         "lock_changes": [_format_lock_change(change) for change in plan.lock_changes],
         "drift": [format_drift(line) for line in plan.drift],
-        "policy": [_format_verdict(verdict) for verdict in plan.policy],
+        "policy": [format_verdict(verdict) for verdict in plan.policy],
         "diagnostics": [_format_diagnostic(diagnostic) for diagnostic in plan.diagnostics],
     }
     return {"format_version": FORMAT_VERSION, "kind": KIND, "plan_id": identify_plan(document), **document}
@@ -160,7 +160,8 @@ def _format_lock_change(change: LockChange) -> dict[str, Any]:
     return {"name": change.name, "before": change.before, "after": change.after, "reason": change.reason}
 
 
-def _format_verdict(verdict: Verdict) -> dict[str, Any]:
+def format_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Turn a verdict into plain JSON values; other documents than a plan's have them too."""
     return {
         "rule": verdict.rule,
         "mode": verdict.mode,

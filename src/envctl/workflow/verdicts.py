@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from envctl.errors import CheckError
+from envctl.errors import PolicyError
 from envctl.frozen import replace
 from envctl.model.change import Change, Diagnostic, Verdict
 from envctl.model.events import Emit, Notice
@@ -37,7 +37,7 @@ def pronounce_again(
     Returns the plan with what is known now; what only comes to light here is told.
 
     Raises:
-        CheckError: `policy-denied`.
+        PolicyError: `policy-denied`.
     """
     policy, diagnostics = pronounce(situation, choice, plan.changes, look_into_placed(placed))
     now = replace(plan, policy=policy, diagnostics=diagnostics)
@@ -49,11 +49,12 @@ def pronounce_again(
     return now
 
 
-def refuse_policy(plan: Plan) -> CheckError:
+def refuse_policy(plan: Plan) -> PolicyError:
     """Say which rules deny a plan."""
     denied = [verdict for verdict in plan.policy if verdict.mode == "enforce" and not verdict.waived]
-    return CheckError(
+    return PolicyError(
         "policy-denied",
-        f"the policy denies this plan: {denied[0].message}",
-        hints=[verdict.message for verdict in denied[1:]],
+        f"the policy denies this plan: {denied[0].rule}: {denied[0].message}",
+        denied=denied,
+        hints=[f"{verdict.rule}: {verdict.message}" for verdict in denied[1:]],
     )

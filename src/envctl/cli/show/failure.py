@@ -6,7 +6,7 @@ from typing import Any
 
 from envctl.cli.console import Line, Styled
 from envctl.cli.show.words import shorten
-from envctl.errors import BuildError, EnvctlError, Problems, ResolutionError, StaleError
+from envctl.errors import BuildError, EnvctlError, PolicyError, Problems, ResolutionError, StaleError
 
 #: Lines of a build's output that are shown; the last ones say what went wrong.
 TAIL = 40
@@ -80,6 +80,15 @@ def _one(error: EnvctlError, directory: str) -> dict[str, Any]:
         document["explanation"] = list(explanation)
     if isinstance(error, StaleError):
         document["moved"] = list(error.moved)
+    if isinstance(error, PolicyError):
+        document["policy"] = _format_denied(error)
     if isinstance(error, BuildError) and error.output.strip():
         document["output"] = error.output.rstrip().splitlines()[-TAIL:]
     return document
+
+
+def _format_denied(error: PolicyError) -> list[dict[str, Any]]:
+    from envctl.model.change import Verdict
+    from envctl.plan.document import format_verdict
+
+    return [format_verdict(each) for each in error.denied if isinstance(each, Verdict)]
