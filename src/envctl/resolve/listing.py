@@ -8,7 +8,6 @@ nothing here depends on a target: one `Shelf` serves all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -117,9 +116,7 @@ class Shelf:
         """Take a requirement apart, once for all targets; wants of one text are one object."""
         clause = self._clauses.get(id(requirement))
         if clause is None:
-            clause = clause_from(requirement)
-            want = self._wants.setdefault(clause.want.text, clause.want)
-            clause = self._clauses[id(requirement)] = replace(clause, want=want)
+            clause = self._clauses[id(requirement)] = clause_from(requirement, self._wants)
         return clause
 
     def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:

@@ -45,10 +45,12 @@ class Clause:
     mentions_extra: bool
 
 
-def clause_from(requirement: Requirement) -> Clause:
-    """Take a requirement apart."""
+def clause_from(requirement: Requirement, known: dict[str, Want]) -> Clause:
+    """Take a requirement apart; wants of one text are one object, those that are ``known`` by text."""
     text = "" if requirement.marker is None else str(requirement.marker)
-    return Clause(requirement, want_from(requirement), requirement.marker, text, "extra" in text)
+    want = want_from(requirement)
+    want = known.setdefault(want.text, want)
+    return Clause(requirement, want, requirement.marker, text, "extra" in text)
 
 
 def want_from(requirement: Requirement, *, extras: frozenset[str] = frozenset()) -> Want:
