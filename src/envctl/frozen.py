@@ -173,4 +173,5 @@ class _StandardFields:
 
         twin: Any = dataclasses.make_dataclass(owner.__name__, owner.__frozen_fields__)
         found: Mapping[str, Any] = twin.__dataclass_fields__
+        owner.__dataclass_fields__ = found  # made once
         return found
