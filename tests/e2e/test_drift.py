@@ -142,6 +142,16 @@ def test_the_text_of_a_plan_names_the_drifted_file_and_its_kind(applied: Project
     assert "modified" in line
 
 
+def test_what_is_wrong_with_the_environment_itself_reads_as_a_clause(applied: Project) -> None:
+    os.unlink(applied.path(".venv", "bin", "python"))
+    _add_line(applied)
+
+    text = applied.succeed("plan").out
+
+    assert "bin/python is missing" in text
+    assert "pyvenv.cfg was modified (" in text
+
+
 def test_an_edit_that_kept_size_and_time_is_seen_by_hash(applied: Project) -> None:
     path = applied.site("alpha", "part.py")
     status = os.stat(path)

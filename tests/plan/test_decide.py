@@ -211,7 +211,7 @@ def test_a_version_that_somebody_swapped_is_drift_not_a_change_of_the_lock() -> 
             address="package.flask",
             kind=DriftKind.VERSION,
             path="flask-3.0.dist-info",
-            detail="was replaced by 3.0",
+            detail="3.0 instead of 2.0, installed by pip",
         )
     ]
 
@@ -221,7 +221,7 @@ def test_a_version_that_somebody_swapped_is_drift_not_a_change_of_the_lock() -> 
 
     assert change.action is Action.UPDATE
     assert [(reason.kind, reason.text) for reason in change.reasons] == [
-        (ReasonKind.DRIFT, "flask-3.0.dist-info was replaced by 3.0")
+        (ReasonKind.DRIFT, "was replaced: 3.0 instead of 2.0, installed by pip")
     ]
 
 

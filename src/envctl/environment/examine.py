@@ -88,6 +88,8 @@ def _tell(owner: str, path: str, kind: DriftKind, detail: str) -> Drift:
     if owner != ENVIRONMENT:
         address = format_package(owner)
     elif path in _PYTHONS:
+        if kind is DriftKind.MISSING:
+            detail = "is missing"
         address, kind = PYTHON, DriftKind.INTERPRETER
     else:
         address = ENVIRONMENT_ADDRESS

@@ -65,7 +65,7 @@ def read_installed(
     address = format_package(name)
     if is_egg or not rows:
         drift: tuple[Drift, ...] = (
-            Drift(address=address, kind=DriftKind.METADATA, path=info, detail="it has no RECORD"),
+            Drift(address=address, kind=DriftKind.METADATA, path=info, detail="has no RECORD"),
         )
     else:
         drift = tuple(_check(root, address, rows, found))

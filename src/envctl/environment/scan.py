@@ -156,7 +156,7 @@ def _scan_without_inventory(path: str, record: GenerationRecord, found: Mapping[
     Nothing can be vouched for, so all of it is to be laid anew; what is foreign is still told by RECORDs.
     """
     state = _scan_others(path, found)
-    detail = "the list of what envctl put here is damaged or gone"
+    detail = "is damaged or gone: it lists what envctl put here"
     addresses = [ENVIRONMENT_ADDRESS, *map(format_package, record.distributions)]
     lost = [
         Drift(address=address, kind=DriftKind.METADATA, path=INVENTORY, detail=detail)
@@ -232,7 +232,7 @@ def _join(
             distributions[new.name] = _merge(distributions.get(new.name), new)
             drift += each.drift
         elif f"{laid.info}/METADATA" in ours.found:
-            detail = f"a second one, {new.version}, beside it"
+            detail = f"is a second one, {new.version}"
             drift.append(Drift(address=address, kind=DriftKind.ADDED, path=new.info, detail=detail))
         else:
             # Replaced by hand: of the old one only the new one's RECORD still tells.

@@ -44,7 +44,17 @@ def describe_drift(drift: tuple[Drift, ...]) -> str:
     """Say what drifted: the first path, and how many more there are. ``drift`` is not empty."""
     first = drift[0]
     rest = "" if len(drift) == 1 else f", and {len(drift) - 1} more"
-    return f"{first.path or first.address} {first.detail or _DRIFTED[first.kind]}{rest}"
+    return f"{_describe(first)}{rest}"
+
+
+def _describe(drift: Drift) -> str:
+    """Say in one clause what is wrong with a path. A detail is a predicate of it, or begins with an amount."""
+    if drift.kind is DriftKind.VERSION and drift.detail:
+        return f"was replaced: {drift.detail}"
+    subject = drift.path or drift.address
+    if drift.detail[:1].isdigit():
+        return f"{subject} was modified ({drift.detail})"
+    return f"{subject} {drift.detail or _DRIFTED[drift.kind]}"
 
 
 def describe_installer(distribution: Distribution) -> str:
