@@ -18,6 +18,7 @@ from envctl.cli.show.results import (
 )
 from envctl.cli.show.words import count, duration, enumerate_words, shorten, size
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side
+from envctl.model.state import ForeignFile
 from envctl.model.state import Drift, DriftKind
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
 from support.plans import change, denied, drifted, lock_change, make_plan, remark
@@ -188,6 +189,17 @@ def test_a_waived_finding_names_the_reason_and_denies_nothing() -> None:
 
     assert "(waived: it is ours)" in shown
     assert "forbids" not in shown
+
+
+def test_data_that_comes_along_is_one_line_beside_changes() -> None:
+    data = (ForeignFile(path="share/a", size=2_000_000, data=True), ForeignFile(path="b", size=5, data=True))
+    plan = make_plan(change("create", "x", None, "1"), carried=data)
+    settled = make_plan(change("no-op", "x", "1", "1"), carried=data)
+
+    assert "Carried along: data of tools in 2 places, 2.0 MB" in text(plan_lines(plan))
+    assert "share/a" not in text(plan_lines(plan))
+    assert "\n  share/a  2.0 MB" in text(plan_lines(plan, verbose=True))
+    assert text(plan_lines(settled)) == "No changes."
 
 
 def test_remarks_are_told_by_their_level() -> None:

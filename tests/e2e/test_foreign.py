@@ -65,6 +65,17 @@ def test_what_pip_was_asked_for_is_not_direct(with_foreign: Project) -> None:
     assert [change["direct"] for change in plan["changes"] if change["address"] == "package.gamma"] == [False]
 
 
+def test_data_of_tools_is_one_line_of_a_plan_with_changes(applied: Project) -> None:
+    applied.write(".venv/share/models/one.bin", "x" * 1500)
+
+    assert applied.succeed("plan", "--detailed-exitcode").out.startswith("No changes.")
+    applied.write_manifest("gamma")
+    assert "Carried along: data of tools in 1 place, 1.5 kB\n" in applied.succeed("plan").out
+    assert "  share/models  1.5 kB\n" in applied.succeed("plan", "-v").out
+    applied.apply()
+    assert applied.read(".venv/share/models/one.bin") == "x" * 1500
+
+
 def test_what_is_foreign_is_removed_by_default(with_foreign: Project) -> None:
     with_foreign.apply()
 

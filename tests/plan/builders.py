@@ -380,4 +380,8 @@ plans = st.builds(
     ).map(tuple),
     adopt=st.booleans(),
     download_bytes=counts,
+    carried=st.lists(
+        st.builds(ForeignFile, path=st.sampled_from(("share/x", "a b")), size=counts, data=st.just(True)),
+        max_size=2,
+    ).map(tuple),
 )

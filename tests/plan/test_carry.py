@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.model.state import Drift, DriftKind, ForeignFile, State
-from envctl.plan.carry import carried
+from envctl.plan.carry import carried, carried_data
 from envctl.plan.decide import decide
 from plan.builders import a_pin, a_selection, a_state, an_interpreter, foreign, installed
 
@@ -77,3 +77,18 @@ def test_a_distribution_whose_files_are_not_known_is_never_dropped_silently() ->
 
     with pytest.raises(ValueError, match="idna"):
         carry(state, "never")
+
+
+def test_only_data_that_comes_along_is_told_as_carried() -> None:
+    data, script = (
+        ForeignFile(path="share/model", size=9, data=True),
+        ForeignFile(path="bin/tool", size=1, data=False),
+    )
+    state = a_state(files=[data, script])
+    other = a_state(python="3.10.1", files=[data, script])
+
+    changes = decide(a_selection(), state, interpreter=an_interpreter(), prune="managed")
+    anew = decide(a_selection(), other, interpreter=an_interpreter(), prune="managed")
+
+    assert carried_data(state, changes) == (data,)
+    assert carried_data(other, anew) == ()

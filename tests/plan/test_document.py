@@ -198,6 +198,8 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
         ("summary.download_bytes", "many"),
         ("policy", [{"rule": "x", "mode": "off", "address": "a", "message": "m", "waived": None}]),
         ("diagnostics", [{"level": "error", "code": "c", "message": "m"}]),
+        ("carried", [{"path": "share/x", "size": -1}]),
+        ("carried", [{"path": "", "size": 1}]),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_and_named(place: str, value: object) -> None:

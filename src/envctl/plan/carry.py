@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from envctl.model.change import Action, Change
-from envctl.model.state import Distribution, DriftKind, State
+from envctl.model.state import Distribution, DriftKind, ForeignFile, State
 from envctl.plan.address import format_file, format_package, parse_file, parse_package
 from envctl.plan.kept import is_kept
 
@@ -23,8 +23,7 @@ def carried(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
             ``prune = "never"`` has to read them for what envctl laid, too.
     """
     changes = tuple(changes)
-    deleted = {change.address for change in changes if change.action is Action.DELETE}
-    paths = {file.path for file in state.foreign if format_file(file.path) not in deleted}
+    paths = {file.path for file in _left(state, changes)}
     for change in changes:
         if not is_kept(change):
             continue
@@ -35,6 +34,16 @@ def carried(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
         elif path is not None:
             paths.add(path)
     return tuple(_drop_nested(paths))
+
+
+def carried_data(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:
+    """List the data of tools that goes over: what no line of a plan is about."""
+    return tuple(file for file in _left(state, changes) if file.data)
+
+
+def _left(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:
+    deleted = {change.address for change in changes if change.action is Action.DELETE}
+    return tuple(file for file in state.foreign if format_file(file.path) not in deleted)
 
 
 def _own_paths(state: State, distribution: Distribution) -> Iterator[str]:

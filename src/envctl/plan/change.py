@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from envctl.frozen import dataclass, field
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side, Verdict
-from envctl.model.state import Drift
+from envctl.model.state import Drift, ForeignFile
 
 __all__ = [
     "Action",
@@ -69,6 +69,7 @@ class Plan:
 
     ``lock_text`` is the lock to be written when it changes, else None. ``adopt`` says that the
     environment of others is taken over. ``download_bytes`` is what has to be fetched, where sizes are known.
+    ``carried`` is data that tools put there: it comes along, and is no change.
     """
 
     inputs: Inputs
@@ -83,6 +84,7 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     adopt: bool = False
     download_bytes: int = 0
+    carried: tuple[ForeignFile, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -11,7 +11,8 @@
      "planned": {"digest", "lock"},
      "summary": {"create", "update", "replace", "delete", "no_op", "drift", "lock_changes",
                  "download_bytes"},
-     "changes": […], "lock_changes": […], "drift": […], "policy": […], "diagnostics": […]}
+     "changes": […], "lock_changes": […], "drift": […], "policy": […], "diagnostics": […],
+     "carried": [{"path", "size"}]}
 
 ``plan_id`` is the sha256 of all the rest in canonical form (ASCII, keys sorted, no blanks). A later
 minor version only adds keys, which are covered by it and ignored here. Nothing says when or where a plan
@@ -78,6 +79,7 @@ def format_plan(plan: Plan) -> dict[str, Any]:
         "drift": [format_drift(line) for line in plan.drift],
         "policy": [format_verdict(verdict) for verdict in plan.policy],
         "diagnostics": [_format_diagnostic(diagnostic) for diagnostic in plan.diagnostics],
+        "carried": [{"path": file.path, "size": file.size} for file in plan.carried],
     }
     return {"format_version": FORMAT_VERSION, "kind": KIND, "plan_id": identify_plan(document), **document}
 

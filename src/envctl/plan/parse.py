@@ -12,7 +12,7 @@ from typing import Any
 from envctl.errors import InputError
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side, Verdict
-from envctl.model.state import Drift, DriftKind
+from envctl.model.state import Drift, DriftKind, ForeignFile
 from envctl.plan.address import ENVIRONMENT, PYTHON, parse_file, parse_package
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.document import KIND, format_plan, identify_plan
@@ -79,6 +79,7 @@ def _parse_plan(document: Node) -> Plan:
         diagnostics=tuple(_parse_diagnostic(node) for node in document.field("diagnostics").items()),
         adopt=document.field("environment").field("adopt").flag(),
         download_bytes=document.field("summary").field("download_bytes").count(),
+        carried=tuple(_parse_carried(node) for node in document.field("carried").items()),
     )
 
 
@@ -185,6 +186,10 @@ def _parse_drift(node: Node) -> Drift:
         path=node.field("path").text(),
         detail=node.option("detail").optional_text() or "",
     )
+
+
+def _parse_carried(node: Node) -> ForeignFile:
+    return ForeignFile(path=_name(node.field("path")), size=node.field("size").count(), data=True)
 
 
 def _parse_lock_change(node: Node) -> LockChange:

@@ -13,6 +13,7 @@ from envctl.manifest.manifest import PolicySettings
 from envctl.manifest.near import suggest
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
+from envctl.plan.carry import carried_data
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.decide import decide
 from envctl.plan.digest import digest_planned
@@ -128,6 +129,7 @@ def assemble(run: Run, situation: Situation, state: State, choice: Choice, optio
         policy=policy,
         diagnostics=diagnostics,
         adopt=state.owner is Owner.OTHERS,
+        carried=carried_data(state, changes),
         download_bytes=add_downloads(changes, find_absent(choice.selection, run.store)),
     )
 

@@ -42,6 +42,7 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
         drift_lines(plan.drift),
         change_lines(plan, verbose=verbose),
         lock_change_lines(plan.lock_changes, shown=() if verbose else plan.changes),
+        carried_lines(plan, verbose=verbose),
         policy_lines(plan.policy if verbose else plan.pressing_verdicts),
         _diagnostic_lines(plan, verbose=verbose),
         [(Styled(summarise_in_words(plan), "bold"),)],
@@ -185,6 +186,22 @@ def describe_lock_change(change: LockChange) -> tuple[Action, str]:
     if change.before == change.after:
         return Action.UPDATE, f"{change.name} {change.after}"
     return Action.UPDATE, f"{change.name} {change.before} -> {change.after}"
+
+
+def carried_lines(plan: Plan, *, verbose: bool) -> list[Line]:
+    """Tell in one line what data of tools comes along with the changes; with ``verbose`` where it lies."""
+    if not plan.carried or (plan.is_empty and not verbose):
+        return []
+    lines: list[Line] = [summarise_carried(plan)]
+    if verbose:
+        lines += [f"  {file.path}  {size(file.size)}" for file in plan.carried]
+    return lines
+
+
+def summarise_carried(plan: Plan) -> str:
+    """Write what data comes along: how many files and folders, and how large they are together."""
+    total = sum(file.size for file in plan.carried)
+    return f"Carried along: data of tools in {count(len(plan.carried), 'place')}, {size(total)}"
 
 
 def policy_lines(verdicts: tuple[Verdict, ...]) -> list[Line]:

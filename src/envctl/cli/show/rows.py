@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envctl.cli.show.plan import SYMBOLS, describe_lock_change, explain, in_order, subject
+from envctl.cli.show.plan import (
+    SYMBOLS,
+    describe_lock_change,
+    explain,
+    in_order,
+    subject,
+    summarise_carried,
+)
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 
@@ -71,5 +78,7 @@ def remark_rows(plan: Plan) -> list[tuple[str, str]]:
         level = "error" if denied else "notice" if verdict.waived else "warning"
         waived = f" (waived: {verdict.waived})" if verdict.waived else ""
         remarks.append((level, f"{verdict.rule}: {subject(verdict.address)}: {verdict.message}{waived}"))
-    warnings = [("warning", each.message) for each in plan.diagnostics if each.level == "warning"]
-    return [*remarks, *warnings]
+    remarks += [("warning", each.message) for each in plan.diagnostics if each.level == "warning"]
+    if plan.carried and not plan.is_empty:
+        remarks.append(("notice", summarise_carried(plan)))
+    return remarks
