@@ -381,6 +381,16 @@ def test_a_name_that_exists_and_looks_alike_is_found(
     assert len(server.requests) <= 16
 
 
+def test_a_name_that_was_seen_before_is_near_though_letters_are_missing(
+    server: IndexServer, open_client: OpenClient
+) -> None:
+    make_wheel(server.folder, "requests", "1")
+    client = open_client()
+    assert client.project("requests") is not None
+
+    assert open_client().near_names("rquests") == ("requests",)
+
+
 def test_near_names_of_an_index_that_is_down_are_none(server: IndexServer, open_client: OpenClient) -> None:
     server.stop()
 

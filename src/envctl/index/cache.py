@@ -91,6 +91,21 @@ class Cache:
         if self._enabled:
             _put(self.page_path(index_url, project), record)
 
+    def known_projects(self) -> frozenset[str]:
+        """Name the projects whose page was kept, of whichever index."""
+        root = os.path.join(self._folder, _PAGES)
+        names: set[str] = set()
+        try:
+            for index in os.listdir(root):
+                names.update(
+                    name.removesuffix(".page")
+                    for name in os.listdir(os.path.join(root, index))
+                    if name.endswith(".page")
+                )
+        except OSError:
+            pass  # no cache, no names
+        return frozenset(names)
+
     def find_metadata(self, key: str) -> bytes | None:
         """Return the metadata kept under ``key`` (hexadecimal), None when there is none that is whole."""
         if not self._enabled:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from envctl.index.cache import Cache
 from envctl.index.location import is_local
-from envctl.index.near import guess_names
+from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
 from envctl.index.pages import Pages
 from envctl.index.pool import Pending, Pool
 from envctl.index.retry import RetryPolicy
@@ -140,11 +140,17 @@ class IndexClient:
             self._pending_metadata(file, ahead=True)
 
     def near_names(self, name: str) -> Sequence[str]:
-        """Return names that exist and look like ``name``, for a hint: asks sixteen times, never offline."""
+        """Return names that exist and look like ``name``, for a hint.
+
+        Names that this machine has seen before come first, then guesses; an index is asked for each,
+        sixteen times at most. Offline there are none.
+        """
         if self._settings.offline:
             return ()
+        guesses = dict.fromkeys((*choose_near(name, self._cache.known_projects()), *guess_names(name)))
         asked = [
-            (guess, self._pool.submit(partial(self._pages.exists, guess))) for guess in guess_names(name)
+            (guess, self._pool.submit(partial(self._pages.exists, guess)))
+            for guess in list(guesses)[:MAXIMAL_GUESSES]
         ]
         return tuple(guess for guess, found in asked if found.wait())
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 #: Each guess costs a request.
 MAXIMAL_GUESSES = 16
 _OFTEN_DOUBLED = frozenset("cfglmnprst")
@@ -43,3 +46,8 @@ def guess_names(name: str) -> list[str]:
     for at in range(len(name) - 1, 0, -1):
         add(name[:at] + name[at + 1 :])
     return list(guesses)[:MAXIMAL_GUESSES]
+
+
+def choose_near(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Choose of the names that are known to exist up to three that look like ``name``, the nearest first."""
+    return tuple(difflib.get_close_matches(name, sorted(set(known) - {name}), n=3, cutoff=0.8))
