@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from envctl.resolve.listing import Shelf
 from envctl.resolve.pubgrub import prove
 from envctl.resolve.roots import distinct_wants, find_roots
 from envctl.resolve.search import search
+from envctl.resolve.solve import solve
 from envctl.resolve.statements import Refutation
 from envctl.resolve.universe import Universe
 from support.hard import Case, chains, hidden_contradiction, late_conflict, pigeons, ring, window
@@ -58,3 +60,24 @@ def test_resolvelib_is_stopped_where_it_would_not_end() -> None:
     wants = distinct_wants(find_roots(universe))
 
     assert search(universe, wants, lowest=frozenset(), advance=lambda _: None) is None
+
+
+def test_metadata_is_asked_for_in_growing_numbers_while_releases_are_turned_down() -> None:
+    releases = {f"{n}.0": ["gone"] for n in range(2, 40)}
+    catalog = DictCatalog({"a": {"1.0": [], **releases}})
+    known_ahead: list[int] = []
+    metadata = catalog.metadata
+
+    def ask(name: Any, version: Any, artifact: Any) -> Any:
+        known_ahead.append(len(catalog.hinted_files))
+        return metadata(name, version, artifact)
+
+    catalog.metadata = ask  # type: ignore[method-assign]
+
+    solve(request("a"), make_target(), catalog, lambda _: None)
+
+    assert known_ahead[:2] == [1, 2]
+    # The fourth brings four more, the eighth eight more, and so on.
+    assert known_ahead[3] == 8
+    assert known_ahead[7] == 16
+    assert len(catalog.hinted_files) == len(set(catalog.hinted_files)) == 39

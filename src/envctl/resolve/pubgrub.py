@@ -9,9 +9,9 @@ nothing lets it in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import cast
 
+from envctl.resolve.foresight import Foresight
 from envctl.resolve.listing import newest_first
 from envctl.resolve.rank import admits, rank
 from envctl.resolve.statements import Refutation, Statement
@@ -21,8 +21,6 @@ from envctl.resolve.world import World
 
 # Beyond these a search is not going to end while somebody waits.
 _CONFLICTS = 20_000
-# Metadata of so many releases is fetched ahead at most; more would be wasted on the server.
-_AHEAD = 31
 
 
 def prove(
@@ -54,7 +52,7 @@ class _Proof:
         self._advance = advance
         self._world = World(universe, self._wants)
         self._met: set[tuple[str, int]] = set()
-        self._tries: dict[str, int] = {}
+        self._foresight = Foresight(universe)
 
     def run(self, conflicts: int) -> Mapping[str, int] | Refutation:
         deduction = self._world.deduction
@@ -119,7 +117,7 @@ class _Proof:
             if not self._counts(name, position):
                 self._world.state_unfit(name, 1 << position)
                 return True
-            self._foresee(name, position)
+            self._foresight.look(name, position, lambda mask: self._rank(name, mask))
             self._advance(name)
         return self._world.load(name, position)
 
@@ -131,19 +129,11 @@ class _Proof:
         offer = universe.offer(name, position)
         return bool(offer.fresh or offer.yanked)
 
-    def _foresee(self, name: str, position: int) -> None:
-        """Start to fetch the metadata of a release, and of more the longer its project is being tried."""
-        universe = self._universe
-        if universe.listing(name).artifact is not None:
-            return
-        tries = self._tries[name] = self._tries.get(name, 0) + 1
-        ahead = (tries & -tries) - 1 if tries > 2 else 0  # 3, 7, 15 at the fourth, eighth, sixteenth
-        for other in (position, *islice(self._rank(name), min(ahead, _AHEAD))):
-            universe.shelf.prefetch_metadata(name, universe.offer(name, other).files[0])
-
-    def _rank(self, name: str) -> Iterator[int]:
+    def _rank(self, name: str, within: int = -1) -> Iterator[int]:
         world = self._world
-        return rank(self._universe, name, world.wants_on(name), lowest=self._lowest, within=world.left(name))
+        return rank(
+            self._universe, name, world.wants_on(name), lowest=self._lowest, within=within & world.left(name)
+        )
 
     # When all is picked --------------------------------------------------------------------------
 

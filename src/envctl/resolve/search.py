@@ -14,6 +14,7 @@ from resolvelib.resolvers import Criterion, Resolution
 from resolvelib.structs import RequirementInformation
 
 from envctl.frozen import dataclass
+from envctl.resolve.foresight import Foresight
 from envctl.resolve.rank import rank
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
@@ -88,6 +89,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
     def __init__(self, universe: Universe, lowest: frozenset[str] | None) -> None:
         self._universe = universe
         self._lowest = lowest
+        self._foresight = Foresight(universe)
         self._asked: dict[str, dict[Want, None]] = {}
 
     def identify(self, requirement_or_candidate: Want | Candidate) -> str:
@@ -139,6 +141,9 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
             excluded.setdefault(candidate.position, []).append(candidate.extras)
         extras = frozenset[str]().union(*(want.extras for want in wants))
 
+        def ranked(within: int) -> Iterator[int]:
+            return rank(self._universe, identifier, wants, lowest=self._lowest, within=within)
+
         def matches() -> Iterator[Candidate]:
             if identifier.endswith("!"):
                 return
@@ -148,10 +153,10 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
                 # What failed with some extras fails with more of them.
                 if any(some <= extras for some in several)
             }
-            for position in rank(self._universe, identifier, wants, lowest=self._lowest):
+            for position in ranked(-1):
                 if position in excluded and any(some <= extras for some in excluded[position]):
                     continue
-                self._foresee(identifier, position)
+                self._foresight.look(identifier, position, ranked)
                 # Not asked for the first one: its metadata may still be on its way.
                 if failed and self._class(identifier, position, extras) in failed:
                     continue
@@ -184,11 +189,6 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
     def _is_settled(self, information: Iterator[RequirementInformation[Want, Candidate]]) -> bool:
         """Whether a want of the project names one version or one origin."""
         return any(one.requirement.url is not None or one.requirement.is_exact for one in information)
-
-    def _foresee(self, name: str, position: int) -> None:
-        """Start to fetch the metadata of the candidate that is about to be looked at."""
-        if self._universe.listing(name).artifact is None:
-            self._universe.shelf.prefetch_metadata(name, self._universe.offer(name, position).files[0])
 
 
 class _Reporter(BaseReporter[Want, Candidate, str]):
