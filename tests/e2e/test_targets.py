@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.project import PYTHON, Project, installed_in
+from support.project import INTERPRETER, PYTHON, Project, installed_in
 
 HERE = f"{'macos' if sys.platform == 'darwin' else sys.platform}-{os.uname().machine}"
 THERE = "windows-x86_64"
@@ -81,7 +81,7 @@ def test_another_target_makes_the_lock_stale_and_moves_nothing(many: Project) ->
 
 def test_uv_installs_from_it_what_envctl_does(many: Project) -> None:
     many.apply()
-    many.uv("venv", "--python", PYTHON, "fresh")
+    many.uv("venv", "--python", INTERPRETER, "fresh")
 
     many.uv("pip", "sync", "--python", "fresh", "--preview", "pylock.toml")
 
