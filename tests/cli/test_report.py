@@ -132,6 +132,23 @@ def test_short_work_on_a_terminal_never_loads_the_display() -> None:
     assert err.getvalue() == "Linked 3 files\n"
 
 
+def test_that_it_was_unpacked_is_a_line_off_a_terminal_only() -> None:
+    events: tuple[Event, ...] = (
+        Started(Phase.UNPACK, 1),
+        Advanced(Phase.UNPACK, 1, "flask"),
+        Ended(Phase.UNPACK, "Unpacked 1 package"),
+    )
+    err = io.StringIO()
+    reporter = LiveReporter(Console(environ={}, stdout=io.StringIO(), stderr=err), patience=60)
+
+    for event in events:
+        reporter.emit(event)
+    reporter.close()
+
+    assert told(*events) == "Unpacked 1 package\n"
+    assert err.getvalue() == ""
+
+
 _LONG_WORK = textwrap.dedent(
     """
     import sys, time

@@ -18,8 +18,7 @@ from envctl.cli.show.results import (
 )
 from envctl.cli.show.words import count, duration, enumerate_words, shorten, size
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side
-from envctl.model.state import ForeignFile
-from envctl.model.state import Drift, DriftKind
+from envctl.model.state import Drift, DriftKind, ForeignFile
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
 from support.plans import change, denied, drifted, lock_change, make_plan, remark
 

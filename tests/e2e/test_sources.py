@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Callable
 
 import pytest
 
@@ -110,7 +112,9 @@ def test_lists_beside_a_project_are_refused(shop: Project) -> None:
     assert shop.run("plan").code == 65
 
 
-def test_a_project_built_by_hatchling_is_installed_editable(project: Project) -> None:
+def test_a_project_built_by_hatchling_is_installed_editable(make_project: Callable[..., Project]) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
     wrap_installed(project.index.folder, "hatchling")
     wrap_installed(project.index.folder, "editables")
     project.write(
@@ -121,8 +125,12 @@ def test_a_project_built_by_hatchling_is_installed_editable(project: Project) ->
     project.write("src/shop/__init__.py", "ANSWER = 1\n")
     project.write_manifest(head='project = "."', lists=False)
 
-    project.apply()
+    told = project.succeed("apply").err
 
+    assert re.search(r"^Resolved \d+ packages for building shop$", told, re.MULTILINE)
+    assert re.search(r"^Downloaded \d+ packages for building shop$", told, re.MULTILINE)
+    assert re.search(r"^Unpacked \d+ packages for building shop$", told, re.MULTILINE)
+    assert re.search(r"^Resolved \d+ packages?$", told, re.MULTILINE)
     assert project.installed() == {"shop": "1.0", "beta": "1.0"}
     assert project.python("import shop; print(shop.ANSWER)") == "1\n"
 

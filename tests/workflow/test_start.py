@@ -62,6 +62,15 @@ def test_a_plan_with_nothing_to_do_names_another_environment_that_is_active(appl
     assert line not in quiet.stderr
 
 
+def test_an_apply_of_what_the_store_has_loads_neither_the_network_nor_a_compiler(applied: Place) -> None:
+    answer = start(applied, "apply", "--reinstall", "beta", CI="true")
+
+    loaded = answer.stderr.split()
+    assert answer.returncode == 0
+    assert "envctl.transaction.stage" in loaded
+    assert not {"envctl.workflow.remote", "envctl.workflow.compiling", "envctl.index.http"} & set(loaded)
+
+
 def test_a_run_in_an_environment_that_is_right_parses_nothing(applied: Place) -> None:
     code = "import os, sys; print(os.environ['VIRTUAL_ENV'])"
     tell = f"import sys; sys.modules['envctl.manifest.parse'] = sys.modules['envctl.environment.scan'] = None;{_LIST}"

@@ -48,7 +48,7 @@ def describe_drift(drift: tuple[Drift, ...]) -> str:
 
 
 def _describe(drift: Drift) -> str:
-    """Say in one clause what is wrong with a path. A detail is a predicate of it, or begins with an amount."""
+    """Say in one clause what is wrong with a path. A detail is a predicate, or begins with an amount."""
     if drift.kind is DriftKind.VERSION and drift.detail:
         return f"was replaced: {drift.detail}"
     subject = drift.path or drift.address

@@ -17,8 +17,8 @@ from envctl.transaction.execute import Held, open_site
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.transaction.site import Site
 from envctl.transaction.trash import may_detach
-from envctl.workflow.compiling import compile_entries, compile_later
 from envctl.workflow.context import Context
+from envctl.workflow.later import compile_later
 from envctl.workflow.obtain import obtain
 from envctl.workflow.plan import Prepared, open_run, prepare
 from envctl.workflow.prepare import Run, declared
@@ -115,8 +115,14 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         environ=settings.environ,
         keep=situation.manifest.install.keep_generations,
     )
-    if situation.compile == "auto" and not settings.no_cache:  # else there is nothing left to fill
-        compile_later(run.store, _uncompiled(placed), situation.interpreter, settings.environ)
+    if not settings.no_cache:  # else there is nothing left to fill
+        compile_later(
+            run.store,
+            _uncompiled(placed) if situation.compile == "auto" else (),
+            situation.interpreter,
+            settings.environ,
+            unsettled=_unsettled(placed),
+        )
     return number
 
 
@@ -124,12 +130,18 @@ def _uncompiled(placed: Sequence[Placed]) -> list[Entry]:
     return [each.wheel for each in placed if each.bytecode is None]
 
 
+def _unsettled(placed: Sequence[Placed]) -> list[Entry]:
+    entries = [entry for each in placed for entry in (each.wheel, each.bytecode) if entry is not None]
+    return [entry for entry in entries if not entry.settled]
+
+
 def _compile_now(run: Run, prepared: Prepared, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
     """Wait for bytecode where the manifest says so."""
     missing = _uncompiled(placed)
     if prepared.situation.compile != "true" or not missing:
         return placed
-    made = compile_entries(run.store, missing, prepared.situation.interpreter, run.context.emit)
+    situation = prepared.situation
+    made = run.remote(situation.manifest, situation.interpreter).compile(missing)
     return tuple(
         Placed(
             pin=each.pin,

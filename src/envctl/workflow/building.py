@@ -47,8 +47,9 @@ class Workshop:
     scripts: str
 
 
-#: Makes an isolated environment with these requirements in it, at a folder; may be called again with more.
-Furnish = Callable[[Sequence[Requirement], str], Workshop]
+#: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be
+#: called again with more.
+Furnish = Callable[[str, Sequence[Requirement], str], Workshop]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +162,12 @@ class Builder:
         with tempfile.TemporaryDirectory(prefix="envctl-build-") as place:
             requires = self._requirements(system.requires, where)
             backend = self._workbench(
-                name, folder, system, self.furnish(requires, os.path.join(place, "environment"))
+                name, folder, system, self.furnish(name, requires, os.path.join(place, "environment"))
             )
             more = backend.requires(kind, self._config(name))
             if more:
                 wanted = [*requires, *self._requirements(more, where)]
-                furnished = self.furnish(wanted, os.path.join(place, "environment-with-more"))
+                furnished = self.furnish(name, wanted, os.path.join(place, "environment-with-more"))
                 backend = self._workbench(name, folder, system, furnished)
             scratch = os.path.join(place, "scratch")
             os.mkdir(scratch)

@@ -1,8 +1,8 @@
 """Bytecode into the store: at once where the manifest wants to wait, else later, out of everybody's way.
 
 Nobody should wait for bytecode before an environment is usable, and a build of an image should: so
-``auto`` links what the store has and lets a process of its own, at the lowest priority, fill the store
-after the switch; only where a person sits at a terminal. ``true`` waits; ``false`` never compiles.
+``auto`` links what the store has and lets a process of its own fill the store after the switch
+(`envctl.workflow.later` starts it, this module is what it runs). ``true`` waits; ``false`` never compiles.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started, ignore
 from envctl.model.interpreter import Interpreter
 from envctl.store.entry import Entry
 from envctl.store.store import Store
-from envctl.transaction.trash import may_detach
 from envctl.wheel.bytecode import compile_site
-from envctl.workflow.keys import BUILT, BYTECODE, WHEELS, bytecode_key
+from envctl.workflow.keys import BYTECODE, bytecode_key
 
 #: Processes at once: compiling is all CPU.
 WORKERS = max(1, min(8, os.cpu_count() or 1))
@@ -69,42 +68,10 @@ def _run(command: Sequence[str], data: bytes) -> bytes:
     ).stdout
 
 
-def compile_later(
-    store: Store, entries: Iterable[Entry], interpreter: Interpreter, environ: Mapping[str, str]
-) -> None:
-    """Have a detached process fill the store, where a person sits at a terminal; else do nothing."""
-    wanted = [
-        ["wheels" if entry.folder.startswith(f"{store.folder}/{WHEELS}/") else "built", entry.key]
-        for entry in entries
-    ]
-    if not wanted or not _is_watched() or not may_detach(environ):
-        return
-    request = json.dumps(
-        [store.folder, interpreter.executable, interpreter.cache_tag, interpreter.magic, wanted]
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "envctl.workflow.compiling"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    if process.stdin is not None:
-        process.stdin.write(request.encode())
-        process.stdin.close()
-    # Its exit is of no concern to this run, and a warning about it would be noise.
-    process.returncode = 0
-
-
-def _is_watched() -> bool:
-    """Whether a person is at a terminal: nobody else wants processor time spent after the command ended."""
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
 def main() -> None:
-    """Fill the store as the request on stdin says; what `compile_later` starts."""
+    """Fill the store as the request on stdin says, and hash what is doubtful; `compile_later` starts it."""
     os.nice(19)
-    folder, executable, cache_tag, magic, wanted = json.load(sys.stdin)
+    folder, executable, cache_tag, magic, wanted, doubtful = json.load(sys.stdin)
     store = Store(folder)
     interpreter = Interpreter(
         executable=executable,
@@ -119,7 +86,11 @@ def main() -> None:
         magic=magic,
         identity="",
     )
-    entries = [store.get(WHEELS if bucket == "wheels" else BUILT, key) for bucket, key in wanted]
+    for bucket, key in doubtful:
+        entry = store.get(bucket, key)
+        if entry is not None:
+            store.settle(entry)
+    entries = [store.get(bucket, key) for bucket, key in wanted]
     compile_entries(store, [entry for entry in entries if entry is not None], interpreter, ignore)
 
 

@@ -46,6 +46,12 @@ class Remote(Protocol):
         Raises UpstreamError, BuildError, MachineError.
         """
 
+    def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
+        """Compile entries into the store, and wait for it; the bytecode by the entry's key.
+
+        Raises MachineError.
+        """
+
     def close(self) -> None:
         """Drop connections and temporary files."""
 

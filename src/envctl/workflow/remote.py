@@ -18,7 +18,7 @@ from envctl import atomic
 from envctl.environment.bare import bare, write_bare
 from envctl.environment.layout import choose_layout
 from envctl.errors import BuildError, UpstreamError
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, replace
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.index.pool import Pool
@@ -27,7 +27,7 @@ from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import IndexSource, Manifest
 from envctl.model.artifact import Artifact, Sdist, Wheel
-from envctl.model.events import Advanced, Emit, Ended, Grew, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Event, Grew, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.target import Target, choose_target
@@ -41,6 +41,7 @@ from envctl.wheel.scripts import console_script
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.building import Builder, Workshop
 from envctl.workflow.catalog import JoinedCatalog
+from envctl.workflow.compiling import compile_entries
 from envctl.workflow.context import Context, Released, Remote
 from envctl.workflow.keys import WHEELS, wheel_key
 from envctl.workflow.resolving import resolve_targets
@@ -112,6 +113,10 @@ class Adapters:
                 found[pin.name] = builder.build(pin)
         return found
 
+    def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
+        """See `Remote.compile`."""
+        return compile_entries(self.store, entries, self.interpreter, self.emit)
+
     def close(self) -> None:
         """See `Remote.close`."""
         self.client.close()
@@ -120,6 +125,7 @@ class Adapters:
         if not pins:
             return {}
         self.emit(Started(Phase.DOWNLOAD, sum(_size(pin) or 0 for pin in pins), "bytes"))
+        self.emit(Started(Phase.UNPACK, len(pins)))
         # After a failure, or Ctrl-C, nobody waits for what is under way: its threads are daemons, which end
         # with the process, and what they wrote lies below one folder that is removed here.
         pool = Pool(WORKERS)
@@ -128,7 +134,9 @@ class Adapters:
                 found = dict(self._gather(pool, pins, folder))
             finally:
                 pool.close()
-        self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {len(pins)} package{'s' if len(pins) > 1 else ''}"))
+        amount = f"{len(pins)} package{'s' if len(pins) > 1 else ''}"
+        self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {amount}"))
+        self.emit(Ended(Phase.UNPACK, f"Unpacked {amount}"))
         return found
 
     def _gather(self, pool: Pool, pins: Sequence[Pin], folder: str) -> Iterator[tuple[str, Entry]]:
@@ -168,6 +176,7 @@ class Adapters:
                 atomic.remove(path)
 
         entry = self.store.add(WHEELS, wheel_key(wheel), produce)
+        self.emit(Advanced(Phase.UNPACK, 1, pin.name))
         # It may be there because another project lets its wrong RECORD in; this one has to do so itself.
         if entry.about.get("record_faults") and pin.name not in self.manifest.install.accept_bad_record:
             raise refuse_record(pin, wheel.filename, entry)
@@ -207,19 +216,34 @@ class Adapters:
             emit=self.emit,
         )
 
-    def _furnish(self, requirements: Sequence[Requirement], folder: str) -> Workshop:
-        """Lay an isolated environment at ``folder`` with what a backend asks for."""
+    def _furnish(self, project: str, requirements: Sequence[Requirement], folder: str) -> Workshop:
+        """Lay an isolated environment at ``folder`` with what a backend asks for, to build ``project``."""
+        inner = replace(self, context=replace(self.context, emit=tell_for(project, self.emit)))
         target = choose_target(self.interpreter)
         request = request_for(
             requirements, by="build-system.requires", constraints=self.manifest.build.constraints
         )
-        resolution = solve(request, target, self._catalog(), self.emit)
+        resolution = solve(request, target, inner._catalog(), inner.emit)  # noqa: SLF001 - it is one of us
         pins = [
             Pin(name=each.name, version=each.version, artifact=_build_tool(each.name, each.artifacts, target))
             for each in resolution.packages.values()
         ]
-        entries = self.obtain(pins)
-        return self._lay(entries, folder)
+        stored = self._find_stored(pins)
+        fetched = inner.obtain([pin for pin in pins if pin.name not in stored])
+        return self._lay({**stored, **fetched}, folder)
+
+    def _find_stored(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+        """Take wheels from the store; one whose RECORD is wrong is left to who fetches it, to be refused."""
+        entries = {
+            pin.name: self.store.get(WHEELS, wheel_key(pin.artifact))
+            for pin in pins
+            if isinstance(pin.artifact, Wheel)
+        }
+        return {
+            name: entry
+            for name, entry in entries.items()
+            if entry is not None and not entry.about.get("record_faults")
+        }
 
     def _lay(self, entries: Mapping[str, Entry], folder: str) -> Workshop:
         settings = self.context.settings
@@ -241,6 +265,21 @@ class Adapters:
                 atomic.write(path, console_script(reference, python=python), mode=0o755)
         raise_marks(placements)
         return Workshop(python=python, scripts=scripts)
+
+
+#: How the summary of work that is done for a build goes on.
+_FOR = " for building "
+
+
+def tell_for(project: str, emit: Emit) -> Emit:
+    """Say in the summary of each phase which project it is needed to build: the innermost, of several."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Ended) and event.summary and _FOR not in event.summary:
+            event = Ended(event.phase, f"{event.summary}{_FOR}{project}")
+        emit(event)
+
+    return tell
 
 
 def refuse_record(pin: Pin, filename: str, entry: Entry) -> UpstreamError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envctl.cli.console import Console
 from envctl.cli.report.notice import Notices
 from envctl.cli.report.progress import Progress
-from envctl.model.events import Event, Notice
+from envctl.model.events import Ended, Event, Notice, Phase
 
 if TYPE_CHECKING:
     from envctl.cli.report.bars import Bars
@@ -42,7 +42,7 @@ class LiveReporter:
                 self._notices.show(event)
                 return
             line = self._progress.follow(event)
-            if line:
+            if line and not _goes_without_saying(event):
                 self._console.say([line])
             self._redraw()
 
@@ -84,3 +84,8 @@ class LiveReporter:
                 return
             self._bars = Bars(colored=self._console.colored)
             self._bars.draw(self._progress.phases)
+
+
+def _goes_without_saying(event: Event) -> bool:
+    """Whether the bar has told all of a phase: who saw it unpack need not read that it did."""
+    return isinstance(event, Ended) and event.phase is Phase.UNPACK

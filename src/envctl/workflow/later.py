@@ -1,0 +1,77 @@
+"""What nobody should wait for, done after the command by a process of its own at the lowest priority.
+
+That is bytecode which the store does not have yet, and the hashes of files that a run could not afford.
+Only where a person sits at a terminal: nobody else wants processor time spent after the command ended.
+Loads next to nothing, because every apply does; the work itself is in `envctl.workflow.compiling`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+
+from envctl.model.interpreter import Interpreter
+from envctl.store.entry import Entry
+from envctl.store.store import Store
+from envctl.transaction.trash import may_detach
+
+
+def compile_later(
+    store: Store,
+    entries: Iterable[Entry],
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+    *,
+    unsettled: Iterable[Entry] = (),
+) -> None:
+    """Have ``entries`` compiled into the store, and those that are ``unsettled`` hashed whole.
+
+    Does nothing off a terminal, or where it cannot be done; the next run then finds things as they are.
+    """
+    wanted, doubtful = [_place(entry) for entry in entries], [_place(entry) for entry in unsettled]
+    if not (wanted or doubtful) or not _is_watched() or not may_detach(environ):
+        return
+    request = [
+        store.folder,
+        interpreter.executable,
+        interpreter.cache_tag,
+        interpreter.magic,
+        wanted,
+        doubtful,
+    ]
+    try:
+        _start([sys.executable, "-P", "-m", "envctl.workflow.compiling"], json.dumps(request).encode())
+    except (OSError, NotImplementedError):
+        pass  # nobody waits for it
+
+
+def _place(entry: Entry) -> tuple[str, str]:
+    """Give an entry's bucket, the third folder from below, and its key."""
+    return os.path.basename(os.path.dirname(os.path.dirname(entry.folder))), entry.key
+
+
+def _is_watched() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _start(command: list[str], data: bytes) -> None:
+    """Start a process that reads ``data`` and prints nowhere; `subprocess` would be a heavy import."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    theirs, ours = os.pipe()
+    try:
+        actions = [
+            (os.POSIX_SPAWN_DUP2, theirs, 0),
+            *((os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (1, 2)),
+        ]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+        os.close(theirs)
+        theirs = -1
+        while data:
+            data = data[os.write(ours, data) :]
+    finally:
+        os.close(ours)
+        if theirs >= 0:
+            os.close(theirs)
