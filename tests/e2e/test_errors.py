@@ -93,6 +93,7 @@ def test_a_version_that_does_not_exist(project: Project) -> None:
     assert result.codes == ["no-matching-version"]
     assert "env.toml asks for `alpha>=7`" in result.err
     assert "the newest is 1.0" in result.err
+    assert "hint: There is 1.0 only" in result.err
 
 
 def test_versions_that_contradict_each_other_name_who_asks_for_what(project: Project) -> None:
@@ -123,6 +124,20 @@ def test_a_package_for_another_python(project: Project) -> None:
 
     assert result.codes == ["python-too-old"]
     assert ">=3.99" in result.err
+    assert "hint: `python` in the manifest can ask for a newer Python" in result.err
+
+
+def test_an_index_that_is_not_where_the_manifest_says(project: Project) -> None:
+    text = project.read("env.toml").replace(project.index.url, f"{project.index.url}nowhere/")
+    project.write("env.toml", text)
+
+    result = _fail(project, "apply")
+    project.write("env.toml", f"{text}flat = true\n")
+    flat = _fail(project, "apply")
+
+    assert (result.codes, flat.codes) == (["no-such-package"], ["index-error"])
+    assert "hint: Look at its spelling, and at the `url` of each `[[index]]`" in result.err
+    assert "hint: look at the `url` of the index `loop`" in flat.err
 
 
 def test_a_file_with_another_hash_than_the_index_says(project: Project) -> None:
@@ -345,7 +360,11 @@ def _limit_file_size() -> None:
 def test_a_disk_that_refuses_a_download(project: Project) -> None:
     _publish_big(project)
 
-    assert _fail(project, "apply", prepare=_limit_file_size).codes == ["cannot-write"]
+    result = _fail(project, "apply", prepare=_limit_file_size)
+
+    assert result.codes == ["cannot-write"]
+    assert "hint: " in result.err
+    assert "envctl-download-" not in result.err
 
 
 def test_a_disk_that_refuses_while_the_environment_is_made(applied: Project) -> None:

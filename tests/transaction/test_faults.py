@@ -308,6 +308,23 @@ def test_a_file_that_cannot_be_replaced_takes_the_switch_back(bench: Bench) -> N
     assert snapshot(bench.project) == before
 
 
+def test_a_file_that_cannot_be_written_is_named_as_people_know_it(bench: Bench) -> None:
+    lock = bench.project / "pylock.toml"
+    lock.write_text("old")
+
+    def fail(operation: str, path: str) -> None:
+        if path.startswith(f"{lock}.envctl-"):
+            raise OSError(errno.ENOSPC, "no room", path)
+
+    with Hooked(fail), pytest.raises(SwitchError) as caught:
+        bench.apply(place_tool(bench, "1"), replacements=(replacement(lock, "new"),))
+
+    assert caught.value.code == "cannot-write"
+    assert caught.value.where == str(lock)
+    assert caught.value.message.startswith(f"`{lock}` could not be written")
+    assert caught.value.hints
+
+
 def test_housekeeping_that_fails_after_the_switch_is_left_to_the_next_run(bench: Bench) -> None:
     bench.apply(place_tool(bench, "1"))
 

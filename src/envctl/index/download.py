@@ -174,6 +174,9 @@ def _read_file(path: str) -> Iterator[bytes]:
         raise MachineError("cannot-read", message, where=path) from error
 
 
+_ELSEWHERE = "TMPDIR names another folder for them"
+
+
 class _translated:  # noqa: N801 - a context manager reads like a function
     """Turn an OSError of writing ``path`` into a MachineError; cheap enough for every block."""
 
@@ -191,9 +194,14 @@ class _translated:  # noqa: N801 - a context manager reads like a function
 
 
 def translate_write(error: OSError, path: str) -> MachineError:
-    """Say why a file cannot be written: `disk-full` or `cannot-write`."""
+    """Say why a download cannot be written: `disk-full` or `cannot-write`.
+
+    It is named without its folder, which is a temporary one and gone when this is read.
+    """
+    name = os.path.basename(path)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        message = f"no space is left to write `{path}`"
-        return MachineError("disk-full", message, where=path, hints=("make room and run it again",))
-    message = f"`{path}` cannot be written: {os.strerror(error.errno or 0)}"
-    return MachineError("cannot-write", message, where=path)
+        message = f"no space is left to write the download `{name}`"
+        return MachineError("disk-full", message, hints=(f"make room and run it again; {_ELSEWHERE}",))
+    message = f"the download `{name}` cannot be written: {os.strerror(error.errno or 0)}"
+    hint = f"look at the permissions and limits of the folder for temporary files; {_ELSEWHERE}"
+    return MachineError("cannot-write", message, hints=(hint,))

@@ -31,7 +31,15 @@ def raise_for_status(response: Response, *, index: str = "") -> None:
     if response.status in {401, 403, 407}:
         variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in (index or "NAME").upper())
         hints = (f"set ENVCTL_INDEX_{variable}_USERNAME and ENVCTL_INDEX_{variable}_PASSWORD, or use netrc",)
+    elif response.status in {404, 410}:
+        hints = (_missing(index),)
     raise UpstreamError("index-error", message, where=shown, hints=hints)
+
+
+def _missing(index: str) -> str:
+    if index:
+        return f"look at the `url` of the index `{index}`: it leads to no page of an index"
+    return "the server no longer has it; `envctl lock --upgrade-package NAME` locks another release"
 
 
 def read_retry_after(text: str | None) -> float | None:

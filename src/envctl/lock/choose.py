@@ -150,7 +150,12 @@ def _refuse(lock: Lock, target: Target, error: PylockSelectError) -> NoReturn:
         code = "python-too-old"
     else:
         raise _not_locked_for(lock, target) from error
-    raise ResolutionError(code, f"the lock cannot be used here: {text}", where=lock.path) from error
+    raise ResolutionError(
+        code,
+        f"the lock cannot be used here: {text}",
+        where=lock.path,
+        hints=("`envctl lock` makes one that fits this machine, where the releases do",),
+    ) from error
 
 
 def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:

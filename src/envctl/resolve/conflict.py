@@ -10,6 +10,8 @@ from envctl.errors import ResolutionError
 from envctl.frozen import dataclass
 from envctl.resolve.files import RefusalKind
 
+_UNLISTED = "Look at its spelling, and at the `url` of each `[[index]]`"
+
 # So many requirements of one package on another are told.
 _TOLD = 3
 
@@ -118,7 +120,7 @@ def _summarise(conflict: Conflict) -> tuple[str, str, tuple[str, ...]]:
     blockers = [fact for fact in conflict.facts if isinstance(fact, Absent | NoMatch | Unusable | TooHard)]
     match blockers:
         case [Absent() as fact]:
-            hints = tuple(f"Did you mean `{name}`?" for name in fact.near[:3])
+            hints = tuple(f"Did you mean `{name}`?" for name in fact.near[:3]) or (_UNLISTED,)
             return "no-such-package", f"{_who(conflict, fact.name)}, which no index lists", hints
         case [NoMatch() as fact]:
             return _summarise_no_match(conflict, fact)
@@ -134,8 +136,10 @@ def _summarise(conflict: Conflict) -> tuple[str, str, tuple[str, ...]]:
 def _summarise_no_match(conflict: Conflict, fact: NoMatch) -> tuple[str, str, tuple[str, ...]]:
     message = f"{_who(conflict, fact.name)}, and no version of {fact.name} fits"
     if not fact.newest:
-        return "no-matching-version", f"{message}: its index lists no files", ()
-    hints = (f"There are {', '.join(fact.newest)}",) if len(fact.newest) > 1 else ()
+        hint = "Another index may have some: `[sources]` says which one a name comes from"
+        return "no-matching-version", f"{message}: its index lists no files", (hint,)
+    single = f"There is {fact.newest[0]} only; a requirement that lets it in would do"
+    hints = (f"There are {', '.join(fact.newest)}",) if len(fact.newest) > 1 else (single,)
     return "no-matching-version", f"{message}; the newest is {fact.newest[0]}", hints
 
 
@@ -151,7 +155,9 @@ def _summarise_unusable(conflict: Conflict, facts: list[Unusable]) -> tuple[str,
     others = tuple(_say(fact, conflict) for fact in facts[1:])
     match first.kind:
         case RefusalKind.PYTHON:
-            return _python_code(first, conflict), f"{who}, but {_say(first, conflict)}", others
+            code = _python_code(first, conflict)
+            message = f"{who}, but {_say(first, conflict)}"
+            return code, message, (_other_python(code, first.name), *others)
         case RefusalKind.TOO_NEW | RefusalKind.YANKED | RefusalKind.PRERELEASE:
             return "no-matching-version", f"{who}, but {_say(first, conflict)}", (*_advice(first), *others)
         case RefusalKind.METADATA:
@@ -190,6 +196,11 @@ def _python_code(fact: Unusable, conflict: Conflict) -> str:
         ]
         return "python-too-old" if all(start > floor for start in starts) else "python-too-new"
     return "python-too-old" if lower else "python-too-new"
+
+
+def _other_python(code: str, name: str) -> str:
+    which = "a newer" if code == "python-too-old" else "an older"
+    return f"`python` in the manifest can ask for {which} Python; or ask for another version of {name}"
 
 
 def _contradiction(conflict: Conflict) -> str:

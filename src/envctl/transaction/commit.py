@@ -37,7 +37,7 @@ def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
         notices = replace_all(journal.planned, done)
     except OSError as error:
         _take_back(site, journal, done)
-        raise _not_written(site, error) from error
+        raise _not_written(site, journal, error) from error
     try:
         finish(site, journal)
     except OSError as error:
@@ -60,7 +60,7 @@ def _begin(site: Site, journal: Journal, shield: Shield) -> None:
         shield.check()
     except OSError as error:
         abandon(site, journal)
-        raise _not_written(site, error) from error
+        raise _not_written(site, journal, error) from error
     except BaseException:
         abandon(site, journal)
         raise
@@ -74,12 +74,16 @@ def _enter(site: Site, journal: Journal) -> None:
         raise
 
 
-def _not_written(site: Site, error: OSError) -> SwitchError:
-    place = f"`{error.filename}`" if error.filename is not None else f"`{site.folder}`"
+def _not_written(site: Site, journal: Journal, error: OSError) -> SwitchError:
+    # New texts are written beside their files; nobody knows those names, nor are they there any more.
+    meant = {each.temporary: each.replacement.path for each in journal.planned}
+    name = error.filename if isinstance(error.filename, str) else site.folder
+    path = site.folder if name.startswith(f"{site.folder}/") else meant.get(name, name)
     return SwitchError(
         "cannot-write",
-        f"{place} could not be written: {error.strerror or error}; everything is as it was",
-        where=site.path,
+        f"`{path}` could not be written: {error.strerror or error}; everything is as it was",
+        where=path,
+        hints=("look at the owner, the permissions and the room of its folder",),
     )
 
 

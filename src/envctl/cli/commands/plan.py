@@ -123,7 +123,8 @@ def write_plan(plan: Plan, path: str) -> None:
         atomic.replace(path, dump_plan(plan))
     except OSError as error:
         message = f"the plan cannot be written to `{path}`: {error.strerror}"
-        raise MachineError("not-writable", message, where=path) from error
+        hints = ["`--out` names a file in a folder that is there and may be written"]
+        raise MachineError("not-writable", message, where=path, hints=hints) from error
 
 
 def choose_plan_code(plans: Sequence[Plan], *, detailed: bool) -> int:
