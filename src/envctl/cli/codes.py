@@ -52,7 +52,7 @@ build-failed: A build backend failed; the end of its output stands below the mes
     it was.
 build-not-allowed: Something must be built from source, which runs the code of others, and nothing allows
     that. `[build] allow = ["NAME"]` in the manifest does.
-cache-failed: The cache folder could not be read or written. `--cache-dir` names another one.
+cache-failed: The cache folder could not be read or written, or is a file. `--cache-dir` names another one.
 cache-not-ours: The cache folder belongs to another user, or others may write into it, so nothing in it can be
     trusted.
 cancelled: The question was answered with no. Nothing was changed.
