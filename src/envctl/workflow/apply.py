@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from envctl.errors import CancelledError
 from envctl.model.change import Action
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
 from envctl.store.entry import Entry
-from envctl.store.store import refuse_file
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
-from envctl.transaction.execute import Held, open_site
-from envctl.transaction.lock import hold, lock_path_for
-from envctl.transaction.site import Site
-from envctl.transaction.trash import may_detach
+from envctl.transaction.execute import Held
 from envctl.workflow.context import Context
+from envctl.workflow.holding import hold_site
+from envctl.workflow.inputs import declared
 from envctl.workflow.later import compile_later
 from envctl.workflow.obtain import obtain
 from envctl.workflow.plan import Prepared, open_run, prepare
-from envctl.workflow.prepare import Run, declared
+from envctl.workflow.prepare import Run
 from envctl.workflow.receipts import make_receipt, renew_receipt
 from envctl.workflow.results import PlanOptions, Report
 from envctl.workflow.verdicts import pronounce_again, refuse_policy
@@ -45,22 +42,6 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
             return carry_out(run, held, prepare(run, options), confirm=confirm)
     finally:
         run.close()
-
-
-@contextmanager
-def hold_site(context: Context, path: str, manifest: str, *, lock_timeout: float) -> Iterator[Held]:
-    """Hold the environment at ``path``, and the right to write ``manifest`` and its lock."""
-    settings = context.settings
-    lock_folder = settings.lock_dir or settings.cache_dir
-    refuse_file(lock_folder)
-    lock = lock_path_for(manifest, lock_folder)
-    with (
-        hold(lock, timeout=lock_timeout, emit=context.emit),
-        open_site(
-            Site(path), emit=context.emit, lock_timeout=lock_timeout, detach=may_detach(settings.environ)
-        ) as held,
-    ):
-        yield held
 
 
 def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> Report:

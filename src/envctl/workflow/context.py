@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from envctl.frozen import dataclass
-from envctl.lock.lock import Lock
-from envctl.manifest.manifest import Manifest
-from envctl.model.artifact import Artifact
 from envctl.model.events import Emit
-from envctl.model.interpreter import Interpreter
-from envctl.model.selection import Pin
 from envctl.model.settings import Settings
-from envctl.model.target import Target
-from envctl.store.entry import Entry
-from envctl.store.store import Store
+
+if TYPE_CHECKING:
+    # Named here, and loaded by those commands alone that come to need them.
+    from envctl.lock.lock import Lock
+    from envctl.manifest.manifest import Manifest
+    from envctl.model.artifact import Artifact
+    from envctl.model.interpreter import Interpreter
+    from envctl.model.selection import Pin
+    from envctl.model.target import Target
+    from envctl.store.entry import Entry
+    from envctl.store.store import Store
 
 #: Whose locked versions may move freely: normalised names, or None for all.
 Released = frozenset[str] | None
@@ -57,7 +60,7 @@ class Remote(Protocol):
 
 
 #: Makes the remote side of one run: settings, manifest, interpreter and store are given then.
-MakeRemote = Callable[["Context", Manifest, Interpreter, Store], Remote]
+MakeRemote = Callable[["Context", "Manifest", "Interpreter", "Store"], Remote]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ from envctl.environment.scan import scan
 from envctl.errors import CancelledError
 from envctl.model.state import Owner
 from envctl.transaction.site import Site
-from envctl.workflow.apply import hold_site
 from envctl.workflow.context import Context
+from envctl.workflow.holding import hold_site
+from envctl.workflow.inputs import declared
 from envctl.workflow.list import no_environment
-from envctl.workflow.prepare import declared, refuse_others
+from envctl.workflow.prepare import refuse_others
 from envctl.workflow.results import PlanOptions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from envctl.transaction.generations import history as read_history
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
-from envctl.workflow.prepare import declared
+from envctl.workflow.inputs import declared
 from envctl.workflow.results import Generation
 
 

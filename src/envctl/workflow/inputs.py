@@ -12,11 +12,10 @@ from collections.abc import Mapping
 
 from envctl.errors import InputError, MachineError
 from envctl.frozen import dataclass
-from envctl.lock.lock import Lock
-from envctl.lock.parse import parse as parse_lock
-from envctl.manifest.manifest import Manifest, PathSource
+from envctl.manifest.manifest import Declaration, Manifest
 from envctl.manifest.parse import parse as parse_manifest
 from envctl.manifest.project import find_project
+from envctl.manifest.select import select_environment
 from envctl.unchanged import MANIFEST, find_manifest
 from envctl.workflow.context import Context
 from envctl.workflow.remarks import tell_manifest
@@ -28,15 +27,6 @@ class Loaded:
 
     manifest: Manifest
     digests: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedLock:
-    """The lock beside the manifest; ``lock`` and ``digest`` (hex sha256 of the bytes) are None for none."""
-
-    path: str
-    lock: Lock | None
-    digest: str | None
 
 
 def locate_manifest(context: Context) -> str:
@@ -93,35 +83,11 @@ def load_manifest(context: Context) -> Loaded:
     return Loaded(manifest=parse_manifest(data, path=path, pyproject=pyproject), digests=digests)
 
 
-def load_lock(manifest: Manifest, path: str | None = None) -> LoadedLock:
-    """Read and parse the manifest's lock, or the one at ``path``; one that is not there is None.
+def declared(context: Context) -> tuple[Loaded, Declaration]:
+    """Read the manifest and pick the environment that is meant.
 
     Raises:
-        InputError: `bad-lock`; `no-file` for a ``path`` that is not there.
+        InputError: anything wrong with the files; `unknown-environment`.
     """
-    target = path if path is not None else manifest.lock.path
-    if path is None and not os.path.exists(target):
-        return LoadedLock(path=target, lock=None, digest=None)
-    data = read_file(target)
-    allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
-    try:
-        lock = parse_lock(data, path=target, allowed_paths=allowed)
-    except InputError as error:
-        if path is None:
-            raise
-        raise InputError(error.code, error.message, where=error.where, hints=_suggest(target)) from error
-    return LoadedLock(path=target, lock=lock, digest=hashlib.sha256(data).hexdigest())
-
-
-#: What other tools call their own locks, and how each writes the one that all can read.
-_EXPORTS = {
-    "uv.lock": "uv export --format pylock.toml -o pylock.uv.toml",
-    "pdm.lock": "pdm export --format pylock -o pylock.pdm.toml",
-}
-
-
-def _suggest(path: str) -> tuple[str, ...]:
-    """Say what ``--from`` takes, and how to come by it."""
-    hint = "`--from` takes a `pylock.toml` (PEP 751) of any tool"
-    export = _EXPORTS.get(os.path.basename(path))
-    return (hint,) if export is None else (hint, f"`{export}` writes one")
+    loaded = load_manifest(context)
+    return loaded, select_environment(loaded.manifest, context.environment)

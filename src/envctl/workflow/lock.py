@@ -16,13 +16,13 @@ from envctl.store.store import refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.context import Context
 from envctl.workflow.coverage import stated_coverage
-from envctl.workflow.inputs import LoadedLock, load_lock, load_manifest
+from envctl.workflow.inputs import declared, load_manifest
+from envctl.workflow.locks import LoadedLock, load_lock
 from envctl.workflow.plan import open_run
 from envctl.workflow.prepare import (
     Run,
     Situation,
     cover,
-    declared,
     is_up_to_date,
     make_lock,
     refuse_stale,

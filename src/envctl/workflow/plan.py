@@ -21,12 +21,12 @@ from envctl.plan.summary import add_downloads
 from envctl.store.store import Store
 from envctl.workflow.context import Context
 from envctl.workflow.facts import find_absent, look_into_store
+from envctl.workflow.inputs import declared
 from envctl.workflow.prepare import (
     Choice,
     Run,
     Situation,
     choose_pins,
-    declared,
     look,
     project_digests,
     survey,

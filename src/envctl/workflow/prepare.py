@@ -18,7 +18,7 @@ from envctl.lock.format import format_lock
 from envctl.lock.freshness import covers, digest, is_fresh
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Declaration, Manifest
-from envctl.manifest.select import python_requests, select_environment
+from envctl.manifest.select import python_requests
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Selection
@@ -34,7 +34,8 @@ from envctl.workflow.coverage import (
     stated_coverage,
     wanted_coverage,
 )
-from envctl.workflow.inputs import Loaded, LoadedLock, load_lock, load_manifest
+from envctl.workflow.inputs import Loaded
+from envctl.workflow.locks import LoadedLock, load_lock
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
 
@@ -92,16 +93,6 @@ class Choice:
     text: bytes | None
     selection: Selection
     changes: tuple[LockChange, ...] = ()
-
-
-def declared(context: Context) -> tuple[Loaded, Declaration]:
-    """Read the manifest and pick the environment that is meant.
-
-    Raises:
-        InputError: anything wrong with the files; `unknown-environment`.
-    """
-    loaded = load_manifest(context)
-    return loaded, select_environment(loaded.manifest, context.environment)
 
 
 def survey(

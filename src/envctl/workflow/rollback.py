@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envctl.transaction.generations import live_number, read_distributions
-from envctl.workflow.apply import hold_site
 from envctl.workflow.context import Context
-from envctl.workflow.prepare import declared
+from envctl.workflow.holding import hold_site
+from envctl.workflow.inputs import declared
 from envctl.workflow.results import RolledBack
 
 

@@ -12,9 +12,10 @@ from envctl.plan.digest import digest_installed
 from envctl.plan.parse import parse_plan
 from envctl.plan.staleness import compare_inputs, is_done
 from envctl.transaction.execute import Held
-from envctl.workflow.apply import Confirm, carry_out, hold_site
+from envctl.workflow.apply import Confirm, carry_out
 from envctl.workflow.context import Context
-from envctl.workflow.inputs import read_file
+from envctl.workflow.holding import hold_site
+from envctl.workflow.inputs import declared, read_file
 from envctl.workflow.plan import (
     Prepared,
     assemble,
@@ -30,7 +31,6 @@ from envctl.workflow.prepare import (
     Situation,
     choose_default,
     choose_for,
-    declared,
     look,
     resolve_path,
     survey,

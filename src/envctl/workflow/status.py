@@ -11,7 +11,8 @@ from envctl.plan.decide import decide
 from envctl.transaction.recover import pending
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
-from envctl.workflow.prepare import Situation, choose_for, declared, is_up_to_date, survey
+from envctl.workflow.inputs import declared
+from envctl.workflow.prepare import Situation, choose_for, is_up_to_date, survey
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Status
 

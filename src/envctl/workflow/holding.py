@@ -1,0 +1,29 @@
+"""The kernel locks that a command holds while it writes: of the environment, and of manifest and lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from envctl.store.store import refuse_file
+from envctl.transaction.execute import Held, open_site
+from envctl.transaction.lock import hold, lock_path_for
+from envctl.transaction.site import Site
+from envctl.transaction.trash import may_detach
+from envctl.workflow.context import Context
+
+
+@contextmanager
+def hold_site(context: Context, path: str, manifest: str, *, lock_timeout: float) -> Iterator[Held]:
+    """Hold the environment at ``path``, and the right to write ``manifest`` and its lock."""
+    settings = context.settings
+    lock_folder = settings.lock_dir or settings.cache_dir
+    refuse_file(lock_folder)
+    lock = lock_path_for(manifest, lock_folder)
+    with (
+        hold(lock, timeout=lock_timeout, emit=context.emit),
+        open_site(
+            Site(path), emit=context.emit, lock_timeout=lock_timeout, detach=may_detach(settings.environ)
+        ) as held,
+    ):
+        yield held

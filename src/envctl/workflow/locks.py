@@ -1,0 +1,56 @@
+"""The lock beside a manifest, or one that is named: found, read once, and remembered by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from envctl.errors import InputError
+from envctl.frozen import dataclass
+from envctl.lock.lock import Lock
+from envctl.lock.parse import parse as parse_lock
+from envctl.manifest.manifest import Manifest, PathSource
+from envctl.workflow.inputs import read_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedLock:
+    """The lock beside the manifest; ``lock`` and ``digest`` (hex sha256 of the bytes) are None for none."""
+
+    path: str
+    lock: Lock | None
+    digest: str | None
+
+
+def load_lock(manifest: Manifest, path: str | None = None) -> LoadedLock:
+    """Read and parse the manifest's lock, or the one at ``path``; one that is not there is None.
+
+    Raises:
+        InputError: `bad-lock`; `no-file` for a ``path`` that is not there.
+    """
+    target = path if path is not None else manifest.lock.path
+    if path is None and not os.path.exists(target):
+        return LoadedLock(path=target, lock=None, digest=None)
+    data = read_file(target)
+    allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
+    try:
+        lock = parse_lock(data, path=target, allowed_paths=allowed)
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(error.code, error.message, where=error.where, hints=_suggest(target)) from error
+    return LoadedLock(path=target, lock=lock, digest=hashlib.sha256(data).hexdigest())
+
+
+#: What other tools call their own locks, and how each writes the one that all can read.
+_EXPORTS = {
+    "uv.lock": "uv export --format pylock.toml -o pylock.uv.toml",
+    "pdm.lock": "pdm export --format pylock -o pylock.pdm.toml",
+}
+
+
+def _suggest(path: str) -> tuple[str, ...]:
+    """Say what ``--from`` takes, and how to come by it."""
+    hint = "`--from` takes a `pylock.toml` (PEP 751) of any tool"
+    export = _EXPORTS.get(os.path.basename(path))
+    return (hint,) if export is None else (hint, f"`{export}` writes one")
