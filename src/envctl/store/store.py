@@ -328,9 +328,10 @@ def refuse_file(folder: str) -> None:
     while not os.path.lexists(place) and os.path.dirname(place) != place:
         place = os.path.dirname(place)
     if not os.path.isdir(place):
+        why = "is not a folder" if place == folder else f"cannot be made: `{place}` is not a folder"
         raise MachineError(
             "cache-failed",
-            f"the cache folder `{folder}` cannot be used: `{place}` is not a folder",
+            f"the cache folder `{folder}` {why}",
             where=folder,
             hints=["name another one with --cache-dir or ENVCTL_CACHE_DIR"],
         )
