@@ -152,6 +152,15 @@ def test_a_folder_of_source_is_built_once(core: Project) -> None:
     assert _calls(core) == ["core wheel"]
 
 
+def test_an_edited_folder_is_built_anew_when_it_is_laid_anew(core: Project) -> None:
+    core.apply()
+    core.write("core/src/core.py", "ANSWER = 43\n")
+
+    core.apply("--reinstall", "core")
+
+    assert core.python("import core; print(core.ANSWER)") == "43\n"
+
+
 def test_an_editable_folder_shows_an_edit_at_once_and_plans_none(core: Project) -> None:
     _edit_core(core).apply()
     core.write("core/src/core.py", "ANSWER = 2\n")

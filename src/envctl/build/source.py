@@ -64,6 +64,27 @@ def digest_metadata(path: str) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def digest_code(path: str) -> str:
+    """Digest what ``stat`` says of the files of a source tree, as hexadecimal sha256.
+
+    What builds and tools leave there does not count: hidden folders, bytecode, ``build``, ``dist``,
+    ``*.egg-info``. No file is read.
+    """
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not _is_left_over(name))
+        for name in sorted(files):
+            if not name.endswith((".pyc", ".pyo")):
+                status = os.lstat(os.path.join(folder, name))
+                line = (os.path.relpath(folder, path), name, status.st_size, status.st_mtime_ns)
+                digest.update(ascii(line).encode())
+    return digest.hexdigest()
+
+
+def _is_left_over(name: str) -> bool:
+    return name.startswith(".") or name.endswith(".egg-info") or name in {"__pycache__", "build", "dist"}
+
+
 def read_pyproject(path: str) -> Mapping[str, Any]:
     """Read the ``pyproject.toml`` of a source tree; empty where there is none.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
+from envctl.build.source import digest_code
 from envctl.errors import InputError
 from envctl.manifest.manifest import BuildSettings
 from envctl.model.artifact import Directory, Sdist, Wheel, identify
@@ -45,10 +47,13 @@ def wheel_key(wheel: Wheel) -> str:
 def built_key(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> str:
     """Name the store's entry of a wheel that is built: from what, how, by which interpreter.
 
-    The code of a directory that is not editable is an input that no digest of its metadata tells;
-    who lays it anew builds it anew.
+    The code of a directory that is not editable goes in, too: when it was edited, laying the next
+    generation builds it anew.
     """
-    return build_digest(pin.name, identify(pin.artifact), settings, interpreter)
+    subject = identify(pin.artifact)
+    if isinstance(pin.artifact, Directory) and not pin.artifact.editable:
+        subject += f" {digest_code(os.path.join(pin.artifact.path, pin.artifact.subdirectory or ''))}"
+    return build_digest(pin.name, subject, settings, interpreter)
 
 
 def build_digest(name: str, subject: str, settings: BuildSettings, interpreter: Interpreter) -> str:
