@@ -16,7 +16,7 @@ from envctl.cli.show.results import (
     rolled_back_lines,
     status_lines,
 )
-from envctl.cli.show.words import count, duration, enumerate_words, shorten, size
+from envctl.cli.show.words import count, duration, shorten, size
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side
 from envctl.model.state import Drift, DriftKind, ForeignFile
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
@@ -398,11 +398,6 @@ def test_amounts_are_written_for_people() -> None:
         "1.4 GB",
     ]
     assert [duration(0.0123), duration(1.44), duration(125)] == ["12 ms", "1.4 s", "2 min 5 s"]
-    assert [enumerate_words([]), enumerate_words(["a"]), enumerate_words(["a", "b", "c"])] == [
-        "",
-        "a",
-        "a, b and c",
-    ]
 
 
 def test_places_below_the_working_folder_are_shown_relative_to_it() -> None:

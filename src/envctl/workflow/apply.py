@@ -39,6 +39,7 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
     try:
         loaded, declaration = declared(context)
         with hold_site(context, declaration.path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
+            # `prepare` reads the manifest again: who held the lock before may have written it.
             return carry_out(run, held, prepare(run, options), confirm=confirm)
     finally:
         run.close()

@@ -31,11 +31,6 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def enumerate_words(words: list[str]) -> str:
-    """Join words: ``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
 def shorten(place: str, directory: str) -> str:
     """Write a place below the working folder relative to it; any other is left as it is."""
     prefix = os.path.join(directory, "") if directory else ""

@@ -1,36 +1,10 @@
-"""The order of lines for people, and the counts."""
+"""The counts of a plan, for its last line."""
 
 from __future__ import annotations
 
-from envctl.model.state import Drift, DriftKind
 from envctl.plan.decide import decide
-from envctl.plan.order import order_for_display
 from envctl.plan.summary import add_downloads, summarise
 from plan.builders import a_pin, a_plan, a_selection, a_state, an_interpreter, foreign, installed, nothing
-
-
-def test_drift_comes_first_then_the_frame_then_deletes_updates_creates() -> None:
-    state = a_state(
-        installed(a_pin("same")),
-        installed(a_pin("updated", "1.0")),
-        installed(a_pin("drifted")),
-        foreign("zombie"),
-        python="3.11.4",
-        drift=[Drift(address="package.drifted", kind=DriftKind.MODIFIED, path="x.py")],
-    )
-    wanted = a_selection(a_pin("same"), a_pin("updated", "2.0"), a_pin("drifted"), a_pin("added"))
-
-    changes = decide(wanted, state, interpreter=an_interpreter(), prune="all")
-
-    assert [change.address for change in order_for_display(changes)] == [
-        "package.drifted",
-        "python",
-        "package.zombie",
-        "package.updated",
-        "package.added",
-        "environment",
-        "package.same",
-    ]
 
 
 def test_a_plan_without_changes_has_none() -> None:
