@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.receipt import FILE, RECEIPT, TREE, digest_file, digest_tree, format_receipt
+from envctl.receipt import FILE, RECEIPT, TREE, digest_file, format_receipt
+from envctl.treedigest import digest_tree
 from envctl.unchanged import find_manifest, find_unchanged, is_unchanged
 from envctl.version import VERSION
 
@@ -128,6 +129,8 @@ def test_nothing_heavy_is_imported() -> None:
         "__future__",
         "envctl",
         "envctl.receipt",
+        "envctl.treedigest",
+        "envctl.twofold",
         "envctl.unchanged",
         "envctl.version",
     ]

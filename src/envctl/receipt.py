@@ -11,13 +11,10 @@ one line for each input that a plan depends on, sorted by label. Equal digests m
 nothing to do. A label that differs is already half of the explanation. Some labels say themselves how
 their input is looked at again: ``file PATH`` (sha256, or ``absent``) and ``stat PATH`` (size and mtime).
 
-The label ``tree`` is what the disk says of every file of the environment, bytecode and
-``.envctl/`` excepted: name, type, size, mtime, whether it can be read and executed, a link's text.
-Files that tools leave behind (``.DS_Store``) are in it, because a wheel may own a file of that name:
-they cost the fast path until the next receipt, never its truth.
+The label ``tree`` is what `envctl.treedigest` says of every file of the environment.
 
-Imports nothing but ``os``, ``hashlib``, ``time`` and what they load: a plan with nothing to do loads
-no more.
+Imports nothing but ``os``, ``hashlib``, ``time``, `envctl.treedigest` and what they load: a plan with nothing
+to do loads no more.
 """
 
 from __future__ import annotations
@@ -26,13 +23,11 @@ import hashlib
 import os
 import time
 
+from envctl.treedigest import digest_tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    #: Told a folder's path below the root (empty, or beginning with a slash) and its files: name, mode bits
-    #: (type, and whether its owner may read and execute it), size in bytes or a link's text, mtime (ns).
-    See = Callable[[str, list[tuple[str, int, int | str, int]]], None]
+    from collections.abc import Mapping
 
 #: Where it lies, relative to the environment.
 RECEIPT = ".envctl/receipt"
@@ -50,85 +45,6 @@ ABSENT = "absent"
 RACY_NS = 10_000_000
 
 _HEADER = "envctl-receipt 1\n"
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_HAS_DIRECTORY_DESCRIPTORS = os.scandir in os.supports_fd and os.readlink in os.supports_dir_fd
-
-# The type of a file, and whether its owner may read and execute it. Other bits depend on umasks.
-_MODE_MASK = 0o170500
-_LINK = 0o120000
-_TYPE_MASK = 0o170000
-
-
-def digest_tree(root: str) -> str:
-    """Digest what ``stat`` says of every file below ``root`` (``sha256:…``).
-
-    Equal digests mean: no file came, went, or changed its type, size, mtime, readability, executability
-    or link text since. No file is read. What cannot be looked at counts as just that.
-    """
-    return measure_tree(root)[0]
-
-
-def measure_tree(root: str, *, see: See | None = None) -> tuple[str, int]:
-    """Digest as `digest_tree` does, and tell the newest mtime seen (ns), for `settle`.
-
-    ``see`` is told what is found, so that who compares a tree with something need not walk it again.
-    """
-    digest = hashlib.sha256()
-    newest = 0
-    # The order is that of a stack with sorted children: any order will do, if it is always the same.
-    pending = [""]
-    while pending:
-        relative = pending.pop()
-        directories, batch = _look(root + relative)
-        if not relative and ".envctl" in directories:
-            directories.remove(".envctl")
-        if batch:
-            batch.sort()
-            if see is not None:
-                see(relative, batch)
-            # `ascii` writes the whole batch in C, escapes every odd name, and is the same everywhere.
-            digest.update(ascii((relative, batch)).encode())
-            newest = max(newest, *[each[3] for each in batch])
-        directories.sort()
-        pending += [f"{relative}/{name}" for name in directories]
-    return f"sha256:{digest.hexdigest()}", newest
-
-
-_Line = tuple[str, int, "int | str", int]
-
-
-def _look(path: str) -> tuple[list[str], list[_Line]]:
-    # A descriptor spares the kernel the way down for each file: a tenth of the time.
-    try:
-        if not _HAS_DIRECTORY_DESCRIPTORS:
-            return _look_into(path, None)
-        descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW)
-        try:
-            return _look_into(descriptor, descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        return [], [("", 0, f"unreadable: {error.errno}", 0)]
-
-
-def _look_into(where: str | int, descriptor: int | None) -> tuple[list[str], list[_Line]]:
-    directories: list[str] = []
-    batch: list[_Line] = []
-    with os.scandir(where) as entries:
-        for entry in entries:
-            name = entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if name != "__pycache__":
-                    directories.append(name)
-                continue
-            status = entry.stat(follow_symlinks=False)
-            mode = status.st_mode & _MODE_MASK
-            if mode & _TYPE_MASK == _LINK:
-                text = os.readlink(name if descriptor is not None else entry.path, dir_fd=descriptor)
-                batch.append((name, _LINK, text, 0))
-            else:
-                batch.append((name, mode, status.st_size, status.st_mtime_ns))
-    return directories, batch
 
 
 def settle(newest: int) -> None:

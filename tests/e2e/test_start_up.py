@@ -20,6 +20,8 @@ OURS = {
     "envctl.cli.fast",
     "envctl.cli.main",
     "envctl.receipt",
+    "envctl.treedigest",
+    "envctl.twofold",
     "envctl.unchanged",
     "envctl.version",
 }

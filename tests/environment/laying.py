@@ -20,7 +20,8 @@ from envctl.environment.layout import choose_layout
 from envctl.environment.scan import scan
 from envctl.model.interpreter import Interpreter
 from envctl.model.state import State
-from envctl.receipt import RECEIPT, format_receipt, measure_tree, settle
+from envctl.receipt import RECEIPT, format_receipt, settle
+from envctl.treedigest import measure_tree
 from support.wheels import make_wheel
 
 
@@ -99,7 +100,7 @@ class Layer:
             distributions=self.laid,
         )
         (self.root / GENERATION).write_bytes(format_generation(record))
-        tree, newest = measure_tree(str(self.root))
+        tree, newest, _ = measure_tree(str(self.root))
         if wait:
             settle(newest)
             settle(newest)

@@ -17,9 +17,10 @@ import pytest
 from envctl.environment.inventory import INVENTORY, parse_inventory
 from envctl.errors import BusyError, MachineError, StaleError, SwitchError
 from envctl.model.events import Ended, Notice
-from envctl.receipt import digest_tree, read_receipt
+from envctl.receipt import read_receipt
 from envctl.transaction.blueprint import Placed
 from envctl.transaction.generations import history
+from envctl.treedigest import digest_tree
 from transaction.bench import Bench, Count, Hooked, replacement, run, snapshot
 
 BAR = {"bar/__init__.py": "VERSION = 1\n"}

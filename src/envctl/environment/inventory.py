@@ -83,11 +83,28 @@ class Inventory:
             path, _, rest = line.partition("\t")
             yield _unescape(path) if escaped else path, rest
 
+    def outlines(self) -> frozenset[str]:
+        """Give what ``stat`` can say of each file: its line without the digest, escaped as it is written.
+
+        `envctl.treedigest` describes what it finds in the same way.
+        """
+        found = []
+        for lines in self.sections.values():
+            for line in lines.split("\n") if lines else ():
+                outline = line.rpartition("\t")[0]
+                found.append(line if outline.endswith("\tl") else outline)
+        return frozenset(found)
+
     def __iter__(self) -> Iterator[tuple[str, OwnedFile]]:
         """Walk all files, each with its owner."""
         for owner, lines in self.sections.items():
             for file in _parse_lines(lines):
                 yield owner, file
+
+
+def escape(path: str) -> str:
+    """Write a path as an inventory does."""
+    return path.translate(_ESCAPE_TABLE)
 
 
 def stamp(size: int, mtime_ns: int, *, executable: bool) -> str:

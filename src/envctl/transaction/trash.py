@@ -150,15 +150,19 @@ try:
             entries.append(entry)
 except Exception:
     entries = []
-for name in os.listdir(trash):
-    path = os.path.join(trash, name)
-    inside = real + os.fsencode(name)
-    if any(point == inside or point.startswith(inside + b"/") for point in points):
-        continue
-    try:
-        delete(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-    except OSError:
-        pass
+kept = set()
+while names := set(os.listdir(trash)) - kept:
+    for name in names:
+        path = os.path.join(trash, name)
+        inside = real + os.fsencode(name)
+        if not any(point == inside or point.startswith(inside + b"/") for point in points):
+            try:
+                delete(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+            except OSError:
+                pass
+        if os.path.lexists(path):
+            kept.add(name)
+    # Whoever found the lock held went away: what he had renamed here is ours to delete, too.
 for entry in entries:
     seen = check(entry)
     if seen and not seen.changed:

@@ -5,12 +5,15 @@ Read, never run: its scripts name the final path, and would start the live envir
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 
-from envctl.environment.inventory import Inventory, stamp, stamp_link
+from envctl.environment.inventory import Inventory, escape
 from envctl.errors import SwitchError
-from envctl.receipt import measure_tree
+from envctl.treedigest import measure_tree
+
+#: More than there are files: one that is wrong outweighs all that are right.
+_WRONG = 1 << 40
 
 
 def verify(root: str, inventory: Inventory, carried: Collection[str]) -> tuple[str, int]:
@@ -21,37 +24,41 @@ def verify(root: str, inventory: Inventory, carried: Collection[str]) -> tuple[s
     Raises:
         SwitchError: `stage-differs`, naming up to ten paths.
     """
-    promised = {path: rest for owner in inventory.owners for path, rest in inventory.stamps(owner)}
-    wrong: list[str] = []
+    promised = inventory.outlines()
+    beside = {escape(path) for path in carried}
 
-    def see(folder: str, files: list[tuple[str, int, int | str, int]]) -> None:
+    def count(folder: str, lines: list[str]) -> int:
         prefix = f"{folder[1:]}/" if folder else ""
-        for name, mode, size, mtime_ns in files:
-            path = prefix + name
-            expected = promised.pop(path, None)
-            if expected is None:
-                if path not in carried:
-                    wrong.append(path)
-            elif not expected.startswith(_format(mode, size, mtime_ns)):
-                wrong.append(path)
+        right = 0
+        for line in lines:
+            if prefix + line in promised or (beside and prefix + line.partition("\t")[0] in beside):
+                right += 1
+            else:
+                right -= _WRONG
+        return right
 
-    digest, newest = measure_tree(root, see=see)
-    wrong += promised
-    if wrong:
-        raise _differs(root, wrong)
+    digest, newest, right = measure_tree(root, count=count)
+    if right != len(promised) + len(beside):
+        _refuse(root, promised, beside)
     return digest, newest
 
 
-def _format(mode: int, size: int | str, mtime_ns: int) -> str:
-    """Write what was found as an inventory does; what is neither file nor link is never equal to a line."""
-    if isinstance(size, str):
-        return stamp_link(size)
-    if not stat.S_ISREG(mode):
-        return "neither file nor link"
-    return stamp(size, mtime_ns, executable=bool(mode & stat.S_IXUSR))
+def _refuse(root: str, promised: frozenset[str], beside: AbstractSet[str]) -> None:
+    """Look again, at names: a carried file that somebody deleted meanwhile is nobody's promise."""
+    found: set[str] = set()
+
+    def note(folder: str, lines: list[str]) -> int:
+        prefix = f"{folder[1:]}/" if folder else ""
+        found.update(prefix + line for line in lines)
+        return 0
+
+    measure_tree(root, count=note, alone=True)
+    wrong = {line.partition("\t")[0] for line in found ^ promised} - beside
+    if wrong:
+        raise _differs(root, wrong)
 
 
-def _differs(root: str, wrong: list[str]) -> SwitchError:
+def _differs(root: str, wrong: AbstractSet[str]) -> SwitchError:
     names = ", ".join(f"`{path}`" for path in sorted(wrong)[:10])
     more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
     return SwitchError(

@@ -34,9 +34,9 @@ from envctl.receipt import (
     TREE,
     describe_file,
     digest_file,
-    digest_tree,
     format_receipt,
 )
+from envctl.treedigest import digest_tree
 from envctl.version import VERSION
 from envctl.workflow.prepare import Choice, Situation
 

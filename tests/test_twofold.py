@@ -1,0 +1,103 @@
+"""Work that two processes share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from envctl import twofold
+from envctl.twofold import do_all, may_fork
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork whatever the machine has, and whatever threads the test runner has."""
+    monkeypatch.setattr(twofold, "may_fork", lambda: True)
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 2, 1999, 2001, 5000])
+@pytest.mark.usefixtures("forked")
+def test_results_come_in_order(pieces: int) -> None:
+    assert do_all(lambda number: b"x" * (number % 7) + str(number).encode(), pieces) == [
+        b"x" * (number % 7) + str(number).encode() for number in range(pieces)
+    ]
+
+
+@pytest.mark.usefixtures("forked")
+def test_results_may_be_larger_than_a_pipe() -> None:
+    assert do_all(lambda number: bytes([number]) * 100_000, 20) == [bytes([n]) * 100_000 for n in range(20)]
+
+
+@pytest.mark.usefixtures("forked")
+def test_both_processes_work() -> None:
+    started = os.getpid()
+
+    def work(_: int) -> bytes:
+        # Long enough for the other one to come along.
+        signal.sigtimedwait([], 0.01)
+        return b"here" if os.getpid() == started else b"there"
+
+    assert set(do_all(work, 20)) == {b"here", b"there"}
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_the_fork_could_not_do_is_done_here() -> None:
+    started = os.getpid()
+
+    def work(number: int) -> bytes:
+        if os.getpid() != started:
+            raise ValueError(number)
+        signal.sigtimedwait([], 0.001)
+        return str(number).encode()
+
+    assert do_all(work, 50) == [str(number).encode() for number in range(50)]
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_a_killed_fork_had_is_done_here() -> None:
+    started = os.getpid()
+
+    def work(number: int) -> bytes:
+        if os.getpid() != started:
+            os.kill(os.getpid(), signal.SIGKILL)
+        signal.sigtimedwait([], 0.001)
+        return str(number).encode()
+
+    assert do_all(work, 50) == [str(number).encode() for number in range(50)]
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_goes_wrong_here_is_raised_and_no_process_is_left() -> None:
+    def work(number: int) -> bytes:
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match=r"\d"):
+        do_all(work, 50)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_no_fork_is_made_beside_other_threads() -> None:
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+
+    try:
+        assert not may_fork()
+    finally:
+        end.set()
+        other.join()
+
+
+def test_where_no_process_can_be_made_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(11, "no more processes")
+
+    monkeypatch.setattr(twofold, "may_fork", lambda: True)
+    monkeypatch.setattr(os, "fork", refuse)
+
+    assert do_all(lambda number: bytes([number]), 3) == [b"\0", b"\1", b"\2"]
