@@ -15,14 +15,14 @@ from envctl.receipt import digest_file
 from envctl.store.store import refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.context import Context
-from envctl.workflow.coverage import stated_coverage
+from envctl.workflow.coverage import find_interpreters, stated_coverage, wanted_coverage
+from envctl.workflow.fresh import keep_receipt
 from envctl.workflow.inputs import declared, load_manifest
 from envctl.workflow.locks import LoadedLock, load_lock
 from envctl.workflow.plan import open_run
 from envctl.workflow.prepare import (
     Run,
     Situation,
-    cover,
     is_up_to_date,
     make_lock,
     refuse_stale,
@@ -59,11 +59,14 @@ def lock(
         present = choose_executable(read_configuration(declaration.path) or {})
         situation = survey(context, loaded, declaration, present=present)
         before = situation.lock.lock
-        coverage = cover(run, situation)
-        fits = coverage == stated_coverage(situation.manifest, before) and is_up_to_date(
-            situation.manifest, before, situation.direct
+        manifest, known = situation.manifest, (declaration.name, situation.interpreter)
+        found = find_interpreters(manifest, before, settings=context.settings, known=known)
+        coverage = wanted_coverage(manifest, before, found)
+        fits = coverage == stated_coverage(manifest, before) and is_up_to_date(
+            manifest, before, situation.direct
         )
         if fits and not upgrade and not upgrade_packages:
+            keep_receipt(context.settings, loaded, situation.lock, situation.direct, found)
             return _unchanged(situation.lock)
         released = None if upgrade else _released(situation.lock, upgrade_packages)
         return _renew(run, situation, make_lock(run, situation, coverage, released=released), fits=fits)
