@@ -82,6 +82,14 @@ def find_difference(receipt: Mapping[str, str], root: str) -> str | None:
 
     Returns the first label that differs, None when all are as they were.
     """
+    label = find_changed_file(receipt)
+    if label is not None:
+        return label
+    return None if digest_tree(root) == receipt.get(TREE) else TREE
+
+
+def find_changed_file(receipt: Mapping[str, str]) -> str | None:
+    """Look again at every file that ``receipt`` names; return the first label that differs, or None."""
     for label, digest in receipt.items():
         if label.startswith(FILE):
             now = digest_file(label[len(FILE) :]) or ABSENT
@@ -91,7 +99,7 @@ def find_difference(receipt: Mapping[str, str], root: str) -> str | None:
             continue
         if now != digest:
             return label
-    return None if digest_tree(root) == receipt.get(TREE) else TREE
+    return None
 
 
 def format_receipt(labels: Mapping[str, str]) -> bytes:

@@ -1,18 +1,20 @@
-"""Whether an environment is what its manifest wants, told by the receipt alone, without parsing anything.
+"""Whether environment and lock are what the manifest wants, told by receipts alone, parsing nothing.
 
 Planning is pure: equal inputs give an equal plan. The receipt of the last apply holds a digest of each of
-them, so where none differs a plan has nothing to do and nothing to say.
+them, so where none differs a plan has nothing to do and nothing to say. Whether a lock is up to date is
+told in the same way, from a receipt in the cache.
 
-Imports nothing but ``os``, ``stat``, ``time`` and `envctl.receipt`: start-up is paid by every run.
+Imports nothing but ``hashlib``, ``os``, ``stat``, ``time`` and `envctl.receipt`: every run pays for start-up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
 
-from envctl.receipt import FILE, RECEIPT, find_difference, read_receipt
+from envctl.receipt import FILE, RECEIPT, find_changed_file, find_difference, read_receipt
 from envctl.version import VERSION
 
 TYPE_CHECKING = False
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: What a manifest is called.
 MANIFEST = "env.toml"
+
+#: The folder of the cache with a receipt for each manifest whose lock was found up to date.
+_LOCKS = "locks-v1"
 
 
 def find_manifest(directory: str, file: str | None) -> str | None:
@@ -84,6 +89,26 @@ def _is_settled(environment: str) -> bool:
         return True
     except OSError:
         return False
+
+
+def lock_receipt_path(cache_dir: str, manifest: str) -> str:
+    """Say where the receipt lies that vouches for the lock of ``manifest`` (absolute)."""
+    key = hashlib.sha256(os.fsencode(manifest)).hexdigest()[:32]
+    return os.path.join(cache_dir, _LOCKS, key)
+
+
+def find_fresh_lock(manifest: str, cache_dir: str, config: str) -> tuple[str, int] | None:
+    """Find the lock of a manifest, with its number of packages, if it still is what was up to date.
+
+    ``config`` is where the user's settings lie. None says only that nobody knows: all has to be read.
+    """
+    receipt = read_receipt(lock_receipt_path(cache_dir, manifest))
+    if receipt is None or receipt.get("version") != VERSION:
+        return None
+    lock, packages = receipt.get("lock", ""), receipt.get("packages", "")
+    if not packages.isdecimal() or any(f"{FILE}{path}" not in receipt for path in (manifest, config, lock)):
+        return None
+    return (lock, int(packages)) if find_changed_file(receipt) is None else None
 
 
 def describe_active(environ: Mapping[str, str], environment: str) -> str | None:

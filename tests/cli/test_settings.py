@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.cli.settings import default_cache_dir, make_settings, parse_config
+from envctl.cli.folders import default_cache_dir
+from envctl.cli.settings import make_settings, parse_config
 from envctl.errors import InputError, Problems, UsageError
 from envctl.model.settings import Settings
 

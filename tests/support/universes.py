@@ -24,6 +24,7 @@ from packaging.version import Version
 from envctl.errors import BuildError
 from envctl.manifest.manifest import Asked
 from envctl.model.artifact import Artifact
+from envctl.model.dependency import dependency_from
 from envctl.model.events import Event
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
@@ -139,7 +140,7 @@ def metadata(name: str, version: str, release: Release) -> Metadata:
         name=name,
         version=Version(version),
         requires_python=None if release.python is None else SpecifierSet(release.python),
-        requirements=tuple(requirements),
+        requirements=tuple(map(dependency_from, requirements)),
         extras=frozenset(canonicalize_name(extra) for extra in release.extras),
     )
 

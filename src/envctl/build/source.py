@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
+from envctl.model.dependency import dependency_from
 from envctl.resolve.port import Metadata
 
 #: The files from which backends make metadata; the code of the tree is not among them.
@@ -169,7 +170,7 @@ def _parse_project(project: Mapping[str, Any]) -> Metadata:
         name=canonicalize_name(project["name"]),
         version=Version(project["version"]),
         requires_python=SpecifierSet(python) if python else None,
-        requirements=tuple(requirements),
+        requirements=tuple(map(dependency_from, requirements)),
         extras=frozenset(canonicalize_name(extra) for extra in extras),
     )
 

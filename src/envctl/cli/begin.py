@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from envctl.cli.console import Console
 from envctl.cli.report.choose import choose_reporter
 from envctl.cli.settings import make_settings
-from envctl.manifest.manifest import Manifest
-from envctl.model.interpreter import Interpreter
-from envctl.store.store import Store
 from envctl.workflow.context import Context, Remote
+
+if TYPE_CHECKING:
+    from envctl.index.client import IndexClient
+    from envctl.manifest.manifest import Manifest
+    from envctl.model.interpreter import Interpreter
+    from envctl.store.store import Store
+    from envctl.workflow.remote import Adapters
 
 
 def begin(arguments: Namespace, console: Console) -> Context:
@@ -43,10 +48,19 @@ def begin(arguments: Namespace, console: Console) -> Context:
 
 
 def _make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:
-    """Load the network and the resolver, now that they are needed."""
-    from envctl.workflow.remote import make_remote
+    """Load the resolver, now that it is needed."""
+    from envctl.workflow.resolver import Resolver
 
-    return make_remote(context, manifest, interpreter, store)
+    return Resolver(context, manifest, interpreter, store, _make_adapters)
+
+
+def _make_adapters(
+    context: Context, manifest: Manifest, interpreter: Interpreter, store: Store, client: IndexClient
+) -> Adapters:
+    """Load what fetches and builds, now that it is needed."""
+    from envctl.workflow.remote import make_adapters
+
+    return make_adapters(context, manifest, interpreter, store, client)
 
 
 def resolve_path(arguments: Namespace, path: str) -> str:

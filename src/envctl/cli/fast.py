@@ -1,7 +1,8 @@
-"""The plan that has nothing to do, answered from the receipt.
+"""The plan and the lock that have nothing to do, answered from receipts.
 
-A plain ``plan`` first looks whether anything differs from the last apply, and parses nothing. Loads
-nothing but `envctl.unchanged` and what that loads; a test lists what it may.
+A plain ``plan`` first looks whether anything differs from the last apply, a plain ``lock`` whether anything
+differs from when the lock was found up to date; neither parses anything. Loads nothing but
+`envctl.unchanged` and what that loads; a test lists what it may.
 """
 
 from __future__ import annotations
@@ -9,31 +10,45 @@ from __future__ import annotations
 import os
 import sys
 
-from envctl.unchanged import describe_active, find_manifest, find_unchanged
+from envctl.unchanged import describe_active, find_fresh_lock, find_manifest, find_unchanged
 
 #: Options that change nothing of an answer without changes, and those of the same kind with a value.
 _QUIET = frozenset({"-q", "--quiet"})
-_FLAGS = frozenset({"--detailed-exitcode", "--offline", "--no-cache"}) | _QUIET
-_VALUED = frozenset({"-C", "-f", "-e"})
+_FLAGS = {
+    "plan": frozenset({"--detailed-exitcode", "--offline", "--no-cache"}) | _QUIET,
+    "lock": frozenset({"--check", "--offline", "--json"}) | _QUIET,
+}
+_VALUED = {"plan": frozenset({"-C", "-f", "-e"}), "lock": frozenset({"-C", "-f"})}
 
 #: Variables that stand for options that change nothing of it either.
-_HARMLESS = frozenset(
-    f"ENVCTL_{name}"
-    for name in ("CACHE_DIR", "COLOR", "OFFLINE", "NO_CACHE", "LINK", "COMPILE", "DETAILED_EXITCODE")
-)
+_HARMLESS = {
+    "plan": frozenset(
+        f"ENVCTL_{name}"
+        for name in ("CACHE_DIR", "COLOR", "OFFLINE", "NO_CACHE", "LINK", "COMPILE", "DETAILED_EXITCODE")
+    ),
+    "lock": frozenset(
+        f"ENVCTL_{name}" for name in ("CACHE_DIR", "CONFIG", "COLOR", "OFFLINE", "LINK", "COMPILE")
+    ),
+}
 
 
 def try_fast(argv: list[str]) -> int | None:
-    """Answer a plain ``plan`` when every input is what the receipt of the last apply holds.
+    """Answer a plain ``plan`` or ``lock`` when every input is what a receipt holds.
 
     Whatever else it meets (another command, an option it does not know, no receipt, one digest that
     differs) it returns None, having printed nothing: the whole command runs then.
     """
-    options = _parse(argv)
-    if options is None or any(_may_matter(name) for name in os.environ):
+    if "plan" in argv:
+        return _try_plan(argv)
+    return _try_lock(argv) if "lock" in argv else None
+
+
+def _try_plan(argv: list[str]) -> int | None:
+    options = _parse(argv, "plan")
+    manifest = _find_manifest(options)
+    if options is None or manifest is None:
         return None
-    manifest = find_manifest(options.get("-C", os.curdir), options.get("-f"))
-    environment = find_unchanged(manifest, options.get("-e", "default")) if manifest else None
+    environment = find_unchanged(manifest, options.get("-e", "default"))
     if environment is None:
         return None
     other = describe_active(os.environ, environment)
@@ -45,24 +60,82 @@ def try_fast(argv: list[str]) -> int | None:
     return 0
 
 
-def _parse(argv: list[str]) -> dict[str, str] | None:
+def _try_lock(argv: list[str]) -> int | None:
+    options = _parse(argv, "lock")
+    manifest = _find_manifest(options)
+    if options is None or manifest is None:
+        return None
+    from envctl.cli.folders import config_path
+
+    config = config_path(os.environ)
+    cache = _find_cache(_directory(options), config)
+    found = find_fresh_lock(manifest, cache, config) if cache is not None else None
+    if found is None:
+        return None
+    lock, packages = found
+    if "--json" in options:
+        from envctl.cli.show.deliver import dump
+        from envctl.cli.show.documents import document
+
+        content = {"path": lock, "fresh": True, "written": False, "packages": packages, "changes": ()}
+        sys.stdout.write(dump(document("lock", **content), "json") + "\n")
+    else:
+        from envctl.cli.console import Console
+        from envctl.cli.show.words import up_to_date
+
+        Console().show([up_to_date(lock, packages, _directory(options))])
+    return 0
+
+
+def _parse(argv: list[str], command: str) -> dict[str, str] | None:
+    """Read the options of a command line; None for one that may ask for more than the command."""
+    if any(_may_matter(name, command) for name in os.environ):
+        return None
     words = iter(argv)
     options: dict[str, str] = {}
     commands = 0
     for word in words:
-        if word == "plan":
+        if word == command:
             commands += 1
-        elif word in _VALUED and word not in options:
+        elif word in _VALUED[command] and word not in options:
             value = next(words, None)
             if value is None:
                 return None
             options[word] = value
-        elif word in _FLAGS:
+        elif word in _FLAGS[command]:
             options[word] = ""
         else:
             return None
     return options if commands == 1 else None
 
 
-def _may_matter(name: str) -> bool:
-    return name.startswith("ENVCTL_") and name not in _HARMLESS and not name.startswith("ENVCTL_INDEX_")
+def _may_matter(name: str, command: str) -> bool:
+    return (
+        name.startswith("ENVCTL_") and name not in _HARMLESS[command] and not name.startswith("ENVCTL_INDEX_")
+    )
+
+
+def _directory(options: dict[str, str]) -> str:
+    return os.path.abspath(options.get("-C", os.curdir))
+
+
+def _find_manifest(options: dict[str, str] | None) -> str | None:
+    if options is None or not os.path.isdir(_directory(options)):
+        return None
+    return find_manifest(_directory(options), options.get("-f"))
+
+
+def _find_cache(directory: str, config: str) -> str | None:
+    """Find the cache folder, None where only settings that have to be parsed can say it."""
+    folder = os.environ.get("ENVCTL_CACHE_DIR")
+    if not folder:
+        try:
+            with open(config, "rb", buffering=0) as file:
+                if b"cache-dir" in file.read():
+                    return None
+        except OSError:
+            pass  # whether there should be some is for the receipt to say
+        from envctl.cli.folders import default_cache_dir
+
+        folder = default_cache_dir(os.environ)
+    return os.path.normpath(os.path.join(directory, os.path.expanduser(folder)))

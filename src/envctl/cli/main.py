@@ -35,10 +35,9 @@ def entry() -> int:
 def main(argv: list[str]) -> int:
     """Run one command line and return its exit code. Nothing but a bug in this function raises."""
     try:
-        if "plan" in argv:
-            code = try_fast(argv)
-            if code is not None:
-                return code
+        code = try_fast(argv)
+        if code is not None:
+            return code
         return _run(argv)
     except KeyboardInterrupt:  # so early or so late that nothing was begun
         return 130

@@ -21,10 +21,10 @@ It never decides what is installed: that stands in the manifest alone.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
+from envctl.cli.folders import config_path, default_cache_dir
 from envctl.errors import EnvctlError, InputError, MachineError, UsageError, raise_together
 from envctl.model.settings import Settings
 
@@ -69,32 +69,8 @@ def make_settings(
         proxy=environ.get("ENVCTL_PROXY") or config.get("proxy"),
         insecure_hosts=_insecure_hosts(environ, config),
         environ=dict(environ),
+        file=config_path(environ),
     )
-
-
-def config_path(environ: Mapping[str, str]) -> str:
-    """Say where the user's settings lie; the file need not be there."""
-    named = environ.get("ENVCTL_CONFIG")
-    if named:
-        return os.path.abspath(os.path.expanduser(named))
-    return os.path.join(_user_folder(environ, "config"), "config.toml")
-
-
-def default_cache_dir(environ: Mapping[str, str]) -> str:
-    """Say where the cache is when nobody says otherwise: the platform's folder for caches."""
-    return _user_folder(environ, "cache")
-
-
-def _user_folder(environ: Mapping[str, str], kind: str) -> str:
-    if sys.platform in {"darwin", "win32"}:
-        import platformdirs
-
-        choose = platformdirs.user_config_dir if kind == "config" else platformdirs.user_cache_dir
-        return choose("envctl", appauthor=False)
-    # Source: XDG Base Directory Specification 0.8: relative paths in these variables are passed over.
-    named = environ.get(f"XDG_{kind.upper()}_HOME", "")
-    home = environ.get("HOME") or os.path.expanduser("~")
-    return os.path.join(named if os.path.isabs(named) else os.path.join(home, f".{kind}"), "envctl")
 
 
 def read_config(environ: Mapping[str, str]) -> dict[str, Any]:

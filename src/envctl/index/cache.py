@@ -4,6 +4,8 @@
 
     <cache>/pages-v1/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
     <cache>/metadata-v1/<2 digits>/<key>                                       METADATA after a digest line
+    <cache>/stated-v1/<2 digits>/<key>                                         what `stated.py` keeps of it
+    <cache>/answers-v1/<2 digits>/<key>                                        what markers say, by target
 
 Anything may be missing, old or damaged at any time, and then counts as absent. Files appear by a rename
 and are not flushed to the disk: after a loss of power a torn one is told by its digest. What cannot be
@@ -15,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 
 from envctl import atomic
 from envctl.index.listing import Head, parse_head
@@ -23,6 +24,8 @@ from envctl.model.settings import Settings
 
 _PAGES = "pages-v1"
 _METADATA = "metadata-v1"
+_STATED = "stated-v1"
+_ANSWERS = "answers-v1"
 _METADATA_LINE = b"envctl-metadata 1 "
 #: The first read of a page: the head and the newest versions of nearly all of them.
 _FIRST_READ = 64 * 1024
@@ -108,39 +111,60 @@ class Cache:
 
     def find_metadata(self, key: str) -> bytes | None:
         """Return the metadata kept under ``key`` (hexadecimal), None when there is none that is whole."""
-        if not self._enabled:
-            return None
-        try:
-            with open(self._metadata_path(key), "rb") as file:
-                line = file.readline(len(_METADATA_LINE) + 65)
-                data = file.read()
-        except OSError:
-            return None
-        wanted = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
-        return data if line == wanted else None
+        return self._find(_METADATA, key)
 
     def has_metadata(self, key: str) -> bool:
         """Whether there is a file for ``key``, whole or not."""
-        return self._enabled and os.path.exists(self._metadata_path(key))
+        return self._enabled and os.path.exists(self._path(_METADATA, key))
 
     def keep_metadata(self, key: str, data: bytes) -> None:
         """Keep metadata under ``key``."""
-        if self._enabled:
-            line = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
-            _put(self._metadata_path(key), line + data)
+        self._keep(_METADATA, key, data)
+
+    def find_stated(self, key: str) -> bytes | None:
+        """Return what is kept of the metadata under ``key`` in the form of `stated.py`."""
+        return self._find(_STATED, key)
+
+    def keep_stated(self, key: str, data: bytes) -> None:
+        """Keep what `stated.py` makes of the metadata under ``key``."""
+        self._keep(_STATED, key, data)
+
+    def find_answers(self, key: str) -> bytes | None:
+        """Return what is known of a target, kept under ``key`` (hexadecimal)."""
+        return self._find(_ANSWERS, key)
+
+    def keep_answers(self, key: str, data: bytes) -> None:
+        """Keep what is known of a target."""
+        self._keep(_ANSWERS, key, data)
 
     def scratch(self) -> str:
         """Return a path for a new file that the caller removes; its folder is made."""
         folder = os.path.join(self._folder, _METADATA)
         atomic.make_directories(folder)
-        return os.path.join(folder, f"{secrets.token_hex(8)}.tmp")
+        return os.path.join(folder, f"{os.urandom(8).hex()}.tmp")
 
-    def _metadata_path(self, key: str) -> str:
-        return os.path.join(self._folder, _METADATA, key[:2], key)
+    def _path(self, kind: str, key: str) -> str:
+        return os.path.join(self._folder, kind, key[:2], key)
+
+    def _find(self, kind: str, key: str) -> bytes | None:
+        if not self._enabled:
+            return None
+        try:
+            with open(self._path(kind, key), "rb", buffering=0) as file:
+                line, _, data = file.read().partition(b"\n")
+        except OSError:
+            return None
+        wanted = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii")
+        return data if line == wanted else None
+
+    def _keep(self, kind: str, key: str, data: bytes) -> None:
+        if self._enabled:
+            line = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
+            _put(self._path(kind, key), line + data)
 
 
 def _put(path: str, data: bytes) -> None:
-    temporary = f"{path}.{secrets.token_hex(6)}.tmp"
+    temporary = f"{path}.{os.urandom(6).hex()}.tmp"
     try:
         atomic.make_directories(os.path.dirname(path))
         atomic.write(temporary, data)

@@ -21,11 +21,12 @@ from envctl.index.pages import Pages
 from envctl.index.pool import Pending, Pool
 from envctl.index.retry import RetryPolicy
 from envctl.index.served import make_served
+from envctl.index.stated import decode_metadata, encode_metadata
 from envctl.index.transport import Transport
 from envctl.manifest.manifest import Index
 from envctl.model.events import Emit
 from envctl.model.settings import Settings
-from envctl.resolve.port import ListedFile, Project
+from envctl.resolve.port import ListedFile, Metadata, Project
 
 if TYPE_CHECKING:
     from envctl.index.fetcher import Fetcher
@@ -103,6 +104,22 @@ class IndexClient:
             if not self._settings.no_cache:
                 with self._lock:  # it is in the cache; a long search would hold a hundred megabytes of them
                     self._metadata.pop(file.url, None)
+
+    def metadata(self, file: ListedFile) -> Metadata:
+        """Return the part of a wheel's METADATA that decides a resolution.
+
+        Raises:
+            UpstreamError: `bad-metadata`, and what `core_metadata` raises.
+        """
+        if is_local(file.url):
+            return self._parse(file)
+        key = _metadata_key(file)
+        stated = self._cache.find_stated(key)
+        if stated is not None:
+            return decode_metadata(stated)
+        metadata = self._parse(file)
+        self._cache.keep_stated(key, encode_metadata(metadata))
+        return metadata
 
     def fetch(
         self,
@@ -192,6 +209,11 @@ class IndexClient:
             data = self._fetch().metadata(file, scratch=self._cache.scratch)
             self._cache.keep_metadata(key, data)
         return data
+
+    def _parse(self, file: ListedFile) -> Metadata:
+        from envctl.index.metadata import parse_metadata  # noqa: PLC0415 - packaging's parsers: 25 ms
+
+        return parse_metadata(self.core_metadata(file), where=file.filename)
 
     def _fetch(self) -> Fetcher:
         """Return what asks the network; made, and its modules loaded, when something has to be asked."""

@@ -8,6 +8,7 @@ Source: PEP 691, "Project Detail"; PEP 592; PEP 658 and 714; PEP 700.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ from envctl.resolve.port import ListedFile
 #: No specifier set of the public index comes near; whoever reads it need not be afraid of it.
 _LONGEST_SPECIFIER = 1024
 _LONGEST_DIGEST = 256
+
+
+#: An absolute link without anything that resolving it could change, which nearly all are.
+_PLAIN_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?/[A-Za-z0-9._~/+%=-]*", re.ASCII)
 
 
 def refuse_page(url: str, reason: str) -> UpstreamError:
@@ -67,6 +72,8 @@ def resolve_link(link: str, base: str, subject: str) -> str:
     Raises:
         UpstreamError: `bad-index-page` where it may not be followed; ``subject`` names what is linked.
     """
+    if _PLAIN_LINK.fullmatch(link) and (link.startswith("https:") or base.startswith("http:")):
+        return link
     url = strip(join(base, link.partition("#")[0]))
     if url.startswith("https://"):
         return url

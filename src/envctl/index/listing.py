@@ -170,7 +170,7 @@ class DamagedError(Exception):
 class ListedProject:
     """A `Project` over a record. ``renew`` makes one anew when the record turns out to be damaged."""
 
-    __slots__ = ("_files", "_head", "_index", "_read", "_renew", "_spans", "_versions")
+    __slots__ = ("_files", "_head", "_index", "_read", "_renew", "_versions")
 
     def __init__(
         self,
@@ -185,7 +185,6 @@ class ListedProject:
         self._read = read
         self._renew = renew
         self._versions = LazyVersions(head.versions.split())
-        self._spans: list[tuple[int, int, int]] | None = None
         self._files: dict[int, tuple[ListedFile, ...]] = {}
 
     @property
@@ -224,9 +223,7 @@ class ListedProject:
 
     def _decode(self, position: int) -> tuple[ListedFile, ...]:
         try:
-            if self._spans is None:
-                self._spans = _parse_spans(self._head.spans, self._head.offset)
-            offset, length, checksum = self._spans[position]
+            offset, length, checksum = _parse_span(self._head, position)
             blob = self._read(offset, length)
             if len(blob) != length or zlib.crc32(blob) != checksum:
                 raise DamagedError
@@ -247,10 +244,11 @@ def open_record(record: bytes, *, index: str) -> ListedProject | None:
     return None if head is None else ListedProject(head, index=index, read=read, renew=lambda: None)
 
 
-def _parse_spans(text: str, offset: int) -> list[tuple[int, int, int]]:
-    spans = []
-    for span in text.split():
-        length, _, checksum = span.partition(":")
-        spans.append((offset, int(length), int(checksum, 16)))
-        offset += int(length)
-    return spans
+def _parse_span(head: Head, position: int) -> tuple[int, int, int]:
+    """Return offset, length and checksum of a blob: cheap for the newest, which is mostly looked at."""
+    *before, wanted = head.spans.split(" ", position + 1)[: position + 1]
+    if len(before) != position:
+        raise IndexError(position)
+    length, _, checksum = wanted.partition(":")
+    offset = head.offset + sum(int(span.partition(":")[0]) for span in before)
+    return offset, int(length), int(checksum, 16)

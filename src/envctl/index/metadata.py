@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import UpstreamError
+from envctl.model.dependency import Dependency, dependency_from
 from envctl.resolve.port import Metadata
 
 _WANTED = frozenset({"name", "version", "requires-python", "requires-dist", "provides-extra"})
@@ -104,7 +105,7 @@ def _parse_requires_python(values: list[str], where: str) -> SpecifierSet | None
         raise UpstreamError("bad-metadata", message, where=where) from error
 
 
-def _read_requirement(text: str, where: str) -> Requirement:
+def _read_requirement(text: str, where: str) -> Dependency:
     try:
         return _parse_requirement(text)
     except (InvalidRequirement, InvalidSpecifier, ValueError, RecursionError) as error:
@@ -123,17 +124,15 @@ def _parse_specifier(text: str) -> SpecifierSet:
 
 
 @lru_cache(maxsize=16_384)
-def _parse_requirement(text: str) -> Requirement:
+def _parse_requirement(text: str) -> Dependency:
     """Parse a requirement, each text once: releases of a project mostly repeat each other's."""
     if len(text) > _LONGEST_REQUIREMENT:
         raise InvalidRequirement(text[:_LONGEST_NAME])
-    if len(text) > _LONGEST_REQUIREMENT:
-        raise InvalidRequirement(text[:_LONGEST_NAME])
     try:
-        return Requirement(text)
+        return dependency_from(Requirement(text))
     except InvalidRequirement:
         requirement, semicolon, marker = text.partition(";")
-        return Requirement(_mend(requirement) + semicolon + marker)
+        return dependency_from(Requirement(_mend(requirement) + semicolon + marker))
 
 
 def _mend(text: str) -> str:

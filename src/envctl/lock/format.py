@@ -37,25 +37,22 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 def format_lock(lock: Lock | Pylock) -> bytes:
     """Write a lock as TOML, UTF-8, with a final newline."""
     pylock = lock.pylock if isinstance(lock, Lock) else lock
-    document = dict(pylock.to_dict())
     packages = sorted(pylock.packages, key=_sort_key)
-    document.pop("packages")
-    tool = document.pop("tool", {})
-    order = (
-        "lock-version",
-        "environments",
-        "requires-python",
-        "extras",
-        "dependency-groups",
-        "default-groups",
-    )
-    lines = [f"{key} = {_array_or_value(document[key])}" for key in order if key in document]
-    lines.append(f"created-by = {_value(document['created-by'])}")
+    head: list[tuple[str, object]] = [
+        ("lock-version", pylock.lock_version),
+        ("environments", pylock.environments),
+        ("requires-python", pylock.requires_python),
+        ("extras", pylock.extras),
+        ("dependency-groups", pylock.dependency_groups),
+        ("default-groups", pylock.default_groups),
+        ("created-by", pylock.created_by),
+    ]
+    lines = [f"{key} = {_array_or_value(value)}" for key, value in head if value is not None]
     for package in packages:
         lines += ["", "[[packages]]", *_package(package)]
     if not packages:
         lines.append("packages = []")
-    for name, table in sorted(tool.items()):
+    for name, table in sorted((pylock.tool or {}).items()):
         lines += ["", f"[tool.{_key(name)}]", *_entries(table)]
     return ("\n".join(lines) + "\n").encode()
 

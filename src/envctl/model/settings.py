@@ -16,7 +16,8 @@ class Settings:
     ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
     ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``. With
     ``no_cache`` the ``cache_dir`` is this run's alone, and ``lock_dir`` the folder where runs keep each other
-    from writing one file; None for the cache.
+    from writing one file; None for the cache. ``file`` is where the user's settings lie, also when nothing
+    lies there.
     """
 
     cache_dir: str
@@ -33,3 +34,4 @@ class Settings:
     proxy: str | None = None
     insecure_hosts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""

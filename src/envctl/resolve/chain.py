@@ -2,21 +2,22 @@
 
 The walk finds nearly everything that has no conflict; resolvelib finds nearly everything else, in the
 order that people know from pip; PubGrub takes what is left, and it alone may say *impossible*, because
-resolvelib overlooks some solutions (its issue 206).
+resolvelib overlooks some solutions (its issue 206). What comes after the walk is loaded when that gives up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from envctl.resolve.pubgrub import prove
 from envctl.resolve.rank import admits
 from envctl.resolve.reach import reach
-from envctl.resolve.search import search
-from envctl.resolve.statements import Refutation
 from envctl.resolve.universe import Universe
 from envctl.resolve.walk import walk
 from envctl.resolve.want import Want
+
+if TYPE_CHECKING:
+    from envctl.resolve.statements import Refutation
 
 
 def find(
@@ -33,14 +34,16 @@ def find(
     """
     advance = _once(advance)
     picks = walk(universe, wants, lowest=lowest, advance=advance)
-    if picks is None:
-        picks = search(universe, wants, lowest=lowest, advance=advance)
-        if picks is not None and not _is_admitted(universe, picks, wants):
-            # What let a pre-release in was given up later.
-            picks = None
-    if picks is None:
-        return prove(universe, wants, lowest=lowest, advance=advance)
-    return picks
+    if picks is not None:
+        return picks
+    from envctl.resolve.pubgrub import prove  # noqa: PLC0415 - 8 ms that few resolutions need
+    from envctl.resolve.search import search  # noqa: PLC0415 - likewise
+
+    picks = search(universe, wants, lowest=lowest, advance=advance)
+    # Where it is not admitted, what let a pre-release in was given up later.
+    if picks is not None and _is_admitted(universe, picks, wants):
+        return picks
+    return prove(universe, wants, lowest=lowest, advance=advance)
 
 
 def _is_admitted(universe: Universe, picks: Mapping[str, int], wants: Sequence[Want]) -> bool:

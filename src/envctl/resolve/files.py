@@ -65,14 +65,22 @@ class Offer:
 class Yardstick:
     """Measures files for one target and request; remembers tags and specifiers it has met."""
 
-    def __init__(self, request: Request, target: Target) -> None:
+    def __init__(
+        self,
+        request: Request,
+        target: Target,
+        *,
+        fits: dict[str, int | None] | None = None,
+        holds: dict[str, bool] | None = None,
+    ) -> None:
+        """Begin; ``fits`` is what is known of the target's tags, ``holds`` of its Python; both grow."""
         self._request = request
         self._ranks = {tag: position for position, tag in enumerate(target.tags)}
         # As pip does: an interpreter that is a release candidate of 3.14 counts as 3.14.0.
         self._floor = Version(Version(target.floor).base_version)
         self._whole_minor = target.floor != target.ceiling
-        self._fits: dict[str, int | None] = {}
-        self._holds: dict[str, bool] = {}
+        self._fits: dict[str, int | None] = {} if fits is None else fits
+        self._holds: dict[str, bool] = {} if holds is None else holds
 
     def measure(self, name: str, files: Sequence[ListedFile]) -> Offer:
         """Sort the files of one release of ``name`` into those that count and those that do not."""
@@ -112,11 +120,15 @@ class Yardstick:
 
     def fit(self, filename: str) -> int | None:
         """Return the rank of a wheel's best tag, lower is better; None when no tag fits."""
-        tags = wheel_tags(filename)
+        try:
+            return self._fits[filename]
+        except KeyError:
+            tags = wheel_tags(filename)
         if tags not in self._fits:
             ranks = [self._ranks[tag] for tag in _expand(tags) if tag in self._ranks]
             self._fits[tags] = min(ranks, default=None)
-        return self._fits[tags]
+        rank = self._fits[filename] = self._fits[tags]
+        return rank
 
     def _place(self, name: str, file: ListedFile) -> tuple[int, int] | Refusal:
         """Return a sort key, or why the file does not count whatever its age."""

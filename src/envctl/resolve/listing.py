@@ -7,16 +7,22 @@ nothing here depends on a target: one `Shelf` serves all of them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envctl.model.artifact import Artifact
+from envctl.model.dependency import Dependency
+from envctl.resolve.answers import Recall, forget
 from envctl.resolve.intervals import contained
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.want import Clause, Want, clause_from
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 
 class Unexplored(Exception):
@@ -45,7 +51,6 @@ class Listing:
         self.all = (1 << len(versions)) - 1
         self._masks: dict[str, int] = {}
         self._finals: int | None = None
-        self._positions: dict[Version, int] | None = None
 
     @property
     def index(self) -> str | None:
@@ -77,9 +82,8 @@ class Listing:
 
     def position(self, version: Version) -> int | None:
         """Return the bit of a version, None when it is not listed."""
-        if self._positions is None:
-            self._positions = {version: position for position, version in enumerate(self.versions)}
-        return self._positions.get(version)
+        position = bisect_left(self.versions, True, key=lambda each: each <= version)
+        return position if position < len(self.versions) and self.versions[position] == version else None
 
     def files(self, position: int) -> Sequence[ListedFile]:
         """Return the files of a version; none for a direct artifact."""
@@ -93,8 +97,10 @@ class Shelf:
     smallest explanation of a conflict must not start downloads.
     """
 
-    def __init__(self, catalog: Catalog, direct: Mapping[str, Artifact]) -> None:
+    def __init__(self, catalog: Catalog, direct: Mapping[str, Artifact], recall: Recall = forget) -> None:
+        """Begin; ``recall`` gives what is known of a target from other runs."""
         self.catalog = catalog
+        self.answers = recall
         self.sealed = False
         self._direct = direct
         self._listings: dict[str, Listing] = {}
@@ -102,6 +108,7 @@ class Shelf:
         self._clauses: dict[int, Clause] = {}
         self._wants: dict[str, Want] = {}
         self._hinted: set[str | tuple[str, str]] = set()
+        self._fits: dict[tuple[str, ...], dict[str, int | None]] = {}
 
     def listing(self, name: str) -> Listing:
         """Return the listing of a project, from its source or from the index that serves it."""
@@ -112,7 +119,11 @@ class Shelf:
             listing = self._listings[name] = self._load(name)
         return listing
 
-    def clause(self, requirement: Requirement) -> Clause:
+    def fits(self, tags: tuple[str, ...]) -> dict[str, int | None]:
+        """Return what is known of how wheels fit these tags, to be added to; see `Yardstick`."""
+        return self._fits.setdefault(tags, {})
+
+    def clause(self, requirement: Requirement | Dependency) -> Clause:
         """Take a requirement apart, once for all targets; wants of one text are one object."""
         clause = self._clauses.get(id(requirement))
         if clause is None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envctl.frozen import dataclass, field
 from envctl.model.artifact import Artifact
+from envctl.model.dependency import Dependency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Metadata:
     name: str
     version: Version
     requires_python: SpecifierSet | None = None
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[Dependency, ...] = ()
     extras: frozenset[str] = frozenset()
     dynamic_version: bool = False
 

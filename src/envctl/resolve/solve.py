@@ -16,15 +16,12 @@ from envctl.model.resolution import Resolution, Resolved
 from envctl.model.target import Target
 from envctl.resolve.chain import find
 from envctl.resolve.check import check
-from envctl.resolve.conflict import make_error
-from envctl.resolve.diagnose import diagnose
 from envctl.resolve.files import build_number
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile
 from envctl.resolve.reach import reach
 from envctl.resolve.request import Request
 from envctl.resolve.roots import ListKind, Root, distinct_wants, find_roots
-from envctl.resolve.statements import Refutation
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 
@@ -63,7 +60,10 @@ def _solve(universe: Universe, emit: Emit) -> Resolution:
     wants = distinct_wants(roots)
     lowest = _picked_lowest(universe, wants)
     picks = find(universe, wants, lowest=lowest, advance=lambda name: emit(Advanced(Phase.RESOLVE, 1, name)))
-    if isinstance(picks, Refutation):
+    if not isinstance(picks, Mapping):
+        from envctl.resolve.conflict import make_error  # noqa: PLC0415 - few resolutions need to be explained
+        from envctl.resolve.diagnose import diagnose  # noqa: PLC0415 - likewise
+
         raise make_error(diagnose(universe, roots, picks, lowest=lowest))
     reached = reach(universe, picks, wants)
     check(universe, picks, reached, wants)

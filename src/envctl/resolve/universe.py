@@ -8,19 +8,23 @@ applied, and requirements of a project on its own extras closed over. Any solver
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import BuildError, ResolutionError, UpstreamError
 from envctl.model.artifact import Archive, Artifact, Directory
+from envctl.model.dependency import Dependency, parse_marker
 from envctl.model.target import Target
 from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_tags
 from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import Request
 from envctl.resolve.want import Clause, Want, never, want_from
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
 _UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
@@ -33,9 +37,10 @@ class Universe:
         self.request = request
         self.target = target
         self.shelf = shelf
-        self.yardstick = Yardstick(request, target)
+        answers = shelf.answers(target)
+        self.yardstick = Yardstick(request, target, fits=shelf.fits(target.tags), holds=answers.pythons)
         self._environment = dict(target.markers)
-        self._marked: dict[tuple[str, str], bool] = {}
+        self._marked = answers.markers
         self._overrides = _by_name(request.overrides)
         self._constraints = {
             name: tuple(clause.want for clause in map(shelf.clause, several) if self._is_active(clause, ""))
@@ -51,7 +56,7 @@ class Universe:
 
     # What is asked -------------------------------------------------------------------------------
 
-    def wants(self, requirement: Requirement, extra: str = "") -> tuple[Want, ...]:
+    def wants(self, requirement: Requirement | Dependency, extra: str = "") -> tuple[Want, ...]:
         """Return what a requirement amounts to on this target: nothing, itself, or its overrides.
 
         An override replaces specifier and URL; the extras that were asked for stay asked for.
@@ -261,22 +266,22 @@ class Universe:
         return None
 
     def _is_active(self, clause: Clause, extra: str) -> bool:
-        if clause.marker is None:
+        if not clause.marker:
             return True
         # Most markers do not mention the extra: those are evaluated once for all of them.
-        key = (clause.marker_text, extra if clause.mentions_extra else "")
+        key = f"{extra if clause.mentions_extra else ''};{clause.marker}"
         known = self._marked.get(key)
         if known is None:
             environment = {**self._environment, "extra": extra}
-            known = self._marked[key] = clause.marker.evaluate(environment)
+            known = self._marked[key] = parse_marker(clause.marker).evaluate(environment)
         return known
 
     def _intern(self, want: Want) -> Want:
         return self._interned.setdefault(want.text, want)
 
 
-def _by_name(requirements: Sequence[Requirement]) -> dict[str, list[Requirement]]:
-    result: dict[str, list[Requirement]] = {}
+def _by_name(requirements: Sequence[Requirement | Dependency]) -> dict[str, list[Requirement | Dependency]]:
+    result: dict[str, list[Requirement | Dependency]] = {}
     for requirement in requirements:
         result.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return result

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from packaging.markers import Marker
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from envctl.frozen import dataclass
+from envctl.model.dependency import Dependency, marker_of, parse_specifier
 
-@dataclass(frozen=True, slots=True)
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+
 class Want:
     """``text`` alone decides equality: ``idna<4,>=2.5``, ``requests[socks]``, ``blob @ https://…``.
 
     ``is_exact`` says that its specifier names one version (``==1.2`` without a star, or ``===``).
+    Frozen by custom: a solver makes thousands of them.
     """
 
-    text: str
-    name: str = field(compare=False)
-    extras: frozenset[str] = field(compare=False)
-    specifier: SpecifierSet = field(compare=False)
-    url: str | None = field(compare=False, default=None)
-    is_exact: bool = field(compare=False, default=False)
-    mentions_prerelease: bool = field(compare=False, default=False)
+    __slots__ = ("extras", "is_exact", "mentions_prerelease", "name", "specifier", "text", "url")
+
+    def __init__(
+        self,
+        text: str,
+        name: str,
+        extras: frozenset[str],
+        specifier: SpecifierSet,
+        *,
+        is_exact: bool = False,
+        mentions_prerelease: bool = False,
+        url: str | None = None,
+    ) -> None:
+        self.text = text
+        self.name = name
+        self.extras = extras
+        self.specifier = specifier
+        self.is_exact = is_exact
+        self.mentions_prerelease = mentions_prerelease
+        self.url = url
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Want) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Want({self.text!r})"
 
     @property
     def is_never(self) -> bool:
@@ -33,35 +60,44 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A requirement taken apart once: its want, and the marker with what it costs to know about it.
+    """A requirement taken apart once: its want, and the text of its marker, empty where it has none.
 
     Holds the requirement itself, so that it can be told by identity.
     """
 
-    requirement: Requirement
+    requirement: Requirement | Dependency
     want: Want
-    marker: Marker | None
-    marker_text: str
+    marker: str
     mentions_extra: bool
 
 
-def clause_from(requirement: Requirement, known: dict[str, Want]) -> Clause:
+def clause_from(requirement: Requirement | Dependency, known: dict[str, Want]) -> Clause:
     """Take a requirement apart; wants of one text are one object, those that are ``known`` by text."""
-    text = "" if requirement.marker is None else str(requirement.marker)
+    marker = marker_of(requirement)
     want = want_from(requirement)
     want = known.setdefault(want.text, want)
-    return Clause(requirement, want, requirement.marker, text, "extra" in text)
+    return Clause(requirement, want, marker, "extra" in marker)
 
 
-def want_from(requirement: Requirement, *, extras: frozenset[str] = frozenset()) -> Want:
+def want_from(requirement: Requirement | Dependency, *, extras: frozenset[str] = frozenset()) -> Want:
     """Make a want of a requirement, with ``extras`` (normalised) added to its own."""
     name = canonicalize_name(requirement.name)
     asked = extras.union(canonicalize_name(extra) for extra in requirement.extras)
     text = f"{name}[{','.join(sorted(asked))}]" if asked else name
-    text += f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
-    specifier = requirement.specifier
+    if isinstance(requirement, Dependency):
+        specifiers = requirement.specifier_text
+    else:
+        specifiers = str(requirement.specifier)
+    text += f" @ {requirement.url}" if requirement.url else specifiers
+    specifier, is_exact, mentions = _understand(specifiers)
     return Want(
-        text, name, asked, specifier, requirement.url, _names_one(specifier), bool(specifier.prereleases)
+        text,
+        name,
+        asked,
+        specifier,
+        is_exact=is_exact,
+        mentions_prerelease=mentions,
+        url=requirement.url,
     )
 
 
@@ -73,8 +109,12 @@ def never(name: str, reason: str) -> Want:
     return Want(reason, f"{name}!", frozenset(), SpecifierSet())
 
 
-def _names_one(specifier: SpecifierSet) -> bool:
-    return any(
+@lru_cache(maxsize=16_384)
+def _understand(text: str) -> tuple[SpecifierSet, bool, bool]:
+    """Parse a specifier: itself, whether it names one version, whether it mentions a pre-release."""
+    specifiers = parse_specifier(text)
+    names_one = any(
         one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
-        for one in specifier
+        for one in specifiers
     )
+    return specifiers, names_one, bool(specifiers.prereleases)

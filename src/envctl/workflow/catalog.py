@@ -13,7 +13,6 @@ from packaging.version import Version
 from envctl.errors import BuildError, UpstreamError
 from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
-from envctl.index.metadata import parse_metadata
 from envctl.model.artifact import Artifact, Directory
 from envctl.resolve.port import ListedFile, Metadata, Project
 
@@ -38,7 +37,7 @@ class JoinedCatalog:
         """See `Catalog.metadata`; what is found must be of the project and version that were asked for."""
         match artifact:
             case ListedFile() if artifact.filename.endswith(".whl"):
-                found = parse_metadata(self.client.core_metadata(artifact), where=artifact.filename)
+                found = self.client.metadata(artifact)
             case ListedFile():
                 found = self.sdist_metadata(name, artifact)
             case Directory():

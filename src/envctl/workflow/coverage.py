@@ -79,8 +79,11 @@ def find_interpreters(
 ) -> tuple[tuple[str, Interpreter], ...]:
     """Find what each environment of the manifest gets here; one that gets none is left out.
 
-    ``known`` is the one that was found already, with its environment.
+    ``known`` is the one that was found already, with its environment; it is the only one where the
+    manifest says which Pythons the lock is for.
     """
+    if manifest.lock.python:
+        return (known,)
     found = [known]
     for name, declaration in manifest.environments.items():
         if name == known[0]:

@@ -6,30 +6,31 @@ import os
 
 from envctl import atomic
 from envctl.environment.configuration import choose_executable, read_configuration
+from envctl.environment.interpreters import find as find_interpreter
 from envctl.errors import CheckError, MachineError
 from envctl.lock.difference import compare
-from envctl.lock.format import format_lock
 from envctl.lock.freshness import preferences
 from envctl.lock.lock import Lock
+from envctl.manifest.manifest import Manifest
+from envctl.manifest.select import python_requests
+from envctl.model.target import choose_target
 from envctl.receipt import digest_file
-from envctl.store.store import refuse_file
+from envctl.store.store import Store, refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.context import Context
-from envctl.workflow.coverage import stated_coverage
+from envctl.workflow.coverage import (
+    covered_minors,
+    find_interpreters,
+    make_cells,
+    stated_coverage,
+    wanted_coverage,
+)
+from envctl.workflow.fresh import keep_receipt
 from envctl.workflow.inputs import declared, load_manifest
 from envctl.workflow.locks import LoadedLock, load_lock
-from envctl.workflow.plan import open_run
-from envctl.workflow.prepare import (
-    Run,
-    Situation,
-    cover,
-    is_up_to_date,
-    make_lock,
-    refuse_stale,
-    survey,
-)
 from envctl.workflow.results import Locked
 from envctl.workflow.sources import find_direct_artifacts
+from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
 
 #: Seconds to wait for another run that writes the manifest or the lock.
 LOCK_TIMEOUT = 60.0
@@ -53,22 +54,38 @@ def lock(
     """
     if check:
         return _check(context)
-    run = open_run(context)
+    loaded, declaration = declared(context)
+    manifest = loaded.manifest
+    before = load_lock(manifest)
+    interpreter = find_interpreter(
+        python_requests(manifest, declaration),
+        settings=context.settings,
+        present=choose_executable(read_configuration(declaration.path) or {}),
+        covered=covered_minors(before.lock),
+    )
+    direct = find_direct_artifacts(manifest)
+    found = find_interpreters(
+        manifest, before.lock, settings=context.settings, known=(declaration.name, interpreter)
+    )
+    coverage = wanted_coverage(manifest, before.lock, found)
+    fits = coverage == stated_coverage(manifest, before.lock) and is_up_to_date(manifest, before.lock, direct)
+    if fits and not upgrade and not upgrade_packages:
+        keep_receipt(context.settings, loaded, before, direct, found)
+        return _unchanged(before)
+    released = None if upgrade else _released(before, upgrade_packages)
+    remote = context.make_remote(context, manifest, interpreter, Store(context.settings.cache_dir))
     try:
-        loaded, declaration = declared(context)
-        present = choose_executable(read_configuration(declaration.path) or {})
-        situation = survey(context, loaded, declaration, present=present)
-        before = situation.lock.lock
-        coverage = cover(run, situation)
-        fits = coverage == stated_coverage(situation.manifest, before) and is_up_to_date(
-            situation.manifest, before, situation.direct
+        made = remote.resolve(
+            manifest,
+            make_cells(coverage, choose_target(interpreter)),
+            direct=direct,
+            digest=digest_inputs(manifest, coverage, direct),
+            old=before.lock,
+            released=released,
         )
-        if fits and not upgrade and not upgrade_packages:
-            return _unchanged(situation.lock)
-        released = None if upgrade else _released(situation.lock, upgrade_packages)
-        return _renew(run, situation, make_lock(run, situation, coverage, released=released), fits=fits)
     finally:
-        run.close()
+        remote.close()
+    return _renew(context, manifest, before, made, fits=fits)
 
 
 def _check(context: Context) -> Locked:
@@ -96,15 +113,28 @@ def _released(lock: LoadedLock, names: frozenset[str]) -> frozenset[str]:
     return names
 
 
-def _write(run: Run, situation: Situation, text: bytes) -> None:
+def _renew(context: Context, manifest: Manifest, before: LoadedLock, made: Lock, *, fits: bool) -> Locked:
+    changed = before.lock is None or before.lock.data != made.data
+    if changed:
+        _write(context, manifest, before, made.data)
+    return Locked(
+        path=before.path,
+        fresh=fits,
+        written=changed,
+        packages=len(made.packages),
+        changes=compare(before.lock, made),
+    )
+
+
+def _write(context: Context, manifest: Manifest, before: LoadedLock, text: bytes) -> None:
     """Replace the lock, unless somebody wrote it since it was read."""
-    path, settings = situation.lock.path, run.context.settings
+    path, settings = before.path, context.settings
     lock_folder = settings.lock_dir or settings.cache_dir
     refuse_file(lock_folder)
-    order = lock_path_for(situation.manifest.path, lock_folder)
-    with hold(order, timeout=LOCK_TIMEOUT, emit=run.context.emit):
+    order = lock_path_for(manifest.path, lock_folder)
+    with hold(order, timeout=LOCK_TIMEOUT, emit=context.emit):
         now = digest_file(path)
-        if now != (f"sha256:{situation.lock.digest}" if situation.lock.digest else None):
+        if now != (f"sha256:{before.digest}" if before.digest else None):
             raise MachineError(
                 "lock-moved",
                 f"`{os.path.basename(path)}` was written by somebody else meanwhile; it is left as it is",
@@ -116,18 +146,3 @@ def _write(run: Run, situation: Situation, text: bytes) -> None:
         except OSError as error:
             message = f"`{path}` cannot be written: {error.strerror}"
             raise MachineError("not-writable", message, where=path) from error
-
-
-def _renew(run: Run, situation: Situation, made: Lock, *, fits: bool) -> Locked:
-    before = situation.lock
-    text = format_lock(made)
-    changed = before.lock is None or before.lock.data != text
-    if changed:
-        _write(run, situation, text)
-    return Locked(
-        path=before.path,
-        fresh=fits,
-        written=changed,
-        packages=len(made.packages),
-        changes=compare(before.lock, made),
-    )

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from packaging.markers import Marker
-
+from envctl.model.dependency import marker_of, parse_marker
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
 from envctl.model.targets import move_floor, sort_targets
@@ -38,11 +37,15 @@ def cut_targets(targets: Sequence[Target], cuts: Cuts) -> tuple[Target, ...]:
 
 
 def find_cuts(
-    request: Request, resolution: Resolution, conditional: Mapping[str, Sequence[Metadata]]
+    request: Request,
+    resolution: Resolution,
+    conditional: Mapping[str, Sequence[Metadata]],
+    known: dict[str, bool],
 ) -> frozenset[int]:
     """Find where a marker that counts in a resolution changes its answer within the target's patch versions.
 
-    ``conditional`` has the metadata in which there are such markers.
+    ``conditional`` has the metadata in which there are such markers; ``known`` what is known of markers on
+    the target, which is added to.
     """
     target = resolution.target
     if target.floor == target.ceiling:
@@ -54,14 +57,16 @@ def find_cuts(
             if package is not None and package.version in {None, str(metadata.version)}:
                 extras = ("", *sorted(package.extras))
                 markers += [
-                    (one.marker, extras) for one in metadata.requirements if is_about_patches(one.marker)
+                    (one.marker_text, extras)
+                    for one in metadata.requirements
+                    if is_about_patches(one.marker_text)
                 ]
-    return frozenset(cut for marker, extras in markers for cut in _cuts_of(marker, extras, target))
+    return frozenset(cut for marker, extras in markers for cut in _cuts_of(marker, extras, target, known))
 
 
-def is_about_patches(marker: Marker | None) -> bool:
+def is_about_patches(marker: str) -> bool:
     """Whether a marker may hold for some patch versions of a Python only."""
-    return marker is not None and any(name in str(marker) for name in _PATCH_MARKERS)
+    return any(name in marker for name in _PATCH_MARKERS)
 
 
 def minor_of(version: str) -> str:
@@ -69,34 +74,36 @@ def minor_of(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _markers_of_lists(request: Request) -> Iterable[tuple[Marker | None, Sequence[str]]]:
+def _markers_of_lists(request: Request) -> Iterable[tuple[str, Sequence[str]]]:
     lists = (request.base, *request.groups.values(), *request.extras.values())
     requirements = [asked.requirement for several in lists for asked in several]
     for requirement in (*requirements, *request.constraints, *request.overrides):
-        if is_about_patches(requirement.marker):
-            yield requirement.marker, ("",)
+        if is_about_patches(marker_of(requirement)):
+            yield marker_of(requirement), ("",)
 
 
-def _cuts_of(marker: Marker | None, extras: Sequence[str], target: Target) -> Iterable[int]:
+def _cuts_of(marker: str, extras: Sequence[str], target: Target, known: dict[str, bool]) -> Iterable[int]:
     """Yield the first patch version of each part but the lowest in which a marker is of one mind."""
     minor = minor_of(target.floor)
     first, last = _patch(target.floor), _patch(target.ceiling)
-    text = str(marker)
-    named = {int(patch) for patch in re.findall(rf"['\"]{re.escape(minor)}\.(\d+)", text)}
+    named = {int(patch) for patch in re.findall(rf"['\"]{re.escape(minor)}\.(\d+)", marker)}
     # Between what a marker names and its neighbours its answer cannot change.
     places = sorted(
         {first, *(place for patch in named for place in (patch, patch + 1) if first < place <= last)}
     )
     for extra in extras:
-        answers = [_holds(marker, target, f"{minor}.{place}", extra) for place in places]
+        answers = [_holds(marker, target, f"{minor}.{place}", extra, known) for place in places]
         for place, before, answer in zip(places[1:], answers, answers[1:], strict=False):
             if before != answer:
                 yield place
 
 
-def _holds(marker: Marker | None, target: Target, version: str, extra: str) -> bool:
-    markers = {**move_floor(target, version, version).markers, "extra": extra}
-    return marker is None or marker.evaluate(markers)
+def _holds(marker: str, target: Target, version: str, extra: str, known: dict[str, bool]) -> bool:
+    key = f"{version};{extra};{marker}"
+    if key not in known:
+        markers = {**move_floor(target, version, version).markers, "extra": extra}
+        known[key] = parse_marker(marker).evaluate(markers)
+    return known[key]
 
 
 def _patch(version: str) -> int:

@@ -28,11 +28,11 @@ from envctl.workflow.prepare import (
     Situation,
     choose_pins,
     look,
-    project_digests,
     survey,
 )
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions
+from envctl.workflow.staleness import project_digests
 from envctl.workflow.verdicts import pronounce
 
 

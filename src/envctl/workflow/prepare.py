@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from envctl.environment.interpreters import find as find_interpreter
 from envctl.environment.scan import scan
-from envctl.errors import CheckError, EnvctlError, MachineError
+from envctl.errors import EnvctlError, MachineError
 from envctl.lock.choose import choose
 from envctl.lock.difference import LockChange, compare
 from envctl.lock.format import format_lock
-from envctl.lock.freshness import covers, digest, is_fresh
+from envctl.lock.freshness import covers
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Declaration, Manifest
 from envctl.manifest.select import python_requests
@@ -31,13 +31,13 @@ from envctl.workflow.coverage import (
     covered_minors,
     find_interpreters,
     make_cells,
-    stated_coverage,
     wanted_coverage,
 )
 from envctl.workflow.inputs import Loaded
 from envctl.workflow.locks import LoadedLock, load_lock
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
+from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
 
 #: What a manifest says of a matter that it leaves to the machine.
 AUTO = "auto"
@@ -179,29 +179,6 @@ def refuse_others(state: State, *, adopt: bool) -> None:
         )
 
 
-def expected_digest(manifest: Manifest, lock: Lock | None, direct: Mapping[str, Artifact]) -> str:
-    """Digest what decides the lock: the manifest's part of it, its targets, its path sources."""
-    return _digest(manifest, stated_coverage(manifest, lock), direct)
-
-
-def _digest(manifest: Manifest, coverage: Coverage, direct: Mapping[str, Artifact]) -> str:
-    return digest(
-        manifest, targets=coverage.targets, pythons=coverage.pythons, projects=project_digests(direct)
-    )
-
-
-def project_digests(direct: Mapping[str, Artifact]) -> Mapping[str, str]:
-    """Give the metadata digests of the directories among the direct artifacts."""
-    return {
-        name: artifact.metadata_digest for name, artifact in direct.items() if isinstance(artifact, Directory)
-    }
-
-
-def is_up_to_date(manifest: Manifest, lock: Lock | None, direct: Mapping[str, Artifact]) -> bool:
-    """Whether a lock was made from what manifest and sources say now, on whatever machine."""
-    return lock is not None and is_fresh(lock, expected_digest(manifest, lock, direct))
-
-
 def lock_fits(situation: Situation) -> bool:
     """Whether the lock is up to date and covers this machine."""
     lock = situation.lock.lock
@@ -248,17 +225,6 @@ def refuse_unlocked(situation: Situation) -> EnvctlError:
     return refuse_stale(situation.lock)
 
 
-def refuse_stale(lock: LoadedLock) -> CheckError:
-    """Say that there is no lock, or that it does not fit the manifest."""
-    path = os.path.basename(lock.path)
-    hints = ["`envctl lock` brings it up to date"]
-    if lock.lock is None:
-        return CheckError("lock-missing", f"there is no `{path}`", where=lock.path, hints=hints)
-    return CheckError(
-        "lock-stale", f"`{path}` does not fit the manifest any more", where=lock.path, hints=hints
-    )
-
-
 def refuse_uncovered(situation: Situation, coverage: Coverage) -> MachineError:
     """Say that a lock of this coverage is not for this machine and Python."""
     target, settings = situation.target, situation.manifest.lock
@@ -293,7 +259,7 @@ def make_lock(
         manifest,
         make_cells(coverage, situation.target),
         direct=situation.direct,
-        digest=_digest(manifest, coverage, situation.direct),
+        digest=digest_inputs(manifest, coverage, situation.direct),
         old=situation.lock.lock,
         released=released,
     )

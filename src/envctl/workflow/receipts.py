@@ -16,12 +16,10 @@ Labels, beside ``tree``, which the environment itself is digested under::
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from envctl import atomic
-from envctl.build.source import METADATA_FILES
-from envctl.model.artifact import Artifact, Directory
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import DriftKind
 from envctl.plan.change import Plan
@@ -39,6 +37,7 @@ from envctl.receipt import (
 from envctl.treedigest import digest_tree
 from envctl.version import VERSION
 from envctl.workflow.prepare import Choice, Situation
+from envctl.workflow.sources import list_metadata_files
 
 
 def make_receipt(
@@ -56,7 +55,7 @@ def make_receipt(
     }
     for path, digest in situation.loaded.digests.items():
         labels[f"{FILE}{path}"] = f"sha256:{digest}"
-    for path in _metadata_files(situation.direct.values()):
+    for path in list_metadata_files(situation.direct.values()):
         labels.setdefault(f"{FILE}{path}", digest_file(path) or ABSENT)
     return labels
 
@@ -77,13 +76,6 @@ def has_remarks(plan: Plan) -> bool:
 def _until(situation: Situation, choice: Choice) -> str:
     turn = find_next_turn(choice.selection, situation.manifest.policy, datetime.now(UTC).date())
     return turn.isoformat() if turn is not None else "-"
-
-
-def _metadata_files(artifacts: Iterable[Artifact]) -> Iterable[str]:
-    for artifact in artifacts:
-        if isinstance(artifact, Directory):
-            for name in METADATA_FILES:
-                yield os.path.join(artifact.path, artifact.subdirectory or "", name)
 
 
 def renew_receipt(environment: str, labels: Mapping[str, str]) -> None:

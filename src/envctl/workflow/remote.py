@@ -1,6 +1,6 @@
-"""The remote side of a run: resolving, fetching and building, with the concrete adapters joined.
+"""What fetches and builds in a run, with the concrete adapters joined.
 
-Heavy (HTTP, the resolver, metadata): loaded only by a command that comes to need it.
+Heavy (archives, subprocesses, temporary folders): loaded only by a command that comes to need it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -20,19 +19,16 @@ from envctl.environment.layout import choose_layout
 from envctl.errors import BuildError, UpstreamError
 from envctl.frozen import dataclass, replace
 from envctl.index.client import IndexClient
-from envctl.index.http import HttpTransport
 from envctl.index.pool import Pool
 from envctl.lock.choose import choose_wheel
-from envctl.lock.compose import compose
-from envctl.lock.lock import Lock
-from envctl.manifest.manifest import IndexSource, Manifest
+from envctl.manifest.manifest import Manifest
 from envctl.model.artifact import Artifact, Sdist, Wheel
 from envctl.model.events import Advanced, Emit, Ended, Event, Grew, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.target import Target, choose_target
 from envctl.resolve.port import ListedFile
-from envctl.resolve.request import request_for, request_from
+from envctl.resolve.request import request_for
 from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
 from envctl.store.place import choose_linker, place, raise_marks
@@ -42,9 +38,9 @@ from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.building import Builder, Workshop
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.compiling import compile_entries
-from envctl.workflow.context import Context, Released, Remote
+from envctl.workflow.context import Context, Remote
 from envctl.workflow.keys import WHEELS, wheel_key
-from envctl.workflow.resolving import resolve_targets
+from envctl.workflow.resolver import Resolver
 
 #: Downloads in flight; more gains nothing on one connection pool and starves small machines.
 WORKERS = 8
@@ -52,22 +48,19 @@ WORKERS = 8
 
 def make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:
     """Make the remote side of one run."""
-    pinned = {
-        name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
-    }
-    client = IndexClient(
-        indexes=manifest.indexes,
-        pinned=pinned,
-        settings=context.settings,
-        transport=HttpTransport(context.settings),
-        emit=context.emit,
-    )
+    return Resolver(context, manifest, interpreter, store, make_adapters)
+
+
+def make_adapters(
+    context: Context, manifest: Manifest, interpreter: Interpreter, store: Store, client: IndexClient
+) -> Adapters:
+    """Make what fetches and builds in one run."""
     return Adapters(context=context, manifest=manifest, interpreter=interpreter, store=store, client=client)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """The concrete adapters of one run; see `Remote` for what they do together."""
+    """What fetches and builds in one run; see `Remote` for what it does."""
 
     context: Context
     manifest: Manifest
@@ -80,34 +73,11 @@ class Adapters:
         """The channel for events."""
         return self.context.emit
 
-    def resolve(
-        self,
-        manifest: Manifest,
-        targets: Sequence[Target],
-        *,
-        direct: Mapping[str, Artifact],
-        digest: str,
-        old: Lock | None,
-        released: Released,
-    ) -> Lock:
-        """See `Remote.resolve`."""
-        request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
-        resolutions = resolve_targets(
-            request,
-            targets,
-            self._catalog(),
-            self.emit,
-            old=old,
-            released=released,
-            tolerant=bool(manifest.lock.targets),
-        )
-        return compose(resolutions, manifest=manifest, digest=digest, old=old)
-
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """See `Remote.obtain`. Large files first, so that the last to arrive is a small one."""
         wheels = [pin for pin in pins if isinstance(pin.artifact, Wheel)]
         found = self._fetch_wheels(sorted(wheels, key=lambda pin: -(_size(pin) or 0)))
-        builder = self._builder()
+        builder = self.builder()
         for pin in pins:
             if not isinstance(pin.artifact, Wheel):
                 found[pin.name] = builder.build(pin)
@@ -116,10 +86,6 @@ class Adapters:
     def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
         """See `Remote.compile`."""
         return compile_entries(self.store, entries, self.interpreter, self.emit)
-
-    def close(self) -> None:
-        """See `Remote.close`."""
-        self.client.close()
 
     def _fetch_wheels(self, pins: Sequence[Pin]) -> dict[str, Entry]:
         if not pins:
@@ -198,14 +164,15 @@ class Adapters:
         return target
 
     def _catalog(self) -> JoinedCatalog:
-        builder = self._builder()
+        builder = self.builder()
         return JoinedCatalog(
             client=self.client,
             sdist_metadata=builder.sdist_metadata,
             directory_metadata=builder.directory_metadata,
         )
 
-    def _builder(self) -> Builder:
+    def builder(self) -> Builder:
+        """Make what builds source trees and distributions."""
         return Builder(
             store=self.store,
             settings=self.manifest.build,

@@ -11,19 +11,20 @@ counts, the Python is cut there, for all platforms, and all is solved again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from packaging.version import Version
 
 from envctl.errors import ResolutionError
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, replace
 from envctl.lock.freshness import covers, preferences
 from envctl.lock.lock import Lock
 from envctl.model.artifact import Artifact
 from envctl.model.events import Advanced, Emit, Ended, Event, Notice, Phase, Started
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
+from envctl.resolve.answers import Recall, forget
 from envctl.resolve.files import Yardstick
+from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import Request
 from envctl.resolve.solve import solve
@@ -70,7 +71,7 @@ class SharedCatalog:
         """Return what was told of each project that has a marker about patch versions."""
         found: dict[str, tuple[Metadata, ...]] = {}
         for (name, _), metadata in self._metadata.items():
-            if any(is_about_patches(requirement.marker) for requirement in metadata.requirements):
+            if any(is_about_patches(requirement.marker_text) for requirement in metadata.requirements):
                 found[name] = (*found.get(name, ()), metadata)
         return found
 
@@ -84,10 +85,12 @@ def resolve_targets(
     old: Lock | None,
     released: Released,
     tolerant: bool = False,
+    recall: Recall = forget,
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
 
-    ``tolerant`` lets in releases that have no file for one of the targets, and tells of them.
+    ``tolerant`` lets in releases that have no file for one of the targets, and tells of them. ``recall``
+    gives what is known of a target from other runs.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -97,7 +100,8 @@ def resolve_targets(
     emit(Started(Phase.RESOLVE))
     summary = ""
     try:
-        run = _Run(request, shared, _Quiet(emit), Old(old, released), tolerant)
+        shelf = Shelf(shared, request.direct, recall)
+        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant)
         done = _resolve_all(run, targets)
         for notice in tell(done):
             emit(notice)
@@ -116,6 +120,7 @@ class _Run:
 
     request: Request
     catalog: SharedCatalog
+    shelf: Shelf
     emit: Emit
     old: Old
     tolerant: bool
@@ -132,7 +137,9 @@ def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]
                 resolution = _resolve_or_tolerate(run, target, run.old.levels(target, earlier), refused)
             except ResolutionError as error:
                 raise _name_target(error, target) if len(targets) > 1 else error from error
-            found = find_cuts(run.request, resolution, run.catalog.conditional())
+            found = find_cuts(
+                run.request, resolution, run.catalog.conditional(), run.shelf.answers(target).markers
+            )
             if found:
                 minor = minor_of(target.floor)
                 cuts = {**cuts, minor: cuts.get(minor, frozenset()) | found}
@@ -151,10 +158,12 @@ def _resolve_or_tolerate(
     """Resolve; remembers in ``refused`` what was wrong with packages that have no file here."""
 
     def attempt(catalog: Catalog) -> Resolution:
-        return _resolve(run.request, target, catalog, run.emit, levels)
+        return _resolve(
+            run.request, target, Shelf(catalog, run.request.direct, run.shelf.answers), run.emit, levels
+        )
 
     try:
-        return attempt(run.catalog)
+        return _resolve(run.request, target, run.shelf, run.emit, levels)
     except ResolutionError as error:
         found = None
         if run.tolerant:
@@ -186,7 +195,7 @@ class Old:
 
 
 def _resolve(
-    request: Request, target: Target, catalog: Catalog, emit: Emit, levels: Sequence[Mapping[str, str]]
+    request: Request, target: Target, shelf: Shelf, emit: Emit, levels: Sequence[Mapping[str, str]]
 ) -> Resolution:
     """Resolve with the best preference of each project; once more where it did not hold but another may."""
     own = levels[0]
@@ -195,7 +204,7 @@ def _resolve(
         for name, version in level.items():
             if version not in wishes.setdefault(name, []):
                 wishes[name].append(version)
-    best = _solve(request, target, catalog, emit, wishes)
+    best = _solve(request, target, shelf, emit, wishes)
     while True:
         versions = _versions(best)
         lost = {
@@ -206,7 +215,7 @@ def _resolve(
         if not lost:
             return best
         wishes = {name: several[1:] if name in lost else several for name, several in wishes.items()}
-        again = _solve(request, target, catalog, emit, wishes)
+        again = _solve(request, target, shelf, emit, wishes)
         # What another target chose never moves what this one had.
         moved = _versions(again)
         if any(versions.get(name) == version != moved.get(name) for name, version in own.items()):
@@ -215,10 +224,10 @@ def _resolve(
 
 
 def _solve(
-    request: Request, target: Target, catalog: Catalog, emit: Emit, wishes: Mapping[str, Sequence[str]]
+    request: Request, target: Target, shelf: Shelf, emit: Emit, wishes: Mapping[str, Sequence[str]]
 ) -> Resolution:
     preferred = {name: several[0] for name, several in wishes.items()}
-    return solve(replace(request, preferences=preferred), target, catalog, emit)
+    return solve(replace(request, preferences=preferred), target, shelf.catalog, emit, shelf=shelf)
 
 
 def _versions(resolution: Resolution) -> dict[str, str]:

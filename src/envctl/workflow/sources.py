@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from envctl.build.source import digest_metadata
+from envctl.build.source import METADATA_FILES, digest_metadata
 from envctl.errors import EnvctlError, InputError, raise_together
 from envctl.manifest.manifest import GitSource, IndexSource, Manifest, PathSource, UrlSource
 from envctl.model.artifact import Artifact, Directory
@@ -33,6 +33,14 @@ def find_direct_artifacts(manifest: Manifest) -> Mapping[str, Artifact]:
             errors.append(error)
     raise_together(errors)
     return found
+
+
+def list_metadata_files(artifacts: Iterable[Artifact]) -> Iterator[str]:
+    """List the files that decide the metadata of directories among ``artifacts``; they may not be there."""
+    for artifact in artifacts:
+        if isinstance(artifact, Directory):
+            for name in METADATA_FILES:
+                yield os.path.join(artifact.path, artifact.subdirectory or "", name)
 
 
 def _find_directory(manifest: Manifest, name: str, source: PathSource) -> Directory:

@@ -12,9 +12,10 @@ from envctl.transaction.recover import pending
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
-from envctl.workflow.prepare import Situation, choose_for, is_up_to_date, survey
+from envctl.workflow.prepare import Situation, choose_for, survey
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Status
+from envctl.workflow.staleness import is_up_to_date
 
 
 def status(context: Context, *, verify: str = "stat") -> Status:

@@ -17,7 +17,6 @@ from envctl.errors import ResolutionError
 from envctl.model.artifact import Artifact, Wheel
 from envctl.model.events import Notice
 from envctl.model.resolution import Resolution
-from envctl.resolve.conflict import Conflict, Unusable
 from envctl.resolve.files import RefusalKind, Yardstick
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 
@@ -77,6 +76,8 @@ def tell(resolutions: Sequence[Resolution]) -> Iterable[Notice]:
 
 
 def _unusable(error: ResolutionError) -> frozenset[str]:
+    from envctl.resolve.conflict import Conflict, Unusable  # noqa: PLC0415 - there is an error to look at
+
     conflict = error.conflict
     facts = conflict.facts if isinstance(conflict, Conflict) else ()
     return frozenset(

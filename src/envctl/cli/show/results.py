@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from envctl.cli.console import Line, Styled, plain
 from envctl.cli.show.plan import drift_lines, lock_change_lines
-from envctl.cli.show.words import count, shorten, size
+from envctl.cli.show.words import count, shorten, size, up_to_date
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 from envctl.plan.summary import summarise
@@ -21,9 +21,9 @@ def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
 
 def locked_lines(locked: Locked, directory: str) -> list[Line]:
     """Say whether the lock was written, and what is different in it."""
-    path, packages = shorten(locked.path, directory), count(locked.packages, "package")
     if not locked.written:
-        return [f"{path} is up to date ({packages})."]
+        return [up_to_date(locked.path, locked.packages, directory)]
+    path, packages = shorten(locked.path, directory), count(locked.packages, "package")
     return [*lock_change_lines(locked.changes), f"Wrote {path} ({packages})."]
 
 

@@ -37,3 +37,8 @@ def shorten(place: str, directory: str) -> str:
     if prefix and place.startswith(prefix) and len(place) > len(prefix):
         return place[len(prefix) :]
     return place
+
+
+def up_to_date(path: str, packages: int, directory: str) -> str:
+    """Say of a lock that there is nothing to do."""
+    return f"{shorten(path, directory)} is up to date ({count(packages, 'package')})."

@@ -1,0 +1,120 @@
+"""Resolving for one run, with the concrete adapters joined: light while all that it asks for is in the cache.
+
+What fetches files and builds (`envctl.workflow.remote`) weighs more than a whole resolution. It is made
+when a wheel has to be obtained, or when only a source distribution or a source tree can tell its metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envctl.index.cache import Cache
+from envctl.index.client import IndexClient
+from envctl.index.http import HttpTransport
+from envctl.lock.compose import compose
+from envctl.lock.lock import Lock
+from envctl.manifest.manifest import IndexSource, Manifest
+from envctl.model.artifact import Artifact, Directory
+from envctl.model.interpreter import Interpreter
+from envctl.model.target import Target
+from envctl.resolve.port import ListedFile, Metadata
+from envctl.resolve.request import request_from
+from envctl.workflow.answers import AnswerBook
+from envctl.workflow.catalog import JoinedCatalog
+from envctl.workflow.context import Context, Released
+from envctl.workflow.resolving import resolve_targets
+
+if TYPE_CHECKING:
+    from envctl.model.selection import Pin
+    from envctl.store.entry import Entry
+    from envctl.store.store import Store
+    from envctl.workflow.remote import Adapters
+
+#: Makes what fetches and builds, over the client of the run.
+MakeAdapters = Callable[[Context, Manifest, Interpreter, "Store", IndexClient], "Adapters"]
+
+
+class Resolver:
+    """The remote side of one run (see `Remote`); its heavy half is made at first use."""
+
+    def __init__(
+        self,
+        context: Context,
+        manifest: Manifest,
+        interpreter: Interpreter,
+        store: Store,
+        make_adapters: MakeAdapters,
+    ) -> None:
+        self._context = context
+        self._client = _make_client(context, manifest)
+        self._make_adapters = partial(make_adapters, context, manifest, interpreter, store, self._client)
+        self._made: Adapters | None = None
+
+    def resolve(
+        self,
+        manifest: Manifest,
+        targets: Sequence[Target],
+        *,
+        direct: Mapping[str, Artifact],
+        digest: str,
+        old: Lock | None,
+        released: Released,
+    ) -> Lock:
+        """See `Remote.resolve`."""
+        request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
+        book = AnswerBook(Cache(self._context.settings))
+        resolutions = resolve_targets(
+            request,
+            targets,
+            JoinedCatalog(
+                client=self._client,
+                sdist_metadata=self._sdist_metadata,
+                directory_metadata=self._directory_metadata,
+            ),
+            self._context.emit,
+            old=old,
+            released=released,
+            tolerant=bool(manifest.lock.targets),
+            recall=book.recall,
+        )
+        book.keep()
+        return compose(resolutions, manifest=manifest, digest=digest, old=old)
+
+    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+        """See `Remote.obtain`."""
+        return self._adapters().obtain(pins)
+
+    def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
+        """See `Remote.compile`."""
+        return self._adapters().compile(entries)
+
+    def close(self) -> None:
+        """See `Remote.close`."""
+        self._client.close()
+
+    def _adapters(self) -> Adapters:
+        if self._made is None:
+            self._made = self._make_adapters()
+        return self._made
+
+    def _sdist_metadata(self, name: str, file: ListedFile) -> Metadata:
+        return self._adapters().builder().sdist_metadata(name, file)
+
+    def _directory_metadata(self, name: str, directory: Directory) -> Metadata:
+        return self._adapters().builder().directory_metadata(name, directory)
+
+
+def _make_client(context: Context, manifest: Manifest) -> IndexClient:
+    pinned = {
+        name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
+    }
+    return IndexClient(
+        indexes=manifest.indexes,
+        pinned=pinned,
+        settings=context.settings,
+        transport=HttpTransport(context.settings),
+        emit=context.emit,
+    )
