@@ -67,8 +67,8 @@ def start(project: Project, script: str, *argv: str) -> subprocess.CompletedProc
 
 
 def is_fast(project: Project, *argv: str, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether the answer comes without the manifest being parsed."""
-    forbid = "import sys; sys.modules['envctl.manifest.parse'] = None;" + _LIST
+    """Whether the answer comes before the command line is even parsed."""
+    forbid = "import sys; sys.modules['envctl.cli.options'] = None;" + _LIST
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
         [sys.executable, "-c", forbid, "lock", *argv],

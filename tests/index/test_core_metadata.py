@@ -156,7 +156,7 @@ def test_damaged_metadata_counts_as_absent(
 ) -> None:
     client = open_client()
     client.core_metadata(only_file(client))
-    (path,) = (tmp_path / "cache" / "metadata-v1").glob("*/*")
+    (path,) = (tmp_path / "cache" / "metadata-v2").glob("*/*")
     path.write_bytes(damage(path.read_bytes()))
 
     again = open_client()

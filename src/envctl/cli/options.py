@@ -39,6 +39,11 @@ class _Ask(argparse.Action):
         raise Answered(self.dest)
 
 
+def _make_formatter(prog: str) -> argparse.HelpFormatter:
+    """Make what argparse checks each option with: one that is told no width would load `shutil` to ask."""
+    return argparse.HelpFormatter(prog, width=80)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises `UsageError` and never prints or exits.
 
@@ -47,7 +52,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog=prog, add_help=False, allow_abbrev=False)
+        super().__init__(prog=prog, add_help=False, allow_abbrev=False, formatter_class=_make_formatter)
         self.examples: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.refused: dict[str, str] = {}

@@ -3,9 +3,8 @@
 ::
 
     <cache>/pages-v1/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
-    <cache>/metadata-v1/<2 digits>/<key>                                       METADATA after a digest line
+    <cache>/metadata-v2/<2 digits>/<key>                                       METADATA, as a `Memo`
     <cache>/stated-v1/<2 digits>/<key>                                         what `stated.py` keeps of it
-    <cache>/answers-v1/<2 digits>/<key>                                        what markers say, by target
 
 Anything may be missing, old or damaged at any time, and then counts as absent. Files appear by a rename
 and are not flushed to the disk: after a loss of power a torn one is told by its digest. What cannot be
@@ -20,13 +19,12 @@ import re
 
 from envctl import atomic
 from envctl.index.listing import Head, parse_head
+from envctl.memo import Memo, put
 from envctl.model.settings import Settings
 
 _PAGES = "pages-v1"
-_METADATA = "metadata-v1"
+_METADATA = "metadata-v2"
 _STATED = "stated-v1"
-_ANSWERS = "answers-v1"
-_METADATA_LINE = b"envctl-metadata 1 "
 #: The first read of a page: the head and the newest versions of nearly all of them.
 _FIRST_READ = 64 * 1024
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,150}[a-z0-9])?", re.ASCII)
@@ -63,6 +61,7 @@ class Cache:
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.cache_dir
         self._enabled = not settings.no_cache
+        self._memo = Memo(settings.cache_dir, enabled=self._enabled)
 
     def page_path(self, index_url: str, project: str) -> str:
         """Return where the record of a project lies."""
@@ -92,7 +91,7 @@ class Cache:
     def keep_page(self, index_url: str, project: str, record: bytes) -> None:
         """Keep a record, whole."""
         if self._enabled:
-            _put(self.page_path(index_url, project), record)
+            put(self.page_path(index_url, project), record)
 
     def known_projects(self) -> frozenset[str]:
         """Name the projects whose page was kept, of whichever index."""
@@ -111,69 +110,29 @@ class Cache:
 
     def find_metadata(self, key: str) -> bytes | None:
         """Return the metadata kept under ``key`` (hexadecimal), None when there is none that is whole."""
-        return self._find(_METADATA, key)
+        return self._memo.find(_METADATA, key)
 
     def has_metadata(self, key: str) -> bool:
         """Whether there is a file for ``key``, whole or not."""
-        return self._enabled and os.path.exists(self._path(_METADATA, key))
+        return self._memo.has(_METADATA, key)
 
     def keep_metadata(self, key: str, data: bytes) -> None:
         """Keep metadata under ``key``."""
-        self._keep(_METADATA, key, data)
+        self._memo.keep(_METADATA, key, data)
 
     def find_stated(self, key: str) -> bytes | None:
         """Return what is kept of the metadata under ``key`` in the form of `stated.py`."""
-        return self._find(_STATED, key)
+        return self._memo.find(_STATED, key)
 
     def keep_stated(self, key: str, data: bytes) -> None:
         """Keep what `stated.py` makes of the metadata under ``key``."""
-        self._keep(_STATED, key, data)
-
-    def find_answers(self, key: str) -> bytes | None:
-        """Return what is known of a target, kept under ``key`` (hexadecimal)."""
-        return self._find(_ANSWERS, key)
-
-    def keep_answers(self, key: str, data: bytes) -> None:
-        """Keep what is known of a target."""
-        self._keep(_ANSWERS, key, data)
+        self._memo.keep(_STATED, key, data)
 
     def scratch(self) -> str:
         """Return a path for a new file that the caller removes; its folder is made."""
         folder = os.path.join(self._folder, _METADATA)
         atomic.make_directories(folder)
         return os.path.join(folder, f"{os.urandom(8).hex()}.tmp")
-
-    def _path(self, kind: str, key: str) -> str:
-        return os.path.join(self._folder, kind, key[:2], key)
-
-    def _find(self, kind: str, key: str) -> bytes | None:
-        if not self._enabled:
-            return None
-        try:
-            with open(self._path(kind, key), "rb", buffering=0) as file:
-                line, _, data = file.read().partition(b"\n")
-        except OSError:
-            return None
-        wanted = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii")
-        return data if line == wanted else None
-
-    def _keep(self, kind: str, key: str, data: bytes) -> None:
-        if self._enabled:
-            line = _METADATA_LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
-            _put(self._path(kind, key), line + data)
-
-
-def _put(path: str, data: bytes) -> None:
-    temporary = f"{path}.{os.urandom(6).hex()}.tmp"
-    try:
-        atomic.make_directories(os.path.dirname(path))
-        atomic.write(temporary, data)
-        atomic.rename(temporary, path)
-    except OSError:
-        try:
-            atomic.remove(temporary)
-        except OSError:
-            pass  # it stays behind as a file that nobody looks at
 
 
 def _read_part(path: str, offset: int, size: int) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from envctl.errors import UpstreamError
@@ -21,8 +22,10 @@ _LONGEST_SPECIFIER = 1024
 _LONGEST_DIGEST = 256
 
 
-#: An absolute link without anything that resolving it could change, which nearly all are.
-_PLAIN_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?/[A-Za-z0-9._~/+%=-]*", re.ASCII)
+#: A link without anything that resolving it could change but the host, which nearly all are.
+_PLAIN_LINK = re.compile(
+    r"(?:(?P<scheme>https?)://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?/|/(?!/))[A-Za-z0-9._~/+%=-]*", re.ASCII
+)
 
 
 def refuse_page(url: str, reason: str) -> UpstreamError:
@@ -72,8 +75,12 @@ def resolve_link(link: str, base: str, subject: str) -> str:
     Raises:
         UpstreamError: `bad-index-page` where it may not be followed; ``subject`` names what is linked.
     """
-    if _PLAIN_LINK.fullmatch(link) and (link.startswith("https:") or base.startswith("http:")):
-        return link
+    plain = _PLAIN_LINK.fullmatch(link)
+    if plain is not None and ".." not in link and "/./" not in link:
+        if plain["scheme"] is None:
+            return _find_root(base) + link
+        if plain["scheme"] == "https" or base.startswith("http:"):
+            return link
     url = strip(join(base, link.partition("#")[0]))
     if url.startswith("https://"):
         return url
@@ -83,6 +90,12 @@ def resolve_link(link: str, base: str, subject: str) -> str:
     if scheme == "http" and of_page == "https":
         raise refuse_page(base, f"it links `{subject}` to a place that is not encrypted")
     return url
+
+
+@lru_cache(maxsize=64)
+def _find_root(base: str) -> str:
+    """Return the scheme and host of a page, as a link that begins with a slash is joined to."""
+    return strip(join(base, "/"))[:-1]
 
 
 def _read_yanked(value: object, filename: str, base: str) -> str | None:

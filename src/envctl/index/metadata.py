@@ -14,11 +14,11 @@ from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import UpstreamError
 from envctl.model.dependency import Dependency, dependency_from
+from envctl.model.names import normalise
 from envctl.resolve.port import Metadata
 
 _WANTED = frozenset({"name", "version", "requires-python", "requires-dist", "provides-extra"})
@@ -52,7 +52,7 @@ def parse_metadata(data: bytes, *, where: str) -> Metadata:
         version=_parse_version(_one(fields["version"], "Version", where), where),
         requires_python=_parse_requires_python(fields["requires-python"], where),
         requirements=tuple(_read_requirement(text, where) for text in fields["requires-dist"]),
-        extras=frozenset(canonicalize_name(extra) for extra in fields["provides-extra"]),
+        extras=frozenset(normalise(extra) for extra in fields["provides-extra"]),
     )
 
 

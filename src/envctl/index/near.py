@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 #: Each guess costs a request.
@@ -50,4 +49,6 @@ def guess_names(name: str) -> list[str]:
 
 def choose_near(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Choose of the names that are known to exist up to three that look like ``name``, the nearest first."""
+    import difflib  # noqa: PLC0415 - 1 ms that only mistakes should cost
+
     return tuple(difflib.get_close_matches(name, sorted(set(known) - {name}), n=3, cutoff=0.8))

@@ -12,21 +12,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from packaging.markers import Marker
-from packaging.pylock import (
+from envctl.errors import UpstreamError
+from envctl.lock.entries import (
+    Entries,
     Package,
     PackageArchive,
     PackageDirectory,
     PackageSdist,
     PackageVcs,
     PackageWheel,
-    Pylock,
 )
-from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName
-from packaging.version import Version
-
-from envctl.errors import UpstreamError
 from envctl.lock.format import format_lock
 from envctl.lock.grid import Grid, version_key
 from envctl.lock.lock import Lock
@@ -61,21 +56,19 @@ def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: st
     packages = [writer.package(package) for package in merged]
     names = sorted({target.name for target in targets})
     pythons = sorted({target.python for target in targets}, key=lambda python: (version_key(python), python))
-    pylock = Pylock(
-        lock_version=Version("1.0"),
-        environments=[Marker(text) for text in environment_markers(targets)],
-        requires_python=SpecifierSet(lowest_python(targets)),
-        extras=[NormalizedName(extra) for extra in sorted(manifest.extras)],
+    entries = Entries(
+        environments=[_as_written(text) for text in environment_markers(targets)],
+        requires_python=lowest_python(targets),
+        extras=sorted(manifest.extras),
         dependency_groups=sorted(manifest.groups),
         default_groups=[DEFAULT_GROUP] if default.groups or default.extras else [],
-        created_by="envctl",
         packages=packages,
         tool={"envctl": {"digest": digest, "targets": names, "python": pythons}},
     )
-    data = format_lock(pylock)
+    data = format_lock(entries)
     return Lock(
         path=manifest.lock.path,
-        pylock=pylock,
+        entries=entries,
         data=data,
         raw_digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
         digest=digest,
@@ -103,13 +96,12 @@ class _Writer:
             for name, versions in merged.dependencies.items()
             for version in versions or ("",)
         ]
-        requires_python = package.requires_python
         return Package(
-            name=NormalizedName(package.name),
+            name=package.name,
             # PEP 751: a version must not be given for a source tree, whose code may change it.
-            version=Version(package.version) if package.version and directory is None else None,
-            marker=Marker(marker) if marker else None,
-            requires_python=SpecifierSet(requires_python) if requires_python else None,
+            version=(package.version or None) if directory is None else None,
+            marker=_as_written(marker) if marker else None,
+            requires_python=package.requires_python or None,
             dependencies=dependencies or None,
             index=self._index_url(package.index),
             directory=None if directory is None else _directory(directory),
@@ -233,6 +225,11 @@ def _urls_by_hash(old: Lock | None) -> dict[str, str]:
                 if algorithm in _STRONG:
                     result[digest] = file.url
     return result
+
+
+def _as_written(marker: str) -> str:
+    """Write a marker of ours as packaging does; none of its values holds a quote."""
+    return marker.replace("'", '"')
 
 
 def _relative(path: str, folder: str) -> str:

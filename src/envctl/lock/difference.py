@@ -11,6 +11,8 @@ from envctl.lock.lock import Lock, own_text
 if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
     from packaging.pylock import Package
 
+    from envctl.lock.entries import Package as Entry
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockChange:
@@ -39,12 +41,12 @@ def compare(old: Lock | None, new: Lock) -> tuple[LockChange, ...]:
 
 def _describe(lock: Lock) -> Mapping[str, str]:
     found: dict[str, set[str]] = {}
-    for package in lock.pylock.packages:
+    for package in lock.packages:
         found.setdefault(package.name, set()).add(_label(package))
     return {name: ", ".join(sorted(labels)) for name, labels in found.items()}
 
 
-def _label(package: Package) -> str:
+def _label(package: Package | Entry) -> str:
     """Write version and origin: ``3.10``, ``1.0 (../core, editable)``, ``2.1 (git+https://…@1a2b3c4d)``."""
     version = own_text(package, "version") if package.version is None else str(package.version)
     origin = ""

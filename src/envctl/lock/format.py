@@ -18,14 +18,19 @@ Packages are sorted by name, then version, then marker; keys stand in the order 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import tomli_w
-from packaging.pylock import Package, Pylock
 from packaging.version import Version
 
+from envctl.lock.entries import Entries
+from envctl.lock.entries import Package as Entry
 from envctl.lock.lock import Lock
+
+if TYPE_CHECKING:
+    from packaging.pylock import Package, Pylock
 
 # Most texts of a lock: nothing to escape in a basic string.
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
@@ -34,9 +39,16 @@ _LITERAL = re.compile(r"[ -&(-~]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def format_lock(lock: Lock | Pylock) -> bytes:
+def format_lock(lock: Lock | Pylock | Entries) -> bytes:
     """Write a lock as TOML, UTF-8, with a final newline."""
-    pylock = lock.pylock if isinstance(lock, Lock) else lock
+    if isinstance(lock, Lock):
+        if lock.entries is not None:
+            return lock.data
+        lock = lock.pylock
+    return _format(lock)
+
+
+def _format(pylock: Pylock | Entries) -> bytes:
     packages = sorted(pylock.packages, key=_sort_key)
     head: list[tuple[str, object]] = [
         ("lock-version", pylock.lock_version),
@@ -57,7 +69,7 @@ def format_lock(lock: Lock | Pylock) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _package(package: Package) -> list[str]:
+def _package(package: Package | Entry) -> list[str]:
     fields: list[tuple[str, object]] = [
         ("name", package.name),
         ("version", package.version),
@@ -78,8 +90,9 @@ def _package(package: Package) -> list[str]:
     return lines
 
 
-def _sort_key(package: Package) -> tuple[str, Version, str]:
-    return (package.name, package.version or Version("0"), str(package.marker or ""))
+def _sort_key(package: Package | Entry) -> tuple[str, Version, str]:
+    version = package.version or "0"
+    return package.name, Version(version) if isinstance(version, str) else version, str(package.marker or "")
 
 
 def _entries(table: object) -> list[str]:
@@ -109,13 +122,19 @@ def _value(value: object) -> str:
             return _inline({str(key): member for key, member in value.items()})
         case list() | tuple():
             return "[" + ", ".join(_value(member) for member in value) + "]"
-        case _ if hasattr(value, "__dataclass_fields__"):
-            fields = {name.replace("_", "-"): getattr(value, name) for name in value.__dataclass_fields__}
+        case _ if (names := _fields_of(value)) is not None:
+            fields = {name.replace("_", "-"): getattr(value, name) for name in names}
             return _inline({key: fields[key] for key in sorted(fields, key=_file_order)})
         case float():
             return tomli_w.dumps({"x": value}).removeprefix("x = ").rstrip("\n")
         case _:
             return _text(str(value))
+
+
+def _fields_of(value: object) -> Iterable[str] | None:
+    """Name the fields of one of our entries, or of one of packaging's."""
+    names = getattr(value, "__frozen_fields__", None)
+    return getattr(value, "__dataclass_fields__", None) if names is None else names
 
 
 def _file_order(key: str) -> int:

@@ -6,21 +6,23 @@ The order of indexes does count: it decides which one a project comes from.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from packaging.pylock import Package
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Asked, Manifest
+from envctl.model.dependency import AnyRequirement, marker_of
+from envctl.model.names import normalise
 from envctl.model.target import Target, covers_platform, covers_python
+
+if TYPE_CHECKING:
+    from packaging.pylock import Package
 
 # Absolute, so it differs between checkouts; `written` says the same.
 _MACHINE_FIELDS = frozenset({"path"})
@@ -108,16 +110,16 @@ def _lists(asked: Iterable[Asked]) -> list[str]:
     return _requirements(one.requirement for one in asked)
 
 
-def _requirements(requirements: Iterable[Requirement]) -> list[str]:
+def _requirements(requirements: Iterable[AnyRequirement]) -> list[str]:
     """Write requirements so that spelling, spaces and order do not matter."""
     return sorted({_requirement(requirement) for requirement in requirements})
 
 
-def _requirement(requirement: Requirement) -> str:
-    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
+def _requirement(requirement: AnyRequirement) -> str:
+    extras = ",".join(sorted(normalise(extra) for extra in requirement.extras))
     origin = f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
-    marker = f"; {requirement.marker}" if requirement.marker else ""
-    return f"{canonicalize_name(requirement.name)}[{extras}]{origin}{marker}"
+    marker = marker_of(requirement)
+    return f"{normalise(requirement.name)}[{extras}]{origin}{f'; {marker}' if marker else ''}"
 
 
 def _plain(value: object) -> object:
@@ -133,11 +135,11 @@ def _plain(value: object) -> object:
             return {str(key): _plain(member) for key, member in value.items()}
         case Sequence() | frozenset():
             return [_plain(member) for member in (sorted(value) if isinstance(value, frozenset) else value)]
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        case _ if hasattr(value, "__frozen_fields__") and not isinstance(value, type):
             fields = {
-                field.name: _plain(getattr(value, field.name))
-                for field in dataclasses.fields(value)
-                if field.name not in _MACHINE_FIELDS
+                name: _plain(getattr(value, name))
+                for name in value.__frozen_fields__
+                if name not in _MACHINE_FIELDS
             }
             return {"kind": type(value).__name__, **fields}
         case _:

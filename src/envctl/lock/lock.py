@@ -3,34 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
     from packaging.pylock import Package, Pylock
 
+    from envctl.lock.entries import Entries
+    from envctl.lock.entries import Package as Entry
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Lock:
-    """One ``pylock.toml``.
+    """One ``pylock.toml``, frozen by custom.
 
     ``path`` is absolute; ``data`` the file's bytes and ``raw_digest`` their ``sha256:…``. ``digest``,
     ``targets`` and ``pythons`` are from ``[tool.envctl]``: what went in, and the grid that is covered;
-    None and empty in a lock that another tool made.
+    None and empty in a lock that another tool made. Given is either ``pylock``, of a lock that was read, or
+    ``entries``, of one that was composed: packaging loads late, where something is chosen from it.
     """
 
-    path: str
-    pylock: Pylock = field(compare=False)
-    data: bytes
-    raw_digest: str
-    digest: str | None = None
-    targets: tuple[str, ...] = ()
-    pythons: tuple[str, ...] = ()
+    __slots__ = ("_pylock", "data", "digest", "entries", "path", "pythons", "raw_digest", "targets")
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        data: bytes,
+        raw_digest: str,
+        digest: str | None = None,
+        targets: tuple[str, ...] = (),
+        pythons: tuple[str, ...] = (),
+        pylock: Pylock | None = None,
+        entries: Entries | None = None,
+    ) -> None:
+        self.path = path
+        self.data = data
+        self.raw_digest = raw_digest
+        self.digest = digest
+        self.targets = targets
+        self.pythons = pythons
+        self.entries = entries
+        self._pylock = pylock
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Lock) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.path, self.data
 
     @property
-    def packages(self) -> Sequence[Package]:
+    def pylock(self) -> Pylock:
+        """The lock as packaging understands it."""
+        if self._pylock is None:
+            from envctl.lock.understand import understand  # noqa: PLC0415 - 40 ms; most locks are only written
+
+            assert self.entries is not None  # noqa: S101 - one of the two is given
+            self._pylock = understand(self.entries)
+        return self._pylock
+
+    @property
+    def packages(self) -> Sequence[Package | Entry]:
         """Return its packages, in the order of the file."""
-        return self.pylock.packages
+        return self.pylock.packages if self.entries is None else self.entries.packages
 
     @property
     def is_ours(self) -> bool:
@@ -38,7 +74,7 @@ class Lock:
         return self.digest is not None
 
 
-def own_table(package: Package) -> Mapping[str, object]:
+def own_table(package: Package | Entry) -> Mapping[str, object]:
     """Return ``[packages.tool.envctl]``, empty when there is none.
 
     Keys: ``requires`` (active requirements as text), ``index`` (its name), ``yanked`` (why a release that
@@ -48,7 +84,7 @@ def own_table(package: Package) -> Mapping[str, object]:
     return table if isinstance(table, Mapping) else {}
 
 
-def own_requires(package: Package) -> tuple[str, ...]:
+def own_requires(package: Package | Entry) -> tuple[str, ...]:
     """Return what a package requires, as text; for locks of other tools only the names they record.
 
     What not all targets of the lock require has a marker behind it: ``colorama ; sys_platform == 'win32'``.
@@ -60,7 +96,7 @@ def own_requires(package: Package) -> tuple[str, ...]:
     return tuple(name for name in names if isinstance(name, str))
 
 
-def own_text(package: Package, key: str) -> str | None:
+def own_text(package: Package | Entry, key: str) -> str | None:
     """Return a text of ``[packages.tool.envctl]``."""
     value = own_table(package).get(key)
     return value if isinstance(value, str) else None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from packaging.utils import parse_wheel_filename
-
 from envctl.frozen import dataclass
 from envctl.lock.grid import Grid, either
 from envctl.lock.markers import Reach, reach_marker
@@ -174,5 +172,7 @@ def _build_order(filename: str) -> int:
     """Sort higher build numbers first: an installer that looks at tags alone takes the first of equals."""
     if filename.count("-") == 4:
         return 1
+    from packaging.utils import parse_wheel_filename  # noqa: PLC0415 - few wheels have a build number
+
     build = parse_wheel_filename(filename)[2]
     return -build[0] if build else 1

@@ -9,12 +9,11 @@ from typing import Any
 
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
-from envctl.manifest.manifest import Declaration
-from envctl.manifest.names import normalise, parse_names, refuse_unknown
+from envctl.manifest.manifest import DEFAULT, Declaration
+from envctl.manifest.names import parse_names, refuse_unknown
 from envctl.manifest.python import parse_python
 from envctl.manifest.urls import parse_path
-
-DEFAULT = "default"
+from envctl.model.names import normalise
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 

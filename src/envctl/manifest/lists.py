@@ -17,9 +17,10 @@ from envctl.frozen import dataclass, field
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import Asked
-from envctl.manifest.names import is_name, normalise, normalise_keys, refuse_unknown
+from envctl.manifest.names import is_name, normalise_keys, refuse_unknown
 from envctl.manifest.near import suggest
 from envctl.manifest.requirements import parse_requirement
+from envctl.model.names import normalise
 
 #: Stands in the lock for what the default environment holds, so no group can have it.
 RESERVED_GROUP = "default"

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from envctl.frozen import dataclass, field
+from envctl.model.dependency import AnyRequirement
+
+#: The environment that commands mean when none is named.
+DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Asked:
     ``pyproject.toml``; ``where`` is file and line.
     """
 
-    requirement: Requirement
+    requirement: AnyRequirement
     by: str
     where: str
 
@@ -103,8 +106,8 @@ class LockSettings:
     resolution: str = "highest"
     prerelease: Mapping[str, str] = field(default_factory=lambda: {"*": "if-necessary"})
     exclude_newer: Mapping[str, timedelta | datetime | date | None] = field(default_factory=dict)
-    constraints: tuple[Requirement, ...] = ()
-    overrides: tuple[Requirement, ...] = ()
+    constraints: tuple[AnyRequirement, ...] = ()
+    overrides: tuple[AnyRequirement, ...] = ()
     excludes: frozenset[str] = frozenset()
     conflicts: tuple[tuple[tuple[str, str], ...], ...] = ()  # (("group", "cpu"), ("group", "gpu"))
 
@@ -116,7 +119,7 @@ class BuildSettings:
     allow: bool | frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     no_binary: frozenset[str] = frozenset()
-    constraints: tuple[Requirement, ...] = ()
+    constraints: tuple[AnyRequirement, ...] = ()
     config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -6,22 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from packaging.utils import canonicalize_name
-
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.near import suggest
+from envctl.model.names import normalise
 
 _LONGEST = 255
 _VALID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _GLOB = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
 
 Value = TypeVar("Value")
-
-
-def normalise(name: str) -> str:
-    """Give the one spelling of a name that all its spellings share (PEP 503, PEP 685, PEP 735)."""
-    return str(canonicalize_name(name))
 
 
 def is_name(text: str) -> bool:

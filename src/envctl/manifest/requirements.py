@@ -10,8 +10,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
-from envctl.manifest.names import is_name, normalise
+from envctl.manifest.names import is_name
 from envctl.manifest.urls import REQUIREMENT_SCHEMES, check_url
+from envctl.model.names import normalise
 
 #: Longer texts are not given to the parsers: their patterns backtrack.
 _LONGEST = 8192

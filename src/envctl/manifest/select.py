@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from envctl.errors import InputError
-from envctl.manifest.environments import DEFAULT
-from envctl.manifest.manifest import Declaration, Manifest, PythonRequest
+from envctl.manifest.manifest import DEFAULT, Declaration, Manifest, PythonRequest
 from envctl.manifest.near import suggest
 
 

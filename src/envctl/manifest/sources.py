@@ -9,7 +9,7 @@ from typing import Any
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import GitSource, Index, IndexSource, PathSource, Source, UrlSource
-from envctl.manifest.names import normalise, normalise_keys, parse_globs, parse_name, refuse_unknown
+from envctl.manifest.names import normalise_keys, parse_globs, parse_name, refuse_unknown
 from envctl.manifest.urls import (
     ARCHIVE_SCHEMES,
     GIT_SCHEMES,
@@ -20,6 +20,7 @@ from envctl.manifest.urls import (
     parse_path,
     scheme_of,
 )
+from envctl.model.names import normalise
 
 #: The public index, for a manifest that names none. It stands nowhere else.
 DEFAULT_INDEX = Index(name="pypi", url="https://pypi.org/simple/")

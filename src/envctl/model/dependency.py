@@ -7,13 +7,17 @@ they said is kept in their own normalised spelling, and they are asked again onl
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
     from packaging.requirements import Requirement
+
+
+#: A requirement that was just parsed, or was parsed before.
+AnyRequirement: TypeAlias = "Requirement | Dependency"
 
 
 class Dependency:
@@ -25,7 +29,12 @@ class Dependency:
     __slots__ = ("extras", "marker_text", "name", "specifier_text", "url")
 
     def __init__(
-        self, name: str, extras: frozenset[str], specifier_text: str, url: str | None, marker_text: str
+        self,
+        name: str,
+        extras: frozenset[str] = frozenset(),
+        specifier_text: str = "",
+        url: str | None = None,
+        marker_text: str = "",
     ) -> None:
         self.name = name
         self.extras = extras
@@ -73,7 +82,7 @@ def dependency_from(requirement: Requirement) -> Dependency:
     )
 
 
-def marker_of(requirement: Requirement | Dependency) -> str:
+def marker_of(requirement: AnyRequirement) -> str:
     """Return the text of a requirement's marker, empty where it has none."""
     if isinstance(requirement, Dependency):
         return requirement.marker_text

@@ -14,6 +14,9 @@ _ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 GLIBC = (2, 28)
 MACOS = {"arm64": (14, 0), "x86_64": (13, 0)}
 
+#: What Windows calls each machine, and its platform tag.
+WINDOWS = {"x86_64": ("AMD64", "win_amd64"), "arm64": ("ARM64", "win_arm64"), "x86": ("x86", "win32")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -98,6 +101,6 @@ def name_platform_tag(name: str) -> str | None:
         case "macos" if machine in MACOS:
             return f"macosx_{MACOS[machine][0]}_0_{machine}"
         case "windows":
-            return {"x86_64": "win_amd64", "arm64": "win_arm64", "x86": "win32"}.get(machine)
+            return WINDOWS[machine][1] if machine in WINDOWS else None
         case _:
             return None

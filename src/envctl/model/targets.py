@@ -1,19 +1,15 @@
 """Targets by name: what a platform of the contract and a Python accept, whatever machine this is.
 
-Apart from `envctl.model.target` because it needs packaging, which a run without locking does not.
-
-Source: platform compatibility tags; PEP 600 (manylinux), PEP 656 (musllinux); PEP 508, "Environment Markers".
+Source: PEP 508, "Environment Markers"; the tags are those of `envctl.model.tags`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-
-from packaging.tags import compatible_tags, cpython_tags, generic_tags, mac_platforms
+from collections.abc import Callable, Collection, Sequence
 
 from envctl.errors import InputError
-from envctl.model.target import GLIBC, MACOS, Target
+from envctl.model.target import MACOS, WINDOWS, Target
 
 _NAME = re.compile(
     r"(?P<system>linux|macos|windows)-(?P<machine>[a-z0-9_]+)(?:-(?P<library>glibc|musl)(?P<version>\d+\.\d+))?"
@@ -24,17 +20,12 @@ _PYTHON = re.compile(
 #: No minor version of Python has come this far.
 _LAST_PATCH = 99
 
-#: The glibc with which each older name of a manylinux began (PEP 600, "Legacy manylinux tags").
-_LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
-_LEGACY_MACHINES = {"manylinux2010": {"x86_64", "i686"}, "manylinux1": {"x86_64", "i686"}}
-
 #: Of each system ``sys_platform``, ``platform_system`` and ``os_name``.
 _SYSTEMS = {
     "linux": ("linux", "Linux", "posix"),
     "macos": ("darwin", "Darwin", "posix"),
     "windows": ("win32", "Windows", "nt"),
 }
-_WINDOWS = {"x86_64": ("AMD64", "win_amd64"), "arm64": ("ARM64", "win_arm64"), "x86": ("x86", "win32")}
 
 #: The order in which targets are solved for: it decides which versions the others are asked to follow.
 _ORDER = (
@@ -52,8 +43,14 @@ def is_known(name: str, python: str) -> bool:
     return _parse(name) is not None and _PYTHON.fullmatch(python) is not None
 
 
-def make_target(name: str, python: str) -> Target:
+#: Gives the tags of a platform and a Python by their names, or calls to have them made.
+RecallTags = Callable[[str, str, Callable[[], tuple[str, ...]]], tuple[str, ...]]
+
+
+def make_target(name: str, python: str, *, recall_tags: RecallTags | None = None) -> Target:
     """Make the target of a platform and a Python; a minor version stands for all of its patch versions.
+
+    ``recall_tags`` may know the tags already.
 
     Raises:
         InputError: `unknown-target`.
@@ -68,6 +65,12 @@ def make_target(name: str, python: str) -> Target:
     minor = f"{version['major']}.{version['minor']}"
     floor = f"{minor}.{version['patch'] or 0}"
     machine = platform["machine"]
+
+    def make_tags() -> tuple[str, ...]:
+        from envctl.model.tags import list_tags  # noqa: PLC0415 - 10 ms for packaging.tags
+
+        return list_tags(platform.groupdict(), version.groupdict())
+
     return Target(
         name=name,
         python=python,
@@ -75,11 +78,11 @@ def make_target(name: str, python: str) -> Target:
         ceiling=f"{minor}.{version['patch'] or _LAST_PATCH}",
         markers=_markers(
             platform["system"],
-            _WINDOWS[machine][0] if platform["system"] == "windows" else machine,
+            WINDOWS[machine][0] if platform["system"] == "windows" else machine,
             floor,
             is_pypy=version["kind"] is not None,
         ),
-        tags=tuple(map(str, _tags(version, list(_platforms(platform))))),
+        tags=make_tags() if recall_tags is None else recall_tags(name, python, make_tags),
     )
 
 
@@ -113,7 +116,7 @@ def _parse(name: str) -> re.Match[str] | None:
     found = _NAME.fullmatch(name)
     if found is None or found["system"] == "linux":
         return found
-    machines: Collection[str] = MACOS if found["system"] == "macos" else _WINDOWS
+    machines: Collection[str] = MACOS if found["system"] == "macos" else WINDOWS
     return None if found["library"] or found["machine"] not in machines else found
 
 
@@ -134,45 +137,3 @@ def _markers(system: str, machine: str, floor: str, *, is_pypy: bool) -> dict[st
         "python_version": ".".join(floor.split(".")[:2]),
         "sys_platform": sys_platform,
     }
-
-
-def _tags(version: re.Match[str], platforms: Sequence[str]) -> Iterator[object]:
-    """Yield the tags, best first; no tag knows a patch version."""
-    language = (int(version["major"]), int(version["minor"]))
-    digits = f"{language[0]}{language[1]}"
-    if version["kind"]:
-        yield from generic_tags(f"pp{digits}", [f"pypy{digits}_pp73"], platforms)
-        yield from compatible_tags(language, "pp3", platforms)
-    else:
-        yield from cpython_tags(language, [f"cp{digits}{version['threads'] or ''}"], platforms)
-        yield from compatible_tags(language, f"cp{digits}", platforms)
-
-
-def _platforms(platform: re.Match[str]) -> Iterator[str]:
-    """Yield the platform tags of a named platform, best first."""
-    machine = platform["machine"]
-    match platform["system"]:
-        case "macos":
-            yield from mac_platforms(MACOS[machine], machine)
-        case "windows":
-            yield _WINDOWS[machine][1]
-        case _:
-            yield f"linux_{machine}"
-            given = platform["version"]
-            library = tuple(map(int, given.split("."))) if given else GLIBC
-            yield from (_musllinux if platform["library"] == "musl" else _manylinux)(library, machine)
-
-
-def _manylinux(glibc: tuple[int, ...], machine: str) -> Iterator[str]:
-    # Older ones are only for the two architectures that had them.
-    oldest = 5 if machine in {"x86_64", "i686"} else 17
-    for minor in range(glibc[1], oldest - 1, -1):
-        yield f"manylinux_{glibc[0]}_{minor}_{machine}"
-        legacy = _LEGACY.get((glibc[0], minor))
-        if legacy is not None and machine in _LEGACY_MACHINES.get(legacy, {machine}):
-            yield f"{legacy}_{machine}"
-
-
-def _musllinux(musl: tuple[int, ...], machine: str) -> Iterator[str]:
-    for minor in range(musl[1], -1, -1):
-        yield f"musllinux_{musl[0]}_{minor}_{machine}"

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envctl.model.artifact import Artifact
-from envctl.model.dependency import Dependency
+from envctl.model.dependency import AnyRequirement
 from envctl.resolve.answers import Recall, forget
 from envctl.resolve.intervals import contained
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.want import Clause, Want, clause_from
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
 
 
 class Unexplored(Exception):
@@ -123,7 +119,7 @@ class Shelf:
         """Return what is known of how wheels fit these tags, to be added to; see `Yardstick`."""
         return self._fits.setdefault(tags, {})
 
-    def clause(self, requirement: Requirement | Dependency) -> Clause:
+    def clause(self, requirement: AnyRequirement) -> Clause:
         """Take a requirement apart, once for all targets; wants of one text are one object."""
         clause = self._clauses.get(id(requirement))
         if clause is None:

@@ -10,13 +10,12 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from envctl.errors import InputError
 from envctl.frozen import dataclass, field
 from envctl.manifest.manifest import Asked, BuildSettings, Manifest
 from envctl.model.artifact import Artifact, Directory
+from envctl.model.dependency import AnyRequirement, Dependency
+from envctl.model.names import normalise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +53,8 @@ class Request:
     groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     direct: Mapping[str, Artifact] = field(default_factory=dict)
-    constraints: tuple[Requirement, ...] = ()
-    overrides: tuple[Requirement, ...] = ()
+    constraints: tuple[AnyRequirement, ...] = ()
+    overrides: tuple[AnyRequirement, ...] = ()
     excludes: frozenset[str] = frozenset()
     resolution: str = "highest"
     prerelease: Mapping[str, str] = field(default_factory=dict)
@@ -117,11 +116,11 @@ def request_from(
 
 
 def request_for(
-    requirements: Iterable[Requirement],
+    requirements: Iterable[AnyRequirement],
     *,
     by: str,
     where: str = "",
-    constraints: tuple[Requirement, ...] = (),
+    constraints: tuple[AnyRequirement, ...] = (),
     permission: Permission | None = None,
 ) -> Request:
     """Make a request of a plain list, such as the requirements of a build; ``by`` says whose they are."""
@@ -143,7 +142,7 @@ def _project_itself(manifest: Manifest, direct: Mapping[str, Artifact]) -> tuple
     if project is None or not project.install:
         return ()
     return tuple(
-        Asked(requirement=Requirement(name), by="env.toml", where=os.path.basename(manifest.path))
+        Asked(requirement=Dependency(name), by="env.toml", where=os.path.basename(manifest.path))
         for name, artifact in sorted(direct.items())
         if isinstance(artifact, Directory) and artifact.path == project.path
     )
@@ -157,7 +156,7 @@ def _expand(
     ``all = ["shop[postgres]"]`` in the pyproject.toml of ``shop`` is about its own lists; without this
     an index would be asked for a project that happens to have the same name.
     """
-    own = canonicalize_name(manifest.name) if manifest.project is not None and manifest.name else None
+    own = normalise(manifest.name) if manifest.project is not None and manifest.name else None
     if own is None or own in direct:
         return asked
     result: list[Asked] = []
@@ -165,10 +164,10 @@ def _expand(
     queue = list(asked)
     while queue:
         one = queue.pop(0)
-        if canonicalize_name(one.requirement.name) != own:
+        if normalise(one.requirement.name) != own:
             result.append(one)
             continue
-        for extra in sorted(canonicalize_name(text) for text in one.requirement.extras):
+        for extra in sorted(normalise(text) for text in one.requirement.extras):
             if extra not in seen:
                 seen.add(extra)
                 queue.extend(manifest.extras.get(extra, ()))

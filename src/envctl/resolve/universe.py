@@ -8,23 +8,19 @@ applied, and requirements of a project on its own extras closed over. Any solver
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import BuildError, ResolutionError, UpstreamError
 from envctl.model.artifact import Archive, Artifact, Directory
-from envctl.model.dependency import Dependency, parse_marker
+from envctl.model.dependency import AnyRequirement, parse_marker
+from envctl.model.names import normalise
 from envctl.model.target import Target
 from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_tags
 from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import Request
 from envctl.resolve.want import Clause, Want, never, want_from
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
 _UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
@@ -56,7 +52,7 @@ class Universe:
 
     # What is asked -------------------------------------------------------------------------------
 
-    def wants(self, requirement: Requirement | Dependency, extra: str = "") -> tuple[Want, ...]:
+    def wants(self, requirement: AnyRequirement, extra: str = "") -> tuple[Want, ...]:
         """Return what a requirement amounts to on this target: nothing, itself, or its overrides.
 
         An override replaces specifier and URL; the extras that were asked for stay asked for.
@@ -280,8 +276,8 @@ class Universe:
         return self._interned.setdefault(want.text, want)
 
 
-def _by_name(requirements: Sequence[Requirement | Dependency]) -> dict[str, list[Requirement | Dependency]]:
-    result: dict[str, list[Requirement | Dependency]] = {}
+def _by_name(requirements: Sequence[AnyRequirement]) -> dict[str, list[AnyRequirement]]:
+    result: dict[str, list[AnyRequirement]] = {}
     for requirement in requirements:
-        result.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+        result.setdefault(normalise(requirement.name), []).append(requirement)
     return result

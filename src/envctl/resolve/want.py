@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from envctl.frozen import dataclass
-from envctl.model.dependency import Dependency, marker_of, parse_specifier
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+from envctl.model.dependency import AnyRequirement, Dependency, marker_of, parse_specifier
+from envctl.model.names import normalise
 
 
 class Want:
@@ -65,13 +61,13 @@ class Clause:
     Holds the requirement itself, so that it can be told by identity.
     """
 
-    requirement: Requirement | Dependency
+    requirement: AnyRequirement
     want: Want
     marker: str
     mentions_extra: bool
 
 
-def clause_from(requirement: Requirement | Dependency, known: dict[str, Want]) -> Clause:
+def clause_from(requirement: AnyRequirement, known: dict[str, Want]) -> Clause:
     """Take a requirement apart; wants of one text are one object, those that are ``known`` by text."""
     marker = marker_of(requirement)
     want = want_from(requirement)
@@ -79,10 +75,10 @@ def clause_from(requirement: Requirement | Dependency, known: dict[str, Want]) -
     return Clause(requirement, want, marker, "extra" in marker)
 
 
-def want_from(requirement: Requirement | Dependency, *, extras: frozenset[str] = frozenset()) -> Want:
+def want_from(requirement: AnyRequirement, *, extras: frozenset[str] = frozenset()) -> Want:
     """Make a want of a requirement, with ``extras`` (normalised) added to its own."""
-    name = canonicalize_name(requirement.name)
-    asked = extras.union(canonicalize_name(extra) for extra in requirement.extras)
+    name = normalise(requirement.name)
+    asked = extras.union(normalise(extra) for extra in requirement.extras)
     text = f"{name}[{','.join(sorted(asked))}]" if asked else name
     if isinstance(requirement, Dependency):
         specifiers = requirement.specifier_text

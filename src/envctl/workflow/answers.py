@@ -7,41 +7,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 
 import packaging
 
-from envctl.index.cache import Cache
+from envctl.memo import Memo
 from envctl.model.target import Target
 from envctl.resolve.answers import Answers
 from envctl.version import VERSION
+
+_ANSWERS = "answers-v1"
 
 
 class AnswerBook:
     """The answers of one run, by target: read from the cache when a target is met, kept at the end."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, memo: Memo) -> None:
+        self._memo = memo
         self._known: dict[str, tuple[Answers, int]] = {}
 
     def recall(self, target: Target) -> Answers:
         """Return what is known of a target, to be added to."""
         key = _key(target)
         if key not in self._known:
-            answers = _decode(self._cache.find_answers(key))
+            answers = _decode(self._memo.find(_ANSWERS, key))
             self._known[key] = answers, _count(answers)
         return self._known[key][0]
+
+    def recall_tags(self, name: str, python: str, make: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """Return the tags of a platform and a Python, made at the first time."""
+        key = _digest(["tags", name, python])
+        known = self._memo.find(_ANSWERS, key)
+        if known is not None:
+            return tuple(known.decode("ascii").split())
+        tags = make()
+        self._memo.keep(_ANSWERS, key, " ".join(tags).encode("ascii"))
+        return tags
 
     def keep(self) -> None:
         """Keep what is known by now, of the targets of which that is more."""
         for key, (answers, before) in self._known.items():
             if _count(answers) > before:
                 fields = {"markers": answers.markers, "pythons": answers.pythons}
-                self._cache.keep_answers(key, json.dumps(fields, sort_keys=True).encode())
+                self._memo.keep(_ANSWERS, key, json.dumps(fields, sort_keys=True).encode())
 
 
 def _key(target: Target) -> str:
-    about = [VERSION, packaging.__version__, sorted(target.markers.items()), target.floor, target.ceiling]
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    return _digest([sorted(target.markers.items()), target.floor, target.ceiling])
+
+
+def _digest(about: Sequence[object]) -> str:
+    text = json.dumps([VERSION, packaging.__version__, *about])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _count(answers: Answers) -> int:

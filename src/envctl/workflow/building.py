@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envctl.build.backend import Backend
+from envctl.build.digest import digest_metadata
 from envctl.build.sdist import read_static_package_info, unpack_sdist
 from envctl.build.source import (
     BuildSystem,
-    digest_metadata,
     find_source_folder,
     parse_build_system,
     read_pyproject,

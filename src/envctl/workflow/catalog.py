@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envctl.errors import BuildError, UpstreamError
 from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
 from envctl.model.artifact import Artifact, Directory
+from envctl.model.names import normalise
 from envctl.resolve.port import ListedFile, Metadata, Project
 
 #: Tells the metadata of a source distribution or of a source tree, perhaps by a build.
@@ -68,7 +68,7 @@ def _check_identity(
     found: Metadata, name: str, version: Version | None, artifact: ListedFile | Artifact
 ) -> None:
     where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", None)
-    if canonicalize_name(found.name) != name:
+    if normalise(found.name) != name:
         raise UpstreamError(
             "wrong-metadata", f"metadata of `{found.name}` where `{name}` was asked for", where=where
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from envctl.frozen import dataclass
+from envctl.memo import Memo
 from envctl.model.events import Emit
 from envctl.model.settings import Settings
 
@@ -78,3 +79,8 @@ class Context:
     settings: Settings
     emit: Emit
     make_remote: MakeRemote
+
+
+def open_memo(settings: Settings) -> Memo:
+    """Open what earlier runs on this machine found out."""
+    return Memo(settings.cache_dir, enabled=not settings.no_cache)

@@ -21,7 +21,7 @@ from envctl.manifest.select import python_requests
 from envctl.model.interpreter import Interpreter
 from envctl.model.settings import Settings
 from envctl.model.target import Target, choose_target, covers_platform, covers_python
-from envctl.model.targets import is_known, make_target, sort_targets
+from envctl.model.targets import RecallTags, is_known, make_target, sort_targets
 
 _PYTHON = re.compile(r"(?P<kind>[a-z]*)(?P<minor>\d+\.\d+)(?P<patch>\.\d+)?(?P<threads>t?)", re.ASCII)
 
@@ -107,7 +107,9 @@ def covered_minors(lock: Lock | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found["minor"] for found in matches if found is not None))
 
 
-def make_cells(coverage: Coverage, here: Target) -> tuple[Target, ...]:
+def make_cells(
+    coverage: Coverage, here: Target, *, recall_tags: RecallTags | None = None
+) -> tuple[Target, ...]:
     """Make the targets of a coverage, in the order they are solved in.
 
     A kind of machine or Python that has no name elsewhere can be locked for where it is: ``here``.
@@ -117,7 +119,9 @@ def make_cells(coverage: Coverage, here: Target) -> tuple[Target, ...]:
     """
     own = (here.name, here.python)
     cells = [
-        here if (name, python) == own and not is_known(name, python) else make_target(name, python)
+        here
+        if (name, python) == own and not is_known(name, python)
+        else make_target(name, python, recall_tags=recall_tags)
         for name in coverage.targets
         for python in coverage.pythons
     ]

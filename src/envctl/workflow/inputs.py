@@ -7,18 +7,24 @@ staleness are the same bytes.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
+
+import packaging
 
 from envctl.errors import InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.manifest.manifest import Declaration, Manifest
-from envctl.manifest.parse import parse as parse_manifest
-from envctl.manifest.project import find_project
+from envctl.manifest.plain import dump_manifest
+from envctl.manifest.plain import load_manifest as recall_manifest
 from envctl.manifest.select import select_environment
 from envctl.unchanged import MANIFEST, find_manifest
-from envctl.workflow.context import Context
+from envctl.version import VERSION
+from envctl.workflow.context import Context, open_memo
 from envctl.workflow.remarks import tell_manifest
+
+_MANIFESTS = "manifests-v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +81,32 @@ def load_manifest(context: Context) -> Loaded:
     tell_manifest(context, path)
     data = read_file(path)
     digests = {path: hashlib.sha256(data).hexdigest()}
-    project = find_project(data, path=path)
+    memo, key = open_memo(context.settings), _key(path, data)
+    known = memo.find(_MANIFESTS, key)
+    if known is None:
+        from envctl.manifest.project import find_project  # noqa: PLC0415 - parsers: 60 ms
+
+        project, before, text = find_project(data, path=path), None, ""
+    else:
+        project, before, text = json.loads(known)
     pyproject = None
     if project is not None:
         pyproject = read_file(project)
         digests[project] = hashlib.sha256(pyproject).hexdigest()
-    return Loaded(manifest=parse_manifest(data, path=path, pyproject=pyproject), digests=digests)
+    now = None if project is None else digests[project]
+    if text and before == now:
+        return Loaded(manifest=recall_manifest(text), digests=digests)
+    from envctl.manifest.parse import parse as parse_manifest  # noqa: PLC0415 - likewise
+
+    manifest = parse_manifest(data, path=path, pyproject=pyproject)
+    memo.keep(_MANIFESTS, key, json.dumps([project, now, dump_manifest(manifest)]).encode("ascii"))
+    return Loaded(manifest=manifest, digests=digests)
+
+
+def _key(path: str, data: bytes) -> str:
+    """Name what decides how a manifest is understood, but the ``pyproject.toml`` that it may name."""
+    about = f"{VERSION}\0{packaging.__version__}\0{path}\0".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(about + data).hexdigest()
 
 
 def declared(context: Context) -> tuple[Loaded, Declaration]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 
-from envctl.build.source import digest_code
+from envctl.build.digest import digest_code
 from envctl.errors import InputError
 from envctl.manifest.manifest import BuildSettings
 from envctl.model.artifact import Directory, Sdist, Wheel, identify

@@ -17,7 +17,8 @@ from envctl.model.target import choose_target
 from envctl.receipt import digest_file
 from envctl.store.store import Store, refuse_file
 from envctl.transaction.lock import hold, lock_path_for
-from envctl.workflow.context import Context
+from envctl.workflow.answers import AnswerBook
+from envctl.workflow.context import Context, open_memo
 from envctl.workflow.coverage import (
     covered_minors,
     find_interpreters,
@@ -72,12 +73,13 @@ def lock(
     if fits and not upgrade and not upgrade_packages:
         keep_receipt(context.settings, loaded, before, direct, found)
         return _unchanged(before)
+    book = AnswerBook(open_memo(context.settings))
     released = None if upgrade else _released(before, upgrade_packages)
     remote = context.make_remote(context, manifest, interpreter, Store(context.settings.cache_dir))
     try:
         made = remote.resolve(
             manifest,
-            make_cells(coverage, choose_target(interpreter)),
+            make_cells(coverage, choose_target(interpreter), recall_tags=book.recall_tags),
             direct=direct,
             digest=digest_inputs(manifest, coverage, direct),
             old=before.lock,

@@ -8,7 +8,6 @@ import os
 from envctl.errors import InputError
 from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
-from envctl.lock.parse import parse as parse_lock
 from envctl.manifest.manifest import Manifest, PathSource
 from envctl.workflow.inputs import read_file
 
@@ -31,6 +30,8 @@ def load_lock(manifest: Manifest, path: str | None = None) -> LoadedLock:
     target = path if path is not None else manifest.lock.path
     if path is None and not os.path.exists(target):
         return LoadedLock(path=target, lock=None, digest=None)
+    from envctl.lock.parse import parse as parse_lock  # noqa: PLC0415 - 30 ms; there is a lock to read
+
     data = read_file(target)
     allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
     try:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envctl.index.cache import Cache
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.lock.compose import compose
@@ -24,7 +23,7 @@ from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import request_from
 from envctl.workflow.answers import AnswerBook
 from envctl.workflow.catalog import JoinedCatalog
-from envctl.workflow.context import Context, Released
+from envctl.workflow.context import Context, Released, open_memo
 from envctl.workflow.resolving import resolve_targets
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Resolver:
     ) -> Lock:
         """See `Remote.resolve`."""
         request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
-        book = AnswerBook(Cache(self._context.settings))
+        book = AnswerBook(open_memo(self._context.settings))
         resolutions = resolve_targets(
             request,
             targets,

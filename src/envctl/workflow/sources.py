@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from envctl.build.source import METADATA_FILES, digest_metadata
+from envctl.build.digest import METADATA_FILES, digest_metadata
 from envctl.errors import EnvctlError, InputError, raise_together
 from envctl.manifest.manifest import GitSource, IndexSource, Manifest, PathSource, UrlSource
 from envctl.model.artifact import Artifact, Directory

@@ -9,11 +9,11 @@ older ones too, always go first, because only a search that failed with them com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from packaging.version import Version
 
 from envctl.errors import ResolutionError
+from envctl.frozen import replace
 from envctl.model.artifact import Artifact, Wheel
 from envctl.model.events import Notice
 from envctl.model.resolution import Resolution

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
 from envctl.cli.console import Console
 from envctl.cli.options import Parser, add_format, project_name
@@ -32,7 +33,6 @@ def run(arguments: Namespace, console: Console) -> int:
     """Lock and say what is different."""
     from envctl.cli.begin import begin
     from envctl.cli.show.deliver import deliver
-    from envctl.cli.show.documents import result_document
     from envctl.cli.show.results import locked_lines
     from envctl.errors import UsageError
     from envctl.workflow.lock import lock
@@ -45,10 +45,16 @@ def run(arguments: Namespace, console: Console) -> int:
         upgrade=arguments.upgrade,
         upgrade_packages=frozenset(arguments.upgrade_package),
     )
+
+    def document() -> dict[str, Any]:
+        from envctl.cli.show.documents import result_document
+
+        return result_document("lock", locked)
+
     deliver(
         console,
         arguments.format,
         lines=lambda: locked_lines(locked, arguments.directory),
-        document=lambda: result_document("lock", locked),
+        document=document,
     )
     return 0

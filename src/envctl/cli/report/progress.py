@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from envctl.cli.show.words import count, duration, size
 from envctl.model.events import Advanced, Ended, Event, Grew, Phase, Started
@@ -30,16 +29,18 @@ _PAST = {
 }
 
 
-@dataclass(slots=True)
 class PhaseProgress:
     """One phase: units done and expected, the subject at hand, and how often it runs at the same time."""
 
-    unit: str = "packages"
-    total: int | None = None
-    done: int = 0
-    subject: str = ""
-    running: int = 0
-    since: float = field(default_factory=time.monotonic)
+    __slots__ = ("done", "running", "since", "subject", "total", "unit")
+
+    def __init__(self, unit: str = "packages") -> None:
+        self.unit = unit
+        self.total: int | None = None
+        self.done = 0
+        self.subject = ""
+        self.running = 0
+        self.since = time.monotonic()
 
     def summary(self, phase: Phase) -> str:
         """Say what was done, for a phase that ended without a summary of its own; nothing if nothing was."""
