@@ -70,6 +70,12 @@ def replace(value: _Value, /, **changes: Any) -> _Value:
     return made
 
 
+def fields(value: Any) -> tuple[str, ...] | None:
+    """Name the fields of a value that was made here, in their order; None for any other value."""
+    found: tuple[str, ...] | None = getattr(type(value), "__frozen_fields__", None)
+    return found
+
+
 def _make(plain: type, *, kw_only: bool, eq: bool, repr_: bool) -> type:
     namespace = dict(plain.__dict__)
     names = tuple(

@@ -15,12 +15,11 @@ from envctl.manifest.manifest import (
     LockSettings,
     Manifest,
     PathSource,
-    Rule,
     Source,
     UrlSource,
-    Waiver,
 )
 from envctl.manifest.parse import parse
+from envctl.model.tables import Rule, Waiver
 
 FOLDER = "/srv/shop"
 

@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from envctl.manifest.manifest import PolicySettings
 from envctl.manifest.parse import parse
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.change import Verdict
 from envctl.model.selection import Selection
+from envctl.model.tables import PolicySettings
 from envctl.plan.change import Change
 from envctl.plan.decide import decide
 from envctl.policy.facts import Facts, HookFile

@@ -8,12 +8,11 @@ from envctl.manifest.manifest import (
     BuildSettings,
     Declaration,
     Index,
-    InstallSettings,
     LockSettings,
     Manifest,
-    PolicySettings,
     ProjectReference,
 )
+from envctl.model.tables import InstallSettings, PolicySettings
 
 
 def make_manifest(

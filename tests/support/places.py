@@ -17,6 +17,7 @@ from typing import Any
 from envctl.model.events import Event, Notice
 from envctl.model.settings import Settings
 from envctl.plan.change import Plan
+from envctl.workflow import reading
 from envctl.workflow.apply import apply
 from envctl.workflow.context import Context
 from envctl.workflow.plan import make_plan
@@ -56,6 +57,7 @@ class Place:
             settings=replace(settings, **self.settings),
             emit=self.events.append,
             make_remote=make_remote,
+            reader=reading,
         )
 
     def plan(self, **options: Any) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,8 @@ def test_a_plan_with_nothing_to_do_loads_next_to_nothing(applied: Place) -> None
         "envctl.cli.fast",
         "envctl.cli.main",
         "envctl.receipt",
+        "envctl.treedigest",
+        "envctl.twofold",
         "envctl.unchanged",
         "envctl.version",
     ]
@@ -69,6 +72,22 @@ def test_an_apply_of_what_the_store_has_loads_neither_the_network_nor_a_compiler
     assert answer.returncode == 0
     assert "envctl.transaction.stage" in loaded
     assert not {"envctl.workflow.remote", "envctl.workflow.compiling", "envctl.index.http"} & set(loaded)
+
+
+def test_an_apply_of_what_was_planned_before_understands_neither_manifest_nor_lock(applied: Place) -> None:
+    shutil.rmtree(applied.venv)
+    start(applied, "plan")
+
+    answer = start(applied, "apply", CI="true")
+
+    loaded = answer.stderr.split()
+    assert answer.returncode == 0
+    assert "envctl.transaction.stage" in loaded
+    assert [name for name in loaded if name.startswith(("envctl.manifest", "envctl.resolve"))] == [
+        "envctl.manifest",
+        "envctl.manifest.near",
+    ]
+    assert not {"envctl.workflow.reading", "envctl.lock.parse", "envctl.lock.choose"} & set(loaded)
 
 
 def test_a_run_in_an_environment_that_is_right_parses_nothing(applied: Place) -> None:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from envctl.cli.console import Console
 from envctl.cli.report.choose import choose_reporter
 from envctl.cli.settings import make_settings
-from envctl.workflow.context import Context, Remote
+from envctl.workflow.context import Context, Place, Remote, Run
 
 if TYPE_CHECKING:
     from envctl.index.client import IndexClient
     from envctl.manifest.manifest import Manifest
     from envctl.model.interpreter import Interpreter
+    from envctl.model.state import State
+    from envctl.plan.goal import Goal
     from envctl.store.store import Store
     from envctl.workflow.remote import Adapters
+    from envctl.workflow.results import PlanOptions
 
 
 def begin(arguments: Namespace, console: Console) -> Context:
@@ -44,7 +47,27 @@ def begin(arguments: Namespace, console: Console) -> Context:
         settings=settings,
         emit=choose_reporter(console),
         make_remote=_make_remote,
+        reader=_LateReader(),
     )
+
+
+class _LateReader:
+    """Loads what reads manifest and lock, when it is needed."""
+
+    def read_manifest(self, context: Context) -> Manifest:
+        from envctl.workflow.reading import read_manifest
+
+        return read_manifest(context)
+
+    def find_place(self, context: Context) -> Place:
+        from envctl.workflow.reading import find_place
+
+        return find_place(context)
+
+    def read_goal(self, run: Run, options: PlanOptions) -> tuple[Goal, State]:
+        from envctl.workflow.reading import read_goal
+
+        return read_goal(run, options)
 
 
 def _make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:

@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from envctl.frozen import dataclass, field
 from envctl.model.dependency import AnyRequirement
+from envctl.model.tables import BuildInputs, InstallSettings, PolicySettings
 
 #: The environment that commands mean when none is named.
 DEFAULT = "default"
@@ -122,45 +123,12 @@ class BuildSettings:
     constraints: tuple[AnyRequirement, ...] = ()
     config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallSettings:
-    """The ``[install]`` table; ``compile`` is ``auto``, ``true`` or ``false``."""
-
-    link: str = "auto"
-    switch: str = "auto"
-    compile: str = "auto"
-    prune: str = "all"
-    keep_generations: int = 3
-    accept_bad_record: frozenset[str] = frozenset()
-    allow_overwrite: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One policy rule: its mode (``enforce``, ``warn``, ``off``) and its own settings."""
-
-    name: str
-    mode: str
-    settings: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiver:
-    """An exception to a rule for one package, with its reason and last day."""
-
-    rule: str
-    package: str
-    reason: str
-    until: date | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySettings:
-    """The ``[policy]`` table, with the contract's defaults filled in."""
-
-    rules: Mapping[str, Rule]
-    waivers: tuple[Waiver, ...] = ()
+    @property
+    def inputs(self) -> BuildInputs:
+        """What of it goes into a wheel."""
+        return BuildInputs(
+            constraints=tuple(map(str, self.constraints)), config_settings=self.config_settings
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from typing import Any
 from envctl.manifest.document import Document, show
 from envctl.manifest.keys import RULES
 from envctl.manifest.locate import Path
-from envctl.manifest.manifest import PolicySettings, Rule, Waiver
 from envctl.manifest.names import parse_globs, parse_name
 from envctl.manifest.near import suggest
 from envctl.manifest.times import parse_span
+from envctl.model.tables import PolicySettings, Rule, Waiver
 
 #: What a rule does that the manifest does not mention.
 DEFAULT_MODES: Mapping[str, str] = {

@@ -10,12 +10,13 @@ from typing import Any
 
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
-from envctl.manifest.manifest import BuildSettings, InstallSettings, LockSettings
+from envctl.manifest.manifest import BuildSettings, LockSettings
 from envctl.manifest.names import normalise_keys, parse_names
 from envctl.manifest.near import suggest
 from envctl.manifest.python import parse_locked_python
 from envctl.manifest.requirements import parse_limits
 from envctl.manifest.times import parse_limit
+from envctl.model.tables import InstallSettings
 
 _LOCK_NAME = re.compile(r"pylock(?:\.[^./\\\x00-\x20]+)?\.toml")
 _TARGET = re.compile(

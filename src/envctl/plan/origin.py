@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel, identify
 from envctl.model.state import Distribution
@@ -125,7 +124,11 @@ def _local_path(url: str) -> str | None:
     rest = url.removeprefix("file://")
     if rest == url or not rest.startswith("/"):
         return None
-    path = unquote(rest)
+    if "%" in rest:
+        from urllib.parse import unquote  # noqa: PLC0415 - 5 ms that hardly any path needs
+
+        rest = unquote(rest)
+    path = rest
     if path[2:3] == ":":  # /C:/folder: a drive of Windows
         path = path[1:].replace("/", "\\")
     return path.rstrip("/") if len(path) > 1 else path

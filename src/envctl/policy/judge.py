@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 
-from envctl.manifest.manifest import PolicySettings, Rule, Waiver
 from envctl.model.change import Change, Diagnostic, Verdict
 from envctl.model.selection import Selection
+from envctl.model.tables import PolicySettings, Rule, Waiver
 from envctl.policy.facts import NOTHING_KNOWN, Facts
 from envctl.policy.rules import NEEDS, RULES, Case, Finding, find_turns
 from envctl.policy.settings import matches

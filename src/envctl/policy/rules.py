@@ -24,10 +24,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from envctl.frozen import dataclass
-from envctl.manifest.manifest import Rule
 from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, format_origin
 from envctl.model.change import Change
 from envctl.model.selection import Pin, Selection
+from envctl.model.tables import Rule
 from envctl.policy.facts import Facts
 from envctl.policy.settings import matches, read_age, read_patterns, read_size
 

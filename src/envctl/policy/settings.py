@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
-from envctl.manifest.manifest import Rule
+from envctl.model.tables import Rule
 
 _DAY = timedelta(days=1)
 

@@ -12,6 +12,7 @@ Appears by one rename, and is never changed but for the mark, and for the inode 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -48,6 +49,14 @@ class Entry:
     about: Mapping[str, object]
     generation: str = ""
     settled: bool = True
+
+    def below(self, folder: str) -> tuple[StoredFile, ...]:
+        """Give the files below a folder of the tree (POSIX), or all of them for an empty one."""
+        if not folder:
+            return self.files
+        # Sorted by path, they are one run: it ends before the first character after the slash.
+        start = bisect_left(self.files, (f"{folder}/",))
+        return self.files[start : bisect_left(self.files, (f"{folder}0",), start)]
 
 
 class Product(Protocol):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from array import array
 from collections.abc import Sequence
 
 from envctl import atomic
@@ -19,6 +20,7 @@ from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
 from envctl.store.entry import Entry, StoredFile
 from envctl.store.manifest import format_manifest, parse_manifest
+from envctl.twofold import do_all
 
 _POSIX = os.name == "posix"
 #: What Windows tells about permissions is made up.
@@ -29,6 +31,8 @@ _SMALL = 1 << 20
 #: Opening a file takes about as long as hashing this many bytes.
 _OPENING = 8 << 10
 _BLOCK = 1 << 18
+#: With fewer files a second process costs more than it spares.
+_WORTH_SHARING = 2000
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 
@@ -88,6 +92,29 @@ def check(entry: Entry) -> Findings | None:
     return _judge(changed, ctimes if _POSIX else [], read_mark(entry))
 
 
+def check_all(entries: Sequence[Entry | None]) -> list[Findings | None]:
+    """Check several entries, those of some size in two processes; None also where there is no entry."""
+    if sum(len(entry.files) for entry in entries if entry is not None) < _WORTH_SHARING:
+        return [None if entry is None else check(entry) for entry in entries]
+    return [_unpack(told) for told in do_all(lambda number: _pack(entries[number]), len(entries))]
+
+
+def _pack(entry: Entry | None) -> bytes:
+    """Check an entry, and tell it to another process."""
+    findings = None if entry is None else check(entry)
+    if findings is None:
+        return b""
+    counts = [len(findings.changed), findings.highest]
+    return array("q", [*counts, *findings.changed, *findings.suspects]).tobytes()
+
+
+def _unpack(told: bytes) -> Findings | None:
+    if not told:
+        return None
+    changed, highest, *indices = array("q", told)
+    return Findings(tuple(indices[:changed]), tuple(indices[changed:]), highest)
+
+
 def _judge(changed: list[int], ctimes: list[int], mark: int) -> Findings:
     # On Windows ctime is the time of creation, and tells nothing: there are no suspects.
     highest = max(ctimes, default=0)
@@ -122,12 +149,15 @@ def _mark_path(entry: Entry) -> str:
 def choose_to_hash(entry: Entry, findings: Findings, budget: int) -> tuple[tuple[int, ...], bool]:
     """Choose the suspects to hash now, and say whether these are all.
 
-    Deleting an environment makes suspects of all files at once, and reading them all would be felt; an
-    edit makes a few. So when only some files are suspect all of these are read, whatever ``budget``
-    (`cost`) says; else small code first, as far as it goes.
+    Deleting an environment makes suspects of all files at once, but for those that were not linked (a
+    RECORD, scripts), and reading them all would be felt; an edit makes a few. So where fewer than half of
+    the files are suspect all of these are read, whatever ``budget`` (`cost`) says; else small code first,
+    as far as it goes.
     """
     files = entry.files
-    if len(findings.suspects) < len(files) or sum(cost(files[i]) for i in findings.suspects) <= budget:
+    if budget <= 0 and 2 * len(findings.suspects) >= len(files):
+        return (), False
+    if 2 * len(findings.suspects) < len(files) or sum(cost(files[i]) for i in findings.suspects) <= budget:
         return findings.suspects, True
     ordered = sorted(findings.suspects, key=lambda i: (not _is_small_code(files[i]), files[i].size))
     chosen = []

@@ -26,11 +26,12 @@ class Linker:
     """How files get from the store into an environment.
 
     ``how`` is ``reflink``, ``hardlink`` or ``copy``; ``asked`` is what the settings said. They differ when
-    the file system cannot do what was asked, which a run tells once.
+    the file system cannot do what was asked, which a run tells once. ``make_folder`` makes one of mode 0755.
     """
 
     how: str
     asked: str = "auto"
+    make_folder: Callable[[str], None] = atomic.make_directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +70,11 @@ def choose_linker(store_folder: str, destination_folder: str, mode: str = "auto"
         except OSError:
             continue
         else:
-            return Linker(how, mode)
+            return Linker(how, mode, atomic.directory_maker())
         finally:
             atomic.remove(target)
             atomic.remove(source)
-    return Linker("copy", mode)
+    return Linker("copy", mode, atomic.directory_maker())
 
 
 def place(
@@ -91,13 +92,13 @@ def place(
     ``skip`` holds paths relative to the destination that shall not be laid. A path that is taken is a
     collision, and left; the caller knows whether the contents are equal. Raises `OSError`.
     """
-    prefix = subtree.rstrip("/") + "/" if subtree else ""
-    files = [file for file in entry.files if file.path.startswith(prefix)]
-    paths = [file.path[len(prefix) :] for file in files]
+    start = len(subtree) + 1 if subtree else 0
+    files = entry.below(subtree)
+    paths = [file[0][start:] for file in files]
     if skip:
         kept = [index for index, path in enumerate(paths) if path not in skip]
-        files, paths = [files[i] for i in kept], [paths[i] for i in kept]
-    _make_folders(destination, paths, made)
+        files, paths = tuple([files[i] for i in kept]), [paths[i] for i in kept]
+    _make_folders(destination, paths, made, how.make_folder)
     if how.how == "hardlink":
         return _link(entry, files, paths, destination)
     lay = atomic.clone if how.how == "reflink" else atomic.copy
@@ -116,9 +117,10 @@ def raise_marks(placements: Iterable[Placement]) -> None:
         raise_mark(entry, ctime_ns)
 
 
-def _make_folders(destination: str, paths: Sequence[str], made: set[str]) -> None:
-    """Make the directories of ``paths``, parents first, each once; their modes are 0755."""
-    make = atomic.directory_maker()
+def _make_folders(
+    destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]
+) -> None:
+    """Make the directories of ``paths``, parents first, each once."""
     last = None
     for path in paths:
         folder = path.rpartition("/")[0]
@@ -143,7 +145,7 @@ def _make_folder(full: str, made: set[str], make: Callable[[str], None]) -> None
         made.add(each)
 
 
-def _link(entry: Entry, files: list[StoredFile], paths: list[str], destination: str) -> Placement:
+def _link(entry: Entry, files: Sequence[StoredFile], paths: list[str], destination: str) -> Placement:
     link = atomic.linker()
     source, target = f"{entry.tree}/", f"{destination}/"
     collisions: set[str] = set()
@@ -196,7 +198,7 @@ def _renew(entry: Entry, file: StoredFile) -> int:
 
 def _lay(
     entry: Entry,
-    files: list[StoredFile],
+    files: Sequence[StoredFile],
     paths: list[str],
     destination: str,
     lay: Callable[..., None],
@@ -217,7 +219,7 @@ def _lay(
 
 def _report(
     entry: Entry,
-    files: list[StoredFile],
+    files: Sequence[StoredFile],
     paths: list[str],
     collisions: set[str],
     *,

@@ -21,7 +21,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from envctl import atomic
@@ -65,21 +65,35 @@ class Store:
         Costs one ``lstat`` a file. Files that may have been written since are hashed; an entry that
         holds a wrong byte is thrown away, and counts as absent.
         """
-        folder = self._locate(bucket, key)
+        return self.get_all([(bucket, key)])[0]
+
+    def get_all(self, places: Sequence[tuple[str, str]]) -> list[Entry | None]:
+        """Get several entries, each as `get` does; two processes look at their files."""
+        folders = [self._locate(bucket, key) for bucket, key in places]
         with _translated(self.folder):
             if not self._admit():
-                return None
-            entry = examine.read_entry(folder, key)
-            if entry is None and not os.path.lexists(folder):
-                return None
-            findings = examine.check(entry) if entry else None
-            if entry is not None and findings is not None and not findings.changed:
-                # At most suspects: there is nothing to mend, unless a hash says so.
-                right = entry if findings.clean else self._clear(entry, findings)
-                if right is not None:
-                    return right
-            with hold(f"{folder}.lock"):
-                return self._mend(folder, key)
+                return [None] * len(folders)
+            entries = [
+                examine.read_entry(folder, key) for folder, (_, key) in zip(folders, places, strict=True)
+            ]
+            findings = examine.check_all(entries)
+            return [
+                self._judge(folder, key, entry, found)
+                for folder, (_, key), entry, found in zip(folders, places, entries, findings, strict=True)
+            ]
+
+    def _judge(
+        self, folder: str, key: str, entry: Entry | None, findings: examine.Findings | None
+    ) -> Entry | None:
+        if entry is None and not os.path.lexists(folder):
+            return None
+        if entry is not None and findings is not None and not findings.changed:
+            # At most suspects: there is nothing to mend, unless a hash says so.
+            right = entry if findings.clean else self._clear(entry, findings)
+            if right is not None:
+                return right
+        with hold(f"{folder}.lock"):
+            return self._mend(folder, key)
 
     def has(self, bucket: str, key: str) -> bool:
         """Whether an entry is there, looked at no further: for estimates."""
@@ -160,7 +174,8 @@ class Store:
         if not examine.are_right(entry, chosen):
             return None
         if frugal:
-            self._budget -= sum(examine.cost(entry.files[index]) for index in chosen)
+            spent = sum(examine.cost(entry.files[index]) for index in chosen)
+            self._budget = self._budget - spent if settled else 0
         entry = replace(entry, settled=settled)
         if not findings.changed:
             examine.raise_mark(entry, findings.highest)

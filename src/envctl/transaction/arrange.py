@@ -88,7 +88,6 @@ def _lay(placed: Placed, layout: Layout) -> Laid:
     linked: dict[str, StoredFile] = {}
     scripts: dict[str, StoredFile] = {}
     present: dict[str, str] = {}
-    # Files are sorted by path, so each folder of the wheel is one run of them.
     for folder, files in _split(placed.wheel):
         target = folders[folder]
         present[folder] = target
@@ -112,11 +111,10 @@ def _lay(placed: Placed, layout: Layout) -> Laid:
     )
 
 
-def _split(entry: Entry) -> list[tuple[str, list[StoredFile]]]:
+def _split(entry: Entry) -> list[tuple[str, tuple[StoredFile, ...]]]:
     runs = []
     for folder in (SITE, DATA, HEADERS, SCRIPTS):
-        prefix = f"{folder}/"
-        files = [file for file in entry.files if file[0].startswith(prefix)]
+        files = entry.below(folder)
         if files:
             runs.append((folder, files))
     return runs

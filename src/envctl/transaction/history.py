@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from envctl import atomic
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, fields
 from envctl.transaction.site import Site
 
 #: More lines than these are not kept.
@@ -36,7 +35,7 @@ class Event:
 
 def format_event(event: Event) -> str:
     """Format one line, without its end."""
-    return json.dumps(asdict(event))
+    return json.dumps({name: getattr(event, name) for name in fields(event) or ()})
 
 
 def parse_history(text: str) -> tuple[Event, ...]:

@@ -9,19 +9,22 @@ from envctl.errors import CancelledError
 from envctl.model.change import Action
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
+from envctl.plan.goal import Goal
 from envctl.store.entry import Entry
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
 from envctl.transaction.execute import Held
-from envctl.workflow.context import Context
+from envctl.workflow.context import Context, Run
+from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
-from envctl.workflow.inputs import declared
 from envctl.workflow.later import compile_later
 from envctl.workflow.obtain import obtain
 from envctl.workflow.plan import Prepared, open_run, prepare
-from envctl.workflow.prepare import Run
 from envctl.workflow.receipts import make_receipt, renew_receipt
 from envctl.workflow.results import PlanOptions, Report
 from envctl.workflow.verdicts import pronounce_again, refuse_policy
+
+#: What a manifest says of a matter that it leaves to the machine.
+AUTO = "auto"
 
 Confirm = Callable[[Plan], bool]
 
@@ -37,9 +40,9 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
     """
     run = open_run(context)
     try:
-        loaded, declaration = declared(context)
-        with hold_site(context, declaration.path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
-            # `prepare` reads the manifest again: who held the lock before may have written it.
+        place = find_place(context)
+        with hold_site(context, place, lock_timeout=lock_timeout) as held:
+            # `prepare` looks at the manifest again: who held the lock before may have written it.
             return carry_out(run, held, prepare(run, options), confirm=confirm)
     finally:
         run.close()
@@ -47,7 +50,7 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
 
 def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> Report:
     """Do what a plan says, and nothing else. The environment is held."""
-    plan = prepared.plan
+    goal, plan = prepared.goal, prepared.plan
     if not plan.applyable:
         confirm(plan)  # it is shown; whatever the answer, it is not carried out
         raise refuse_policy(plan)
@@ -56,7 +59,7 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
         return Report(plan=plan, outcome="nothing-to-do", generation=plan.observed.generation)
     if not confirm(plan):
         raise CancelledError("cancelled", "nothing was changed")
-    replacements = _replacements(prepared)
+    replacements = _replacements(goal)
     if all(change.action is Action.NO_OP for change in plan.changes):
         held.replace_files(replacements)
         _renew(prepared)
@@ -66,46 +69,57 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
     return Report(plan=plan, outcome="applied", generation=generation, lock_written=bool(replacements))
 
 
-def _replacements(prepared: Prepared) -> list[Replacement]:
-    text, lock = prepared.choice.text, prepared.situation.lock
-    return [] if text is None else [Replacement(path=lock.path, before=lock.digest, after=text)]
+def _replacements(goal: Goal) -> list[Replacement]:
+    lock = goal.lock
+    if lock.text is None:
+        return []
+    return [Replacement(path=lock.path, before=lock.digest, after=lock.text.encode())]
 
 
-def _lock_digest_after(prepared: Prepared) -> str | None:
-    text = prepared.choice.text
-    return prepared.situation.lock.digest if text is None else hashlib.sha256(text).hexdigest()
+def _lock_digest_after(goal: Goal) -> str | None:
+    text = goal.lock.text
+    return goal.lock.digest if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Replacement]) -> int:
-    situation, settings = prepared.situation, run.context.settings
-    placed = obtain(run, situation, prepared.choice.selection)
-    judged = pronounce_again(situation, prepared.choice, prepared.plan, placed, run.context.emit)
-    placed = _compile_now(run, prepared, placed)
+    goal, settings = prepared.goal, run.context.settings
+    compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
+    placed = obtain(run, goal, compiled=compiling != "false")
+    judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
+    if compiling == "true":
+        placed = _compile_now(run, goal, placed)
     blueprint = Blueprint(
-        interpreter=situation.interpreter,
-        prompt=situation.manifest.name,
+        interpreter=goal.interpreter,
+        prompt=goal.prompt,
         placed=placed,
         carry=carried(prepared.state, prepared.plan.changes),
         replacements=tuple(replacements),
-        receipt=make_receipt(situation, prepared.choice, judged, lock_digest=_lock_digest_after(prepared)),
-        link=situation.link,
-        allow_overwrite=situation.manifest.install.allow_overwrite,
+        receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal)),
+        link=choose_setting(settings.link, goal.install.link, settings.fallback_link),
+        allow_overwrite=goal.install.allow_overwrite,
     )
     number = held.apply(
-        blueprint,
-        store=run.store,
-        environ=settings.environ,
-        keep=situation.manifest.install.keep_generations,
+        blueprint, store=run.store, environ=settings.environ, keep=goal.install.keep_generations
     )
     if not settings.no_cache:  # else there is nothing left to fill
         compile_later(
             run.store,
-            _uncompiled(placed) if situation.compile == "auto" else (),
-            situation.interpreter,
+            _uncompiled(placed) if compiling == AUTO else (),
+            goal.interpreter,
             settings.environ,
             unsettled=_unsettled(placed),
         )
     return number
+
+
+def choose_setting(given: str | None, declared: str, own: str | None) -> str:
+    """Choose between what the command or a variable says, the manifest, and the user's own settings.
+
+    A manifest that says ``auto`` leaves it to the user.
+    """
+    if given is not None:
+        return given
+    return declared if declared != AUTO else own or AUTO
 
 
 def _uncompiled(placed: Sequence[Placed]) -> list[Entry]:
@@ -117,13 +131,12 @@ def _unsettled(placed: Sequence[Placed]) -> list[Entry]:
     return [entry for entry in entries if not entry.settled]
 
 
-def _compile_now(run: Run, prepared: Prepared, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
-    """Wait for bytecode where the manifest says so."""
+def _compile_now(run: Run, goal: Goal, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """Wait for bytecode that the store does not have yet."""
     missing = _uncompiled(placed)
-    if prepared.situation.compile != "true" or not missing:
+    if not missing:
         return placed
-    situation = prepared.situation
-    made = run.remote(situation.manifest, situation.interpreter).compile(missing)
+    made = run.remote(goal.interpreter).compile(missing)
     return tuple(
         Placed(
             pin=each.pin,
@@ -137,6 +150,6 @@ def _compile_now(run: Run, prepared: Prepared, placed: tuple[Placed, ...]) -> tu
 
 def _renew(prepared: Prepared) -> None:
     """Remember that these inputs lead to no change, so that the next plan need not find out again."""
-    situation = prepared.situation
-    labels = make_receipt(situation, prepared.choice, prepared.plan, lock_digest=_lock_digest_after(prepared))
-    renew_receipt(situation.declaration.path, labels)
+    goal = prepared.goal
+    labels = make_receipt(goal, prepared.plan, lock_digest=_lock_digest_after(goal))
+    renew_receipt(goal.path, labels)

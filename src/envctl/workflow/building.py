@@ -127,7 +127,7 @@ class Builder:
 
     def _built_metadata(self, name: str, folder: str, kind: str, *, key: str) -> Metadata:
         subject = f"metadata {key} {digest_metadata(folder)}"
-        memo = build_digest(name, subject, self.settings, self.interpreter)
+        memo = build_digest(name, subject, self.settings.inputs, self.interpreter)
         data = self.store.read_memo(BUILT_METADATA, memo)
         if data is None:
             with self._backend(name, folder, kind) as (backend, scratch):
@@ -145,7 +145,7 @@ class Builder:
             path = os.path.join(scratch, filename)
             entry = self.store.add(
                 BUILT,
-                built_key(pin, self.settings, self.interpreter),
+                built_key(pin, self.settings.inputs, self.interpreter),
                 lambda target: _unpack(path, target, filename, pin),
             )
         self.emit(Ended(Phase.BUILD, f"Built {pin.name}"))

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from envctl.model.artifact import Artifact
     from envctl.model.interpreter import Interpreter
     from envctl.model.selection import Pin
+    from envctl.model.state import State
     from envctl.model.target import Target
+    from envctl.plan.goal import Goal
     from envctl.store.entry import Entry
     from envctl.store.store import Store
+    from envctl.workflow.results import PlanOptions
 
 #: Whose locked versions may move freely: normalised names, or None for all.
 Released = frozenset[str] | None
@@ -64,13 +67,30 @@ class Remote(Protocol):
 MakeRemote = Callable[["Context", "Manifest", "Interpreter", "Store"], Remote]
 
 
+class Reader(Protocol):
+    """What reads manifest and lock. Loaded only where no goal of an earlier run fits, for its weight."""
+
+    def read_manifest(self, context: Context) -> Manifest:
+        """Read the manifest. Raises InputError with all that is wrong with it."""
+
+    def find_place(self, context: Context) -> Place:
+        """Say which environment is meant. Raises InputError: as reading does, and `unknown-environment`."""
+
+    def read_goal(self, run: Run, options: PlanOptions) -> tuple[Goal, State]:
+        """Read what is wanted, look at what is there, and resolve where the lock does not fit.
+
+        Raises InputError, MachineError, CheckError, ResolutionError, UpstreamError, BuildError.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The setting of one command.
 
     ``directory`` is the working folder after ``-C``, absolute; ``manifest`` the file given by ``-f``, or
     None to look for ``env.toml`` upwards; ``environment`` the name given by ``-e``, or None.
-    ``make_remote`` is called at most once, by what needs the network or a build.
+    ``make_remote`` is called at most once, by what needs the network or a build; ``reader`` by what has to
+    read the manifest.
     """
 
     directory: str
@@ -79,6 +99,37 @@ class Context:
     settings: Settings
     emit: Emit
     make_remote: MakeRemote
+    reader: Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An environment's folder and the manifest that declares it, both absolute."""
+
+    environment: str
+    manifest: str
+
+
+class Run:
+    """The things of one command that are made late: the store, and the remote side at first use."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self.context = context
+        self.store = store
+        self._remote: Remote | None = None
+
+    def remote(self, interpreter: Interpreter, manifest: Manifest | None = None) -> Remote:
+        """Return the remote side, made at the first call; the manifest is read where it is not at hand."""
+        if self._remote is None:
+            if manifest is None:
+                manifest = self.context.reader.read_manifest(self.context)
+            self._remote = self.context.make_remote(self.context, manifest, interpreter, self.store)
+        return self._remote
+
+    def close(self) -> None:
+        """Drop what was made."""
+        if self._remote is not None:
+            self._remote.close()
 
 
 def open_memo(settings: Settings) -> Memo:

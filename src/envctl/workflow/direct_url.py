@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from urllib.parse import quote
 
 from envctl.model.artifact import Artifact, Directory
 
@@ -29,5 +28,7 @@ def format_direct_url(artifact: Artifact) -> str | None:
 
 def _file_url(path: str) -> str:
     # `urllib.request` has this too, and loads sockets and mail for it.
+    from urllib.parse import quote  # noqa: PLC0415 - most environments hold no source tree
+
     slashed = path.replace(os.sep, "/")
     return "file://" + quote(slashed if slashed.startswith("/") else f"/{slashed}", safe="/:")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from envctl.lock.lock import Lock, own_text
-from envctl.manifest.manifest import BuildSettings, PolicySettings
 from envctl.model.artifact import Directory, Wheel
-from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin, Selection
+from envctl.model.tables import PolicySettings
+from envctl.plan.goal import Goal
 from envctl.policy.facts import Facts, HookFile
 from envctl.store.store import Store
 from envctl.transaction.blueprint import Placed
@@ -31,11 +30,11 @@ def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
     }
 
 
-def look_into_store(store: Store, settings: BuildSettings, interpreter: Interpreter) -> FindWheel:
+def look_into_store(store: Store, goal: Goal) -> FindWheel:
     """Find wheels in the store; those that are not there yet are not known."""
 
     def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
-        where = entry_place(pin, settings, interpreter)
+        where = entry_place(pin, goal.build, goal.interpreter)
         return None if where is None else store.describe(*where)
 
     return find
@@ -47,25 +46,17 @@ def look_into_placed(placed: Iterable[Placed]) -> FindWheel:
     return lambda pin: wheels.get(pin.name)
 
 
-def gather_facts(lock: Lock, selection: Selection, policy: PolicySettings, find: FindWheel) -> Facts:
+def gather_facts(goal: Goal, find: FindWheel) -> Facts:
     """Gather what the rules that are on ask; nothing is fetched for it."""
     return Facts(
-        yanked=_find_yanked(lock, selection) if _is_on(policy, "yanked") else None,
-        hooks=_find_hooks(selection, find) if _is_on(policy, "startup-hooks") else None,
+        yanked=goal.yanked if _is_on(goal.policy, "yanked") else None,
+        hooks=_find_hooks(goal.selection, find) if _is_on(goal.policy, "startup-hooks") else None,
     )
 
 
 def _is_on(policy: PolicySettings, name: str) -> bool:
     rule = policy.rules.get(name)
     return rule is not None and rule.mode != "off"
-
-
-def _find_yanked(lock: Lock, selection: Selection) -> Mapping[str, str] | None:
-    """Read what was yanked when the lock was made; nobody knows it of a lock that another tool made."""
-    if not lock.is_ours:
-        return None
-    found = {str(package.name): own_text(package, "yanked") for package in lock.packages}
-    return {name: reason for name in selection.pins if (reason := found.get(name)) is not None}
 
 
 def _find_hooks(selection: Selection, find: FindWheel) -> Mapping[str, tuple[HookFile, ...]]:

@@ -10,20 +10,23 @@ from envctl.transaction.execute import Held, open_site
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.transaction.site import Site
 from envctl.transaction.trash import may_detach
-from envctl.workflow.context import Context
+from envctl.workflow.context import Context, Place
 
 
 @contextmanager
-def hold_site(context: Context, path: str, manifest: str, *, lock_timeout: float) -> Iterator[Held]:
-    """Hold the environment at ``path``, and the right to write ``manifest`` and its lock."""
+def hold_site(context: Context, place: Place, *, lock_timeout: float) -> Iterator[Held]:
+    """Hold an environment, and the right to write its manifest and lock."""
     settings = context.settings
     lock_folder = settings.lock_dir or settings.cache_dir
     refuse_file(lock_folder)
-    lock = lock_path_for(manifest, lock_folder)
+    lock = lock_path_for(place.manifest, lock_folder)
     with (
         hold(lock, timeout=lock_timeout, emit=context.emit),
         open_site(
-            Site(path), emit=context.emit, lock_timeout=lock_timeout, detach=may_detach(settings.environ)
+            Site(place.environment),
+            emit=context.emit,
+            lock_timeout=lock_timeout,
+            detach=may_detach(settings.environ),
         ) as held,
     ):
         yield held

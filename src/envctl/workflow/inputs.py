@@ -16,7 +16,7 @@ import packaging
 from envctl.errors import InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.manifest.manifest import Declaration, Manifest
-from envctl.manifest.plain import dump_manifest
+from envctl.manifest.plain import SHAPE, dump_manifest
 from envctl.manifest.plain import load_manifest as recall_manifest
 from envctl.manifest.select import select_environment
 from envctl.unchanged import MANIFEST, find_manifest
@@ -105,7 +105,7 @@ def load_manifest(context: Context) -> Loaded:
 
 def _key(path: str, data: bytes) -> str:
     """Name what decides how a manifest is understood, but the ``pyproject.toml`` that it may name."""
-    about = f"{VERSION}\0{packaging.__version__}\0{path}\0".encode("utf-8", "surrogateescape")
+    about = f"{VERSION}\0{SHAPE}\0{packaging.__version__}\0{path}\0".encode("utf-8", "surrogateescape")
     return hashlib.sha256(about + data).hexdigest()
 
 

@@ -8,10 +8,10 @@ import os
 
 from envctl.build.digest import digest_code
 from envctl.errors import InputError
-from envctl.manifest.manifest import BuildSettings
 from envctl.model.artifact import Directory, Sdist, Wheel, identify
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
+from envctl.model.tables import BuildInputs
 from envctl.store.entry import Entry
 
 #: Unpacked wheels, by the digest of the archive.
@@ -44,7 +44,7 @@ def wheel_key(wheel: Wheel) -> str:
     )
 
 
-def built_key(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> str:
+def built_key(pin: Pin, inputs: BuildInputs, interpreter: Interpreter) -> str:
     """Name the store's entry of a wheel that is built: from what, how, by which interpreter.
 
     The code of a directory that is not editable goes in, too: when it was edited, laying the next
@@ -53,28 +53,28 @@ def built_key(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> st
     subject = identify(pin.artifact)
     if isinstance(pin.artifact, Directory) and not pin.artifact.editable:
         subject += f" {digest_code(os.path.join(pin.artifact.path, pin.artifact.subdirectory or ''))}"
-    return build_digest(pin.name, subject, settings, interpreter)
+    return build_digest(pin.name, subject, inputs, interpreter)
 
 
-def build_digest(name: str, subject: str, settings: BuildSettings, interpreter: Interpreter) -> str:
+def build_digest(name: str, subject: str, inputs: BuildInputs, interpreter: Interpreter) -> str:
     """Digest all that goes into a build, as hexadecimal sha256; ``subject`` says what is built into what."""
     went_in = {
         "name": name,
         "subject": subject,
-        "settings": dict(settings.config_settings.get(name, {})),
-        "constraints": [str(requirement) for requirement in settings.constraints],
+        "settings": dict(inputs.config_settings.get(name, {})),
+        "constraints": list(inputs.constraints),
         "interpreter": [interpreter.executable, interpreter.version, interpreter.identity],
     }
     return hashlib.sha256(json.dumps(went_in, sort_keys=True).encode()).hexdigest()
 
 
-def entry_place(pin: Pin, settings: BuildSettings, interpreter: Interpreter) -> tuple[str, str] | None:
+def entry_place(pin: Pin, inputs: BuildInputs, interpreter: Interpreter) -> tuple[str, str] | None:
     """Say in which bucket and under which key a pin's wheel lies; None for kinds not installed yet."""
     match pin.artifact:
         case Wheel():
             return WHEELS, wheel_key(pin.artifact)
         case Directory() | Sdist():
-            return BUILT, built_key(pin, settings, interpreter)
+            return BUILT, built_key(pin, inputs, interpreter)
         case _:
             return None
 

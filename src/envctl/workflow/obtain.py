@@ -6,66 +6,72 @@ network, necessary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from envctl.errors import BuildError
 from envctl.model.artifact import Directory
-from envctl.model.selection import Pin, Selection
+from envctl.model.selection import Pin
+from envctl.plan.goal import Goal
 from envctl.store.entry import Entry
 from envctl.transaction.blueprint import Placed
+from envctl.workflow.context import Run
 from envctl.workflow.direct_url import format_direct_url
 from envctl.workflow.keys import BYTECODE, bytecode_key, entry_place
-from envctl.workflow.prepare import Run, Situation
 
 
-def obtain(run: Run, situation: Situation, selection: Selection) -> tuple[Placed, ...]:
-    """Bring the wheel of every pin into the store, and pair it with its bytecode where that is there.
+def obtain(run: Run, goal: Goal, *, compiled: bool) -> tuple[Placed, ...]:
+    """Bring the wheel of every pin into the store; if ``compiled``, pair it with bytecode that is there.
 
     Raises:
         UpstreamError, BuildError, MachineError: as fetching, building and the store do.
     """
-    pins = [selection.pins[name] for name in sorted(selection.pins)]
-    entries = find_stored(run, situation, pins)
+    pins = [goal.selection.pins[name] for name in sorted(goal.selection.pins)]
+    entries = find_stored(run, goal, pins)
     missing = [pin for pin in pins if pin.name not in entries]
     if missing:
-        remote = run.remote(situation.manifest, situation.interpreter)
+        remote = run.remote(goal.interpreter)
         entries = {**entries, **remote.obtain(missing)}
-    compiled = situation.compile != "false"
+    found = find_bytecode(run, goal, entries.values()) if compiled else {}
     return tuple(
         Placed(
             pin=pin,
             wheel=entries[pin.name],
-            bytecode=find_bytecode(run, situation, entries[pin.name]) if compiled else None,
+            bytecode=found.get(entries[pin.name].key),
             direct_url=format_direct_url(pin.artifact),
         )
         for pin in pins
     )
 
 
-def find_stored(run: Run, situation: Situation, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+def find_stored(run: Run, goal: Goal, pins: Sequence[Pin]) -> Mapping[str, Entry]:
     """Take from the store what is there, checked; by project name.
 
     Raises:
         BuildError: `source-not-supported` for kinds of sources that are not installed yet.
     """
-    found = {}
+    places = []
     for pin in pins:
-        where = entry_place(pin, situation.manifest.build, situation.interpreter)
+        where = entry_place(pin, goal.build, goal.interpreter)
         if where is None:
             raise BuildError(
                 "source-not-supported", f"the source of `{pin.name}` is of a kind not installed yet"
             )
-        entry = run.store.get(*where)
-        if entry is not None and (not entry.about.get("record_faults") or accepts_faults(situation, pin)):
-            found[pin.name] = entry
-    return found
+        places.append(where)
+    return {
+        pin.name: entry
+        for pin, entry in zip(pins, run.store.get_all(places), strict=True)
+        if entry is not None and (not entry.about.get("record_faults") or accepts_faults(goal, pin))
+    }
 
 
-def accepts_faults(situation: Situation, pin: Pin) -> bool:
+def accepts_faults(goal: Goal, pin: Pin) -> bool:
     """Whether the manifest lets a wheel in whose RECORD is wrong."""
-    return isinstance(pin.artifact, Directory) or pin.name in situation.manifest.install.accept_bad_record
+    return isinstance(pin.artifact, Directory) or pin.name in goal.install.accept_bad_record
 
 
-def find_bytecode(run: Run, situation: Situation, entry: Entry) -> Entry | None:
-    """Take the bytecode of a wheel for the interpreter from the store, if it is there."""
-    return run.store.get(BYTECODE, bytecode_key(entry, situation.interpreter))
+def find_bytecode(run: Run, goal: Goal, wheels: Iterable[Entry]) -> Mapping[str, Entry]:
+    """Take from the store what it has of the bytecode of wheels, for the interpreter; by the wheel's key."""
+    wheels = tuple(wheels)
+    places = [(BYTECODE, bytecode_key(wheel, goal.interpreter)) for wheel in wheels]
+    found = zip(wheels, run.store.get_all(places), strict=True)
+    return {wheel.key: bytecode for wheel, bytecode in found if bytecode is not None}

@@ -8,8 +8,6 @@ import os
 
 from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
-from envctl.lock.lock import Lock
-from envctl.manifest.manifest import PolicySettings
 from envctl.manifest.near import suggest
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
@@ -17,22 +15,15 @@ from envctl.plan.carry import carried_data
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 from envctl.plan.decide import decide
 from envctl.plan.digest import digest_planned
+from envctl.plan.goal import Goal
 from envctl.plan.summary import add_downloads
 from envctl.store.store import Store
-from envctl.workflow.context import Context
+from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
-from envctl.workflow.inputs import declared
-from envctl.workflow.prepare import (
-    Choice,
-    Run,
-    Situation,
-    choose_pins,
-    look,
-    survey,
-)
-from envctl.workflow.remarks import tell_active
+from envctl.workflow.goals import recall_goal
+from envctl.workflow.look import look
+from envctl.workflow.remarks import tell_active, tell_manifest
 from envctl.workflow.results import PlanOptions
-from envctl.workflow.staleness import project_digests
 from envctl.workflow.verdicts import pronounce
 
 
@@ -53,32 +44,32 @@ def make_plan(context: Context, options: PlanOptions) -> Plan:
 class Prepared:
     """A plan with what it was made from, for whoever goes on to apply it."""
 
-    situation: Situation
+    goal: Goal
     state: State
-    choice: Choice
     plan: Plan
 
 
 def prepare(run: Run, options: PlanOptions) -> Prepared:
-    """Read, look, choose and decide; may resolve where the lock does not fit.
+    """Find out what is wanted and what is there, and decide; may resolve where the lock does not fit.
 
     Raises:
         UsageError: `not-selected`; and whatever the steps raise.
     """
-    loaded, declaration = declared(run.context)
-    tell_active(run.context, declaration.path)
-    state = look(declaration, options)
-    situation = survey(
-        run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock
-    )
-    choice = choose_pins(run, situation, options)
-    refuse_unselected(options.reinstall, choice.selection)
-    return Prepared(
-        situation=situation,
-        state=state,
-        choice=choice,
-        plan=assemble(run, situation, state, choice, options),
-    )
+    goal, state = find_goal(run, options)
+    tell_active(run.context, goal.path)
+    refuse_unselected(options.reinstall, goal.selection)
+    return Prepared(goal=goal, state=state, plan=assemble(run, goal, state, options))
+
+
+def find_goal(run: Run, options: PlanOptions) -> tuple[Goal, State]:
+    """Recall the goal of an earlier run, or read manifest and lock; look at the environment."""
+    kept = recall_goal(run.context) if options.from_lock is None else None
+    if kept is not None:
+        state = look(kept.goal.path, options)
+        if kept.fits(state):
+            tell_manifest(run.context, kept.goal.manifest)
+            return kept.goal, state
+    return run.context.reader.read_goal(run, options)
 
 
 def refuse_unselected(reinstall: frozenset[str], selection: Selection) -> None:
@@ -104,47 +95,45 @@ def open_run(context: Context) -> Run:
     return Run(context, Store(context.settings.cache_dir))
 
 
-def assemble(run: Run, situation: Situation, state: State, choice: Choice, options: PlanOptions) -> Plan:
+def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
     """Put the plan together: the decision, what it was made from, and what policy says of it."""
-    manifest = situation.manifest
     changes = decide(
-        choice.selection,
+        goal.selection,
         state,
-        interpreter=situation.interpreter,
-        prune=manifest.install.prune,
+        interpreter=goal.interpreter,
+        prune=goal.install.prune,
         reinstall=options.reinstall,
-        locked=frozenset(str(package.name) for package in choice.lock.packages),
+        locked=goal.locked,
     )
-    find = look_into_store(run.store, manifest.build, situation.interpreter)
-    policy, diagnostics = pronounce(situation, choice, changes, find)
+    policy, diagnostics = pronounce(goal, changes, look_into_store(run.store, goal))
     return Plan(
-        inputs=make_inputs(situation, options),
-        environment=planned_environment(situation),
+        inputs=make_inputs(goal, options),
+        environment=planned_environment(goal),
         observed=observe(state),
         changes=changes,
         drift=state.drift,
-        lock_changes=choice.changes,
-        lock_text=choice.text.decode() if choice.text is not None else None,
+        lock_changes=goal.lock.changes,
+        lock_text=goal.lock.text,
         planned_digest=digest_planned(changes),
         policy=policy,
         diagnostics=diagnostics,
         adopt=state.owner is Owner.OTHERS,
         carried=carried_data(state, changes),
-        download_bytes=add_downloads(changes, find_absent(choice.selection, run.store)),
+        download_bytes=add_downloads(changes, find_absent(goal.selection, run.store)),
     )
 
 
-def planned_environment(situation: Situation) -> PlannedEnvironment:
+def planned_environment(goal: Goal) -> PlannedEnvironment:
     """Say which environment a plan is for."""
-    interpreter = situation.interpreter
+    interpreter = goal.interpreter
     return PlannedEnvironment(
-        name=situation.declaration.name,
-        path=relative(situation.declaration.path, situation.manifest.folder),
+        name=goal.name,
+        path=relative(goal.path, goal.folder),
         python=interpreter.version,
         executable=interpreter.executable,
         implementation=interpreter.implementation,
-        platform=situation.target.name,
-        switch=situation.manifest.install.switch,
+        platform=goal.platform,
+        switch=goal.install.switch,
     )
 
 
@@ -158,38 +147,15 @@ def observe(state: State) -> Observed:
     )
 
 
-def make_inputs(situation: Situation, options: PlanOptions) -> Inputs:
-    """Digest everything a plan depends on, by label. Of what was parsed: a comment makes nothing stale."""
-    manifest, interpreter = situation.manifest, situation.interpreter
+def make_inputs(goal: Goal, options: PlanOptions) -> Inputs:
+    """Name everything a plan depends on, by label. Of what was parsed: a comment makes nothing stale."""
     shown = option_table(options)
-    lock = situation.lock
     return Inputs(
-        digests={
-            "manifest": digest_value([manifest.digest, situation.declaration.name]),
-            "lock": digest_lock(lock.lock),
-            "options": digest_value(shown),
-            "interpreter": digest_value(
-                [interpreter.version, interpreter.identity, interpreter.platform, interpreter.implementation]
-            ),
-            "policy": digest_value(policy_table(manifest.policy)),
-            "projects": digest_value(dict(project_digests(situation.direct))),
-        },
-        manifest_path=os.path.basename(manifest.path),
-        lock_path=relative(lock.path, manifest.folder) if lock.digest is not None else None,
+        digests={**goal.digests, "options": digest_value(shown)},
+        manifest_path=os.path.basename(goal.manifest),
+        lock_path=relative(goal.lock.path, goal.folder) if goal.lock.digest is not None else None,
         options=shown,
     )
-
-
-def digest_lock(lock: Lock | None) -> str:
-    """Digest a lock's content, not its text: layout and comments do not count."""
-    return digest_value(lock.pylock.to_dict() if lock is not None else None)
-
-
-def policy_table(policy: PolicySettings) -> list[object]:
-    """Give the policy as JSON values."""
-    rules = [[rule.name, rule.mode, dict(rule.settings)] for _, rule in sorted(policy.rules.items())]
-    waivers = [[each.rule, each.package, each.reason, str(each.until)] for each in policy.waivers]
-    return [rules, waivers]
 
 
 def option_table(options: PlanOptions) -> dict[str, object]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from envctl.environment.interpreters import find as find_interpreter
-from envctl.environment.scan import scan
 from envctl.errors import EnvctlError, MachineError
 from envctl.lock.choose import choose
 from envctl.lock.difference import LockChange, compare
@@ -22,10 +21,8 @@ from envctl.manifest.select import python_requests
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Selection
-from envctl.model.state import Owner, State
 from envctl.model.target import Target, choose_target
-from envctl.store.store import Store
-from envctl.workflow.context import Context, Released, Remote
+from envctl.workflow.context import Context, Released, Run
 from envctl.workflow.coverage import (
     Coverage,
     covered_minors,
@@ -39,36 +36,10 @@ from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
 from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
 
-#: What a manifest says of a matter that it leaves to the machine.
-AUTO = "auto"
-
-
-@dataclass(slots=True)
-class Run:
-    """The things of one command that are made late: the store, and the remote side at first use."""
-
-    context: Context
-    store: Store
-    _remote: Remote | None = None
-
-    def remote(self, manifest: Manifest, interpreter: Interpreter) -> Remote:
-        """Return the remote side, made at the first call."""
-        if self._remote is None:
-            self._remote = self.context.make_remote(self.context, manifest, interpreter, self.store)
-        return self._remote
-
-    def close(self) -> None:
-        """Drop what was made."""
-        if self._remote is not None:
-            self._remote.close()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is given before anything is decided: the inputs of lock and plan but the environment.
-
-    ``link`` and ``compile`` are as `choose_setting` has them.
-    """
+    """What is given before anything is decided: the inputs of lock and plan but the environment."""
 
     loaded: Loaded
     declaration: Declaration
@@ -76,8 +47,6 @@ class Situation:
     target: Target
     direct: Mapping[str, Artifact]
     lock: LoadedLock
-    link: str
-    compile: str
 
     @property
     def manifest(self) -> Manifest:
@@ -124,59 +93,12 @@ def survey(
         target=choose_target(interpreter),
         direct=find_direct_artifacts(manifest),
         lock=lock,
-        link=choose_setting(context.settings.link, manifest.install.link, context.settings.fallback_link),
-        compile=choose_setting(
-            context.settings.compile, manifest.install.compile, context.settings.fallback_compile
-        ),
     )
-
-
-def choose_setting(given: str | None, declared: str, own: str | None) -> str:
-    """Choose between what the command or a variable says, the manifest, and the user's own settings.
-
-    A manifest that says ``auto`` leaves it to the user.
-    """
-    if given is not None:
-        return given
-    return declared if declared != AUTO else own or AUTO
-
-
-def look(declaration: Declaration, options: PlanOptions) -> State:
-    """Look at the environment, and refuse one that must not be touched.
-
-    Raises:
-        MachineError: `not-an-environment`, `not-ours`.
-    """
-    state = scan(declaration.path, verify=options.verify)
-    refuse_others(state, adopt=options.adopt)
-    return state
 
 
 def resolve_path(context: Context, path: str | None) -> str | None:
     """Make a path of the command line absolute; they are relative to the working folder."""
     return None if path is None else os.path.abspath(os.path.join(context.directory, path))
-
-
-def refuse_others(state: State, *, adopt: bool) -> None:
-    """Refuse an environment that envctl must not touch.
-
-    Raises:
-        MachineError: `not-an-environment`; `not-ours` without ``adopt``.
-    """
-    if state.owner is Owner.UNKNOWN:
-        raise MachineError(
-            "not-an-environment",
-            f"`{state.path}` is left alone: {state.reason}",
-            where=state.path,
-            hints=["move it away, or give the environment another `path` in the manifest"],
-        )
-    if state.owner is Owner.OTHERS and not adopt:
-        raise MachineError(
-            "not-ours",
-            f"`{state.path}` is an environment that envctl did not make",
-            where=state.path,
-            hints=["`--adopt` takes it over and keeps it as generation 0", "or move it away"],
-        )
 
 
 def lock_fits(situation: Situation) -> bool:
@@ -255,7 +177,7 @@ def make_lock(
 ) -> Lock:
     """Resolve anew for every target of ``coverage``; locked versions stay, but those ``released``."""
     manifest = situation.manifest
-    return run.remote(manifest, situation.interpreter).resolve(
+    return run.remote(situation.interpreter, manifest).resolve(
         manifest,
         make_cells(coverage, situation.target),
         direct=situation.direct,

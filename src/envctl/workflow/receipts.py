@@ -23,6 +23,7 @@ from envctl import atomic
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import DriftKind
 from envctl.plan.change import Plan
+from envctl.plan.goal import Goal
 from envctl.policy.judge import find_next_turn
 from envctl.receipt import (
     ABSENT,
@@ -31,33 +32,24 @@ from envctl.receipt import (
     STAT,
     TREE,
     describe_file,
-    digest_file,
     format_receipt,
 )
 from envctl.treedigest import digest_tree
 from envctl.version import VERSION
-from envctl.workflow.prepare import Choice, Situation
-from envctl.workflow.sources import list_metadata_files
 
 
-def make_receipt(
-    situation: Situation, choice: Choice, plan: Plan, *, lock_digest: str | None
-) -> Mapping[str, str]:
+def make_receipt(goal: Goal, plan: Plan, *, lock_digest: str | None) -> Mapping[str, str]:
     """Make the labels of an apply; ``lock_digest`` (hexadecimal) is of the lock as it is after it."""
-    labels = {
+    return {
         "options": "from" if "from" in plan.inputs.options else "-",
         "remarks": "some" if has_remarks(plan) else "-",
         "version": VERSION,
-        "environment": situation.declaration.name,
-        f"{FILE}{situation.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
-        f"{STAT}{situation.interpreter.executable}": describe_file(situation.interpreter.executable),
-        "until": _until(situation, choice),
+        "environment": goal.name,
+        f"{STAT}{goal.interpreter.executable}": describe_file(goal.interpreter.executable),
+        "until": _until(goal),
+        **{f"{FILE}{path}": digest for path, digest in goal.files.items()},
+        f"{FILE}{goal.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
     }
-    for path, digest in situation.loaded.digests.items():
-        labels[f"{FILE}{path}"] = f"sha256:{digest}"
-    for path in list_metadata_files(situation.direct.values()):
-        labels.setdefault(f"{FILE}{path}", digest_file(path) or ABSENT)
-    return labels
 
 
 def has_remarks(plan: Plan) -> bool:
@@ -73,8 +65,8 @@ def has_remarks(plan: Plan) -> bool:
     return kept or stays or warned or judged
 
 
-def _until(situation: Situation, choice: Choice) -> str:
-    turn = find_next_turn(choice.selection, situation.manifest.policy, datetime.now(UTC).date())
+def _until(goal: Goal) -> str:
+    turn = find_next_turn(goal.selection, goal.policy, datetime.now(UTC).date())
     return turn.isoformat() if turn is not None else "-"
 
 

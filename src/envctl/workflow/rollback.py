@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from envctl.transaction.generations import live_number, read_distributions
 from envctl.workflow.context import Context
+from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
-from envctl.workflow.inputs import declared
 from envctl.workflow.results import RolledBack
 
 
@@ -17,9 +17,9 @@ def rollback(context: Context, number: int | None, *, lock_timeout: float) -> Ro
     Raises:
         MachineError: `no-such-generation`; BusyError: `locked`; SwitchError, BrokenError.
     """
-    loaded, declaration = declared(context)
-    path = declaration.path
-    with hold_site(context, path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
+    place = find_place(context)
+    path = place.environment
+    with hold_site(context, place, lock_timeout=lock_timeout) as held:
         before, was = live_number(held.site), read_distributions(path)
         after = held.rollback(number)
     # Off the disk, not from the records: what others installed goes and comes back too.

@@ -13,28 +13,14 @@ from envctl.plan.parse import parse_plan
 from envctl.plan.staleness import compare_inputs, is_done
 from envctl.transaction.execute import Held
 from envctl.workflow.apply import Confirm, carry_out
-from envctl.workflow.context import Context
+from envctl.workflow.context import Context, Run
+from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
 from envctl.workflow.inputs import declared, read_file
-from envctl.workflow.plan import (
-    Prepared,
-    assemble,
-    digest_lock,
-    make_inputs,
-    observe,
-    open_run,
-    planned_environment,
-)
-from envctl.workflow.prepare import (
-    Choice,
-    Run,
-    Situation,
-    choose_default,
-    choose_for,
-    look,
-    resolve_path,
-    survey,
-)
+from envctl.workflow.look import look
+from envctl.workflow.plan import Prepared, assemble, make_inputs, observe, open_run, planned_environment
+from envctl.workflow.prepare import Choice, Situation, choose_default, choose_for, resolve_path, survey
+from envctl.workflow.reading import complete, digest_lock, outline
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions, Report
 
@@ -53,9 +39,9 @@ def apply_saved(context: Context, path: str, *, confirm: Confirm, lock_timeout: 
     saved = parse_plan(read_file(absolute), path=absolute)
     run = open_run(context)
     try:
-        loaded, declaration = declared(context)
-        tell_active(context, declaration.path)
-        with hold_site(context, declaration.path, loaded.manifest.path, lock_timeout=lock_timeout) as held:
+        place = find_place(context)
+        tell_active(context, place.environment)
+        with hold_site(context, place, lock_timeout=lock_timeout) as held:
             return _carry_out(run, held, saved, confirm)
     finally:
         run.close()
@@ -65,18 +51,18 @@ def _carry_out(run: Run, held: Held, saved: Plan, confirm: Confirm) -> Report:
     options = _options_of(saved)
     loaded, declaration = declared(run.context)
     # A plan that adopted has made the environment ours: asked to adopt again, `look` lets both pass.
-    state = look(declaration, PlanOptions(adopt=options.adopt))
+    state = look(declaration.path, PlanOptions(adopt=options.adopt))
     situation = survey(
         run.context, loaded, declaration, present=state.executable, from_lock=options.from_lock
     )
-    planned = _planned_lock(situation, saved)
+    planned, goal = _planned_lock(situation, saved), outline(situation)
     moved = compare_inputs(
-        saved, make_inputs(situation, options), observe(state), environment=planned_environment(situation)
+        saved, make_inputs(goal, options), observe(state), environment=planned_environment(goal)
     )
     is_there = is_done(
         saved,
         installed_now=digest_installed(state),
-        lock_now=digest_lock(situation.lock.lock),
+        lock_now=goal.digests["lock"],
         lock_planned=digest_lock(planned) if planned is not None else None,
     )
     # What a reinstallation leads to is there before it as well: asked for, it is done.
@@ -84,16 +70,11 @@ def _carry_out(run: Run, held: Held, saved: Plan, confirm: Confirm) -> Report:
         return Report(plan=saved, outcome="already-applied", generation=state.generation)
     if moved:
         raise _stale(saved, moved)
-    choice = _choose(situation, planned, saved, options)
-    made = assemble(run, situation, state, choice, options)
+    goal = complete(goal, _choose(situation, planned, saved, options))
+    made = assemble(run, goal, state, options)
     if made.changes != saved.changes:
         raise _stale(saved, ("the plan that envctl makes of the same state",))
-    return carry_out(
-        run,
-        held,
-        Prepared(situation=situation, state=state, choice=choice, plan=made),
-        confirm=confirm,
-    )
+    return carry_out(run, held, Prepared(goal=goal, state=state, plan=made), confirm=confirm)
 
 
 def _options_of(saved: Plan) -> PlanOptions:

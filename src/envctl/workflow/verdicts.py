@@ -10,18 +10,18 @@ from envctl.frozen import replace
 from envctl.model.change import Change, Diagnostic, Verdict
 from envctl.model.events import Emit, Notice
 from envctl.plan.change import Plan
+from envctl.plan.goal import Goal
 from envctl.policy.judge import diagnose, judge
 from envctl.transaction.blueprint import Placed
 from envctl.workflow.facts import FindWheel, gather_facts, look_into_placed
-from envctl.workflow.prepare import Choice, Situation
 
 
 def pronounce(
-    situation: Situation, choice: Choice, changes: tuple[Change, ...], find: FindWheel
+    goal: Goal, changes: tuple[Change, ...], find: FindWheel
 ) -> tuple[tuple[Verdict, ...], tuple[Diagnostic, ...]]:
     """Judge the changes by the manifest's policy as of today; ``find`` is where wheels are looked into."""
-    policy, selection = situation.manifest.policy, choice.selection
-    facts = gather_facts(choice.lock, selection, policy, find)
+    policy, selection = goal.policy, goal.selection
+    facts = gather_facts(goal, find)
     today = datetime.now(UTC).date()
     return (
         judge(changes, selection, facts, policy, today),
@@ -29,9 +29,7 @@ def pronounce(
     )
 
 
-def pronounce_again(
-    situation: Situation, choice: Choice, plan: Plan, placed: Sequence[Placed], emit: Emit
-) -> Plan:
+def pronounce_again(goal: Goal, plan: Plan, placed: Sequence[Placed], emit: Emit) -> Plan:
     """Judge a plan once more, now that every wheel is at hand; nothing has been changed yet.
 
     Returns the plan with what is known now; what only comes to light here is told.
@@ -39,7 +37,7 @@ def pronounce_again(
     Raises:
         PolicyError: `policy-denied`.
     """
-    policy, diagnostics = pronounce(situation, choice, plan.changes, look_into_placed(placed))
+    policy, diagnostics = pronounce(goal, plan.changes, look_into_placed(placed))
     now = replace(plan, policy=policy, diagnostics=diagnostics)
     if not now.applyable:
         raise refuse_policy(now)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
+
+from envctl.frozen import fields
 
 FORMAT_VERSION = "1.0"
 
@@ -23,11 +24,12 @@ def result_document(kind: str, result: object, **more: object) -> dict[str, Any]
 
 
 def to_plain(value: object) -> Any:
-    """Turn a value into JSON values: a dataclass and a mapping into an object, a set into a sorted list."""
+    """Turn a value into JSON values: frozen values and mappings into objects, a set into a sorted list."""
     if isinstance(value, str):
         return str(value)  # a member of an enumeration is its text
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    names = fields(value)
+    if names is not None:
+        return {name: to_plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, frozenset | set):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.workflow.prepare import choose_setting
+from envctl.workflow.apply import choose_setting
 
 
 @pytest.mark.parametrize(
