@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from envctl.index.cache import Cache
-from envctl.index.location import format_url, is_local
+from envctl.index.location import Origin, format_url, is_local
 from envctl.index.locked import Whereabouts
 from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
 from envctl.index.pages import Pages
@@ -73,6 +73,7 @@ class IndexClient:
         )
         self._projects: dict[str, Pending[Project | None]] = {}
         self._metadata: dict[str, Pending[bytes]] = {}
+        self._gone: set[Origin] = set()
 
     def project(self, name: str) -> Project | None:
         """Return a project from the first index that has it, None when none has.
@@ -158,7 +159,13 @@ class IndexClient:
                 self._emit(Notice("debug", "file-elsewhere", message))
             return digest
 
-        places = Whereabouts(file, serving=self._pages.serving, ask=self._ask, mirrors=self._settings.mirrors)
+        places = Whereabouts(
+            file,
+            serving=self._pages.serving,
+            ask=self._ask,
+            mirrors=self._settings.mirrors,
+            gone=self._gone,
+        )
         return places.fetch(fetch)
 
     def prefetch(self, names: Iterable[str]) -> None:

@@ -14,16 +14,17 @@ from packaging.version import InvalidVersion, Version
 
 from envctl.errors import UpstreamError
 from envctl.index.filename import split_filename
+from envctl.index.location import Origin, find_origin
 from envctl.index.served import Served
 from envctl.model.artifact import Sdist, Wheel
 from envctl.resolve.port import ListedFile, Project
 
 T = TypeVar("T")
 
-#: Codes that say that a place cannot be reached, or does not have the file. The others are about the file.
-_NOT_THERE = frozenset(
-    {"index-error", "index-unreachable", "no-such-file", "proxy-failed", "timeout", "tls-failed", "truncated"}
-)
+#: Codes that say that a host cannot be reached.
+_NO_ANSWER = frozenset({"index-unreachable", "proxy-failed", "timeout", "tls-failed"})
+#: Those, and codes that say that a place does not have the file. All others are about the file itself.
+_NOT_THERE = _NO_ANSWER | {"index-error", "no-such-file", "truncated"}
 
 
 class Whereabouts:
@@ -36,9 +37,11 @@ class Whereabouts:
         serving: Callable[[str, str | None], Sequence[Served]],
         ask: Callable[[Served, str], Project | None],
         mirrors: Mapping[str, str],
+        gone: set[Origin],
     ) -> None:
-        """``serving`` and ``ask`` are those of `Pages`."""
+        """``serving`` and ``ask`` are those of `Pages`; ``gone`` are hosts that did not answer, and grows."""
         self._file = file
+        self._gone = gone
         self._ask_index = ask
         self._name, self._version = split_filename(file.filename) or ("", "")
         self._indexes = serving(self._name, file.index) if self._name else ()
@@ -68,6 +71,8 @@ class Whereabouts:
             except UpstreamError as error:
                 if error.code not in _NOT_THERE:
                     raise
+                if error.code in _NO_ANSWER:
+                    self._gone.add(find_origin(url))
                 first = first or error
         raise first or UpstreamError("no-such-file", f"nothing says where `{self._file.filename}` lies")
 
@@ -75,7 +80,9 @@ class Whereabouts:
         locked = self._file.url or self._file.path
         known = [] if locked is None else [lambda: locked]
         listed = [lambda served=served: self._ask(served) for served in self._indexes]
-        yield from (*listed, *known) if self._is_mirrored else (*known, *listed)
+        # Every try at a host that is gone takes seconds, and all of its files would have to wait.
+        is_gone = locked is not None and find_origin(locked) in self._gone
+        yield from (*listed, *known) if self._is_mirrored or is_gone else (*known, *listed)
 
     def _ask(self, served: Served) -> str:
         """Return where an index has the file now.
