@@ -10,6 +10,7 @@ from packaging.pylock import PackageWheel
 from envctl.lock.lock import Lock
 from envctl.lock.parse import parse
 from envctl.lock.places import Places
+from envctl.manifest.sources import DEFAULT_INDEX
 from envctl.model.artifact import Wheel
 
 INDEX = "https://index.example/simple/"
@@ -67,6 +68,12 @@ def test_what_lies_below_a_mirror_lies_below_its_index(mirror: Any, url: str, ow
     assert places(mirror=mirror).own_url(url, "main") == (own or url)
 
 
+def test_the_public_index_has_no_files_below_its_base() -> None:
+    url = "https://mirror.example/copies/simple/a/a.whl"
+
+    assert places(index=DEFAULT_INDEX.url).own_url(url, "main") == url
+
+
 def test_another_index_is_not_meant() -> None:
     url = "https://mirror.example/copies/simple/a/a.whl"
 
@@ -100,6 +107,14 @@ class TestWhatTheOldLockTells:
             chosen.own_url("https://mirror.example/pool/packages/33/44/b.whl", "main")
             == "https://files.example/packages/33/44/b.whl"
         )
+
+    def test_that_an_index_has_no_files_below_its_base(self) -> None:
+        chosen = places(locked(*self.OLD))
+
+        chosen.learn([wheel("a", "https://mirror.example/copies/simple/a/a.whl")])
+
+        url = "https://mirror.example/copies/simple/c/c.whl"
+        assert chosen.own_url(url, "main") == url
 
     def test_nothing_where_files_disagree(self) -> None:
         chosen = places(locked(*self.OLD, ("b", "https://files.example/packages/33/44/b.whl")))

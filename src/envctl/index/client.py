@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from envctl.index.cache import Cache
 from envctl.index.location import Origin, format_url, is_local
-from envctl.index.locked import Whereabouts
 from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
 from envctl.index.pages import Pages
 from envctl.index.pool import Pending, Pool
@@ -151,6 +150,8 @@ class IndexClient:
         Raises:
             UpstreamError, MachineError: as `fetch` does.
         """
+        # Parsers of names and versions, which a run that fetches no file should not pay for.
+        from envctl.index.locked import Whereabouts  # noqa: PLC0415 - the reason is above
 
         def fetch(url: str) -> str:
             digest = self.fetch(url, target, hashes=file.hashes, size=file.size, on_bytes=on_bytes)

@@ -1,9 +1,10 @@
 """Where a lock says that its files are, whatever machine it is made on.
 
 A file whose digest stays keeps its line. A new one that came through a mirror gets the URL that the index
-itself has for it, where that can be known: the mirror stands for the index, so what lies below the one's
-base lies below the other's; and where the lock names files that the mirror has too, their URLs tell what
-stands for what. Else it gets the mirror's own, which is a hint like any other: `apply` asks the index.
+itself has for it, where that can be known. Where the lock names files that the mirror has too, their URLs
+tell what stands for what. Else the mirror stands for the index, so that what lies below the one's base lies
+below the other's; but not where the index is known to keep its files elsewhere. What remains gets the
+mirror's own URL, which is a hint like any other: `apply` asks the index.
 """
 
 from __future__ import annotations
@@ -35,23 +36,20 @@ class Places:
     def __init__(self, old: Lock | None, *, indexes: Mapping[str, str], mirrors: Mapping[str, str]) -> None:
         self._files = _files_by_digest(old)
         self._is_ours = old is not None and old.is_ours
-        self._pairs: dict[str, tuple[_Pair, ...]] = {
-            name: ((_as_base(url), _as_base(indexes[name])),)
-            for name, url in mirrors.items()
-            if name in indexes
+        self._pairs: dict[str, _Pair | None] = {
+            name: _find_bases(url, indexes[name]) for name, url in mirrors.items() if name in indexes
         }
 
     def learn(self, files: Iterable[Wheel | Sdist]) -> None:
         """Compare where files came from with where the old lock has them, before new ones are placed."""
         seen: dict[str, set[_Pair | None]] = {}
-        for file in files:
+        for file in files if self._pairs else ():
             kept = self.kept_url(file.filename, file.hashes)
             if file.index in self._pairs and kept is not None and file.url not in {None, kept}:
                 seen.setdefault(file.index or "", set()).add(_find_pair(file.url or "", kept))
         for name, (pair, *others) in seen.items():
             # Where files disagree, nothing is known: a guess would be wrong for some of them.
-            if pair is not None and not others:
-                self._pairs[name] = (pair, *self._pairs[name])
+            self._pairs[name] = None if others else pair
 
     def kept_line(self, filename: str, hashes: Mapping[str, str]) -> File | None:
         """Return the line that envctl wrote for a file: who lists it now may know less, or more, of it."""
@@ -67,10 +65,9 @@ class Places:
 
         Without a signature; who needs one gets it from the index.
         """
-        for mirrored, own in self._pairs.get(index or "", ()):
-            if url.startswith(mirrored):
-                url = own + url[len(mirrored) :]
-                break
+        pair = self._pairs.get(index or "")
+        if pair is not None and url.startswith(pair[0]):
+            url = pair[1] + url[len(pair[0]) :]
         return _without_signature(url) if "?" in url else url
 
     def _find(self, filename: str, hashes: Mapping[str, str]) -> File | None:
@@ -104,6 +101,14 @@ def strip_url(url: str) -> str:
     """Return the URL of an index as a lock may have it: without userinfo, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _find_bases(mirror: str, index: str) -> _Pair | None:
+    """Return what begins the URLs below a mirror and below its index; None where files lie elsewhere."""
+    from envctl.manifest.sources import DEFAULT_INDEX  # noqa: PLC0415 - few machines have a mirror
+
+    # The public index keeps its files on a host of their own.
+    return None if index == DEFAULT_INDEX.url else (_as_base(mirror), _as_base(index))
 
 
 def _as_base(url: str) -> str:
