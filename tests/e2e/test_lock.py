@@ -57,6 +57,62 @@ def test_check_opens_no_socket(locked: Project) -> None:
     assert locked.run("lock", "--check").code == 0
 
 
+def test_check_says_the_same_after_a_new_release(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+
+    assert locked.run("lock", "--check").code == 0
+
+
+def test_check_says_the_same_on_another_machine(locked: Project) -> None:
+    """Another folder, another cache, no interpreter in sight, nobody to ask."""
+    place = os.path.join(locked.cache, "elsewhere", "deep")
+    os.makedirs(place)
+    os.rename(locked.path("env.toml"), os.path.join(place, "env.toml"))
+    os.rename(locked.path("pylock.toml"), os.path.join(place, "pylock.toml"))
+    locked.index.stop()
+
+    result = locked.run(
+        "-C", place, "lock", "--check", environ={"ENVCTL_CACHE_DIR": os.path.join(place, "c"), "PATH": ""}
+    )
+
+    assert result.code == 0
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        '[lock]\nconstraints = ["beta<2"]',
+        '[lock]\ntargets = ["linux-x86_64", "windows-arm64"]',
+        '[lock]\nexclude-newer = "1 day"',
+        '[dependency-groups]\ntest = ["gamma"]',
+        '[build]\nallow = ["beta"]',
+        '[[index]]\nname = "second"\nurl = "http://127.0.0.1:9/simple/"',
+        'packages = ["alpha", "beta"]',
+        '[sources]\nbeta = { index = "loop" }',
+    ],
+    ids=lambda rest: rest.partition("\n")[2] or rest,
+)
+def test_check_says_no_after_a_change_that_counts(locked: Project, rest: str) -> None:
+    locked.write_manifest("alpha", rest=rest)
+
+    result = locked.run("lock", "--check")
+
+    assert (result.code, result.codes) == (3, ["lock-stale"])
+
+
+def test_check_looks_at_the_metadata_of_path_sources_and_not_at_their_code(project: Project) -> None:
+    text = '[project]\nname = "core"\nversion = "1.0"\ndependencies = []\n'
+    build = '[build-system]\nrequires = []\nbuild-backend = "backend"\n'
+    project.write("core/pyproject.toml", text + build)
+    project.write_manifest("core", rest='[sources]\ncore = { path = "core" }')
+    project.succeed("lock")
+
+    project.write("core/core.py", "X = 1\n")
+    assert project.run("lock", "--check").code == 0
+    project.write("core/pyproject.toml", text.replace("[]", '["gamma"]') + build)
+    assert project.run("lock", "--check").code == 3
+
+
 def test_comments_and_order_keep_the_lock_fresh(project: Project) -> None:
     project.write_manifest("alpha", "gamma")
     project.succeed("lock")

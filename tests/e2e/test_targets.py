@@ -211,9 +211,26 @@ def test_a_package_without_a_file_for_this_machine_is_refused(project: Project) 
     assert project.run("lock").codes == ["no-usable-file"]
 
 
-def test_targets_that_one_lock_cannot_tell_apart_are_refused(project: Project) -> None:
-    name_lock(project, targets=["linux-x86_64", "linux-x86_64-musl1.2"])
+@pytest.mark.parametrize(
+    ("named", "pair"),
+    [
+        (
+            {"targets": ["linux-x86_64", "linux-x86_64-musl1.2"], "python": ["3.13"]},
+            ("linux-x86_64 with Python 3.13", "linux-x86_64-musl1.2 with Python 3.13"),
+        ),
+        (
+            {"targets": ["linux-x86_64"], "python": ["3.14", "3.14t"]},
+            ("linux-x86_64 with Python 3.14", "linux-x86_64 with Python 3.14t"),
+        ),
+    ],
+    ids=["libraries", "kinds of a Python"],
+)
+def test_targets_that_one_lock_cannot_tell_apart_are_refused(
+    project: Project, named: Any, pair: tuple[str, str]
+) -> None:
+    name_lock(project, **named)
 
     result = project.run("lock")
 
     assert (result.code, result.codes) == (65, ["targets-alike"])
+    assert all(each in result.err for each in pair)

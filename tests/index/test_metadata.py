@@ -1,4 +1,4 @@
-"""Core metadata: the five fields that decide, and what is wrong enough to refuse."""
+"""Core metadata: the six fields that decide, and what is wrong enough to refuse."""
 
 from __future__ import annotations
 
@@ -47,6 +47,20 @@ def test_what_decides_a_resolution_is_read() -> None:
         'gamma[x]; extra == "fast-path"',
         "delta @ https://files.example/delta.whl",
     ]
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.99"])
+def test_every_minor_version_of_the_format_is_read(version: str) -> None:
+    text = HEAD.replace("2.1", version)
+
+    assert parse_metadata(text.encode(), where="x").name == "Alpha"
+
+
+@pytest.mark.parametrize("version", ["3.0", "20.1", "new"])
+def test_another_major_version_of_the_format_is_refused(version: str) -> None:
+    assert refusal(HEAD.replace("2.1", version)) == (
+        f"the metadata of `alpha.whl` is in the format `{version}`, and only 1 and 2 are known"
+    )
 
 
 def test_the_description_is_not_looked_at() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,17 @@ def test_a_version_is_found_however_it_is_spelled(server: IndexServer, open_clie
 
     assert len(project.versions) == 1
     assert len(project.files(Version("1.0.0.0"))) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_two_spellings_the_shorter_one_counts_in_any_order_of_the_page(
+    server: IndexServer, open_client: OpenClient, seed: int
+) -> None:
+    server.whims = random.Random(seed)
+    for version in ("1.0.0", "1.0", "1.0.0.0"):
+        make_wheel(server.folder, "alpha", version, tag=f"py3{len(version)}-none-any")
+
+    assert [str(version) for version in found(open_client(), "alpha").versions] == ["1.0"]
 
 
 def test_a_project_that_is_not_there_is_none(open_client: OpenClient) -> None:

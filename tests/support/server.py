@@ -18,6 +18,7 @@ import hashlib
 import html
 import json
 import os
+import random
 import socket
 import ssl
 import threading
@@ -61,7 +62,8 @@ class IndexServer:
       ``retry_after`` is sent along where it is not None.
     - ``wrong_hash``: file names listed with a wrong sha256; ``wrong_metadata_hash`` the same of metadata.
     - ``hash_algorithms``: what pages list (``("sha256",)``).
-    - ``delay``: seconds before every answer.
+    - ``delay``: seconds before every answer. ``whims``: a random generator that decides on a further delay of
+      up to 50 ms, so that answers overtake each other, and on the order of files on pages.
     - ``truncate``: file names whose body ends half-way; ``truncate_once``: the same, the first time only.
     - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is;
       ``gzipped``: path to the bytes sent as its gzip encoding, right or wrong.
@@ -97,6 +99,7 @@ class IndexServer:
         self.upload_time = upload_time
         self.upload_times: dict[str, str] = {}
         self.delay = delay
+        self.whims: random.Random | None = None
         self.tls = tls
         self.yanked: dict[str, str] = {}
         self.fail: dict[str, int | tuple[int, int]] = {}
@@ -172,6 +175,18 @@ class IndexServer:
                     return status
         return None
 
+    def whim(self) -> float:
+        with self._lock:
+            return 0.0 if self.whims is None else self.whims.uniform(0, 0.05)
+
+    def listed(self, project: str) -> list[str]:
+        """Return the files of a page in its order."""
+        names = self.filenames(project)
+        with self._lock:
+            if self.whims is not None:
+                self.whims.shuffle(names)
+        return names
+
     def truncates(self, filename: str) -> bool:
         with self._lock:
             if filename in self.truncate_once:
@@ -240,7 +255,7 @@ class IndexServer:
         return entry
 
     def json_page(self, project: str) -> bytes:
-        files = [self.describe(name) for name in self.filenames(project)]
+        files = [self.describe(name) for name in self.listed(project)]
         page: dict[str, Any] = {"meta": {"api-version": "1.1"}, "name": project, "files": files}
         page["versions"] = sorted(
             {name.split("-")[1].removesuffix(".tar.gz") for name in self.filenames(project) if "-" in name}
@@ -253,7 +268,7 @@ class IndexServer:
             '<html><head><meta name="pypi:repository-version" content="1.1">',
             f"<title>Links for {project}</title></head><body>",
         ]
-        for filename in self.filenames(project):
+        for filename in self.listed(project):
             entry = self.describe(filename)
             attributes = ""
             if "requires-python" in entry:
@@ -323,8 +338,7 @@ class _Handler(BaseHTTPRequestHandler):
         index = self.server.index
         headers = {key.lower(): value for key, value in self.headers.items()}
         index.requests.append((self.command, self.path, headers))
-        if index.delay:
-            time.sleep(index.delay)
+        time.sleep(index.delay + index.whim())
         path = unquote(urlsplit(self.path).path)
         status = index.failure(path)
         if status == 0:

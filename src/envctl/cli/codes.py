@@ -20,7 +20,8 @@ bad-index-page: An index answered with something that is no page of the Simple A
 bad-lock-path: `[lock] path` is neither `pylock.toml` nor `pylock.NAME.toml`.
 bad-lock: The lock is no valid `pylock.toml`, or names paths and URLs that it may not. `envctl lock` writes it
     anew.
-bad-metadata: The metadata of a release is no valid core metadata, so nobody can tell what it requires.
+bad-metadata: The metadata of a release is no valid core metadata, so nobody can tell what it requires; or it
+    is of another package or version. As a warning: the release was passed over.
 bad-name: A name in the manifest or in pyproject.toml is no valid name of a package, group, extra or
     environment.
 bad-path: A path in the manifest is not usable where it stands: no folder, or outside of where it may be.
@@ -79,6 +80,8 @@ dynamic-project: A pyproject.toml leaves to its backend what the manifest needs 
 file-changed-meanwhile: Somebody else changed a file while envctl was at work. It is left as it is.
 file-conflict: Two packages hold the same file with different content, or one holds a file of the environment
     itself. `[install] allow-overwrite` lets one win by name.
+file-elsewhere: A locked file is not taken from the URL in the lock, but from where its index, or this
+    machine's mirror of it, has the file of that name and digest now. A remark, told with `-v`.
 generation-damaged: The record of a generation cannot be read by this version of envctl.
 generations-kept: Earlier generations could not be moved to the trash; they stay until the next run.
 group-cycle: Dependency groups include each other in a circle.
@@ -130,6 +133,8 @@ no-such-extra: A package has no extra of that name. It is installed without.
 no-such-file: A file that the lock or an index names is not on the server any more.
 no-such-generation: There is no generation of that number to roll back to. `envctl history` lists them.
 no-such-package: No index that may serve it lists a package of that name.
+no-upload-time: A release was passed over because `[lock] exclude-newer` limits uploads, and its index does
+    not say when it was uploaded.
 no-usable-file: The release has no file that can be used on this platform and Python.
 not-a-plain-file: Something in the cache is neither a file nor a folder. It is not used.
 not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither replaces nor deletes it.
@@ -199,7 +204,7 @@ waiting: Another run holds the environment; this one waits for it.
 waiver-expired: The last day of a waiver in `[policy]` is over, so it waives nothing any more.
 weak-hash: A file is known by an md5 or sha1 digest only, which proves nothing.
 wheel-mismatch: The file name of a wheel and its metadata name different packages or versions.
-wrong-metadata: The metadata that was found is of another package or version than was asked for.
+wrong-metadata: The metadata of a source is of another package or version than was asked for.
 wrong-type: A key has a value of the wrong type.
 """
 

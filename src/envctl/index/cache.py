@@ -4,7 +4,7 @@
 
     <cache>/pages-v1/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
     <cache>/metadata-v2/<2 digits>/<key>                                       METADATA, as a `Memo`
-    <cache>/stated-v1/<2 digits>/<key>                                         what `stated.py` keeps of it
+    <cache>/stated-v2/<2 digits>/<key>                                         what `stated.py` keeps of it
 
 Anything may be missing, old or damaged at any time, and then counts as absent. Files appear by a rename
 and are not flushed to the disk: after a loss of power a torn one is told by its digest. What cannot be
@@ -24,7 +24,7 @@ from envctl.model.settings import Settings
 
 _PAGES = "pages-v1"
 _METADATA = "metadata-v2"
-_STATED = "stated-v1"
+_STATED = "stated-v2"
 #: The first read of a page: the head and the newest versions of nearly all of them.
 _FIRST_READ = 64 * 1024
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,150}[a-z0-9])?", re.ASCII)

@@ -15,16 +15,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from envctl.index.cache import Cache
-from envctl.index.location import is_local
+from envctl.index.location import Origin, format_url, is_local
 from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
 from envctl.index.pages import Pages
 from envctl.index.pool import Pending, Pool
 from envctl.index.retry import RetryPolicy
-from envctl.index.served import make_served
+from envctl.index.served import Served, make_served
 from envctl.index.stated import decode_metadata, encode_metadata
 from envctl.index.transport import Transport
 from envctl.manifest.manifest import Index
-from envctl.model.events import Emit
+from envctl.model.artifact import Sdist, Wheel
+from envctl.model.events import Emit, Notice
 from envctl.model.settings import Settings
 from envctl.resolve.port import ListedFile, Metadata, Project
 
@@ -71,6 +72,7 @@ class IndexClient:
         )
         self._projects: dict[str, Pending[Project | None]] = {}
         self._metadata: dict[str, Pending[bytes]] = {}
+        self._gone: set[Origin] = set()
 
     def project(self, name: str) -> Project | None:
         """Return a project from the first index that has it, None when none has.
@@ -142,6 +144,31 @@ class IndexClient:
         """
         return self._fetch().download(url, target, hashes=hashes, size=size, on_bytes=on_bytes)
 
+    def fetch_locked(self, file: Wheel | Sdist, target: str, *, on_bytes: Callable[[int], object]) -> str:
+        """Fetch a file of a lock, as `fetch` does, from its URL or from where its index has it now.
+
+        Raises:
+            UpstreamError, MachineError: as `fetch` does.
+        """
+        # Parsers of names and versions, which a run that fetches no file should not pay for.
+        from envctl.index.locked import Whereabouts  # noqa: PLC0415 - the reason is above
+
+        def fetch(url: str) -> str:
+            digest = self.fetch(url, target, hashes=file.hashes, size=file.size, on_bytes=on_bytes)
+            if url != (file.url or file.path):
+                message = f"`{file.filename}` is taken from `{format_url(url)}`"
+                self._emit(Notice("debug", "file-elsewhere", message))
+            return digest
+
+        places = Whereabouts(
+            file,
+            serving=self._pages.serving,
+            ask=self._ask,
+            mirrors=self._settings.mirrors,
+            gone=self._gone,
+        )
+        return places.fetch(fetch)
+
     def prefetch(self, names: Iterable[str]) -> None:
         """Begin to fetch the pages of projects; what is fresh in the cache is read at once. Never raises."""
         if self._settings.offline:
@@ -192,6 +219,13 @@ class IndexClient:
                 submits = ahead and fresh is None
                 self._projects[name] = self._pool.submit(operation) if submits else Pending(operation)
             return self._projects[name]
+
+    def _ask(self, served: Served, name: str) -> Project | None:
+        """Return a project from one index; what this run has seen of it is not asked for again."""
+        with self._lock:
+            pending = self._projects.get(name)
+        known = None if pending is None else pending.wait()
+        return known if known is not None and known.index == served.name else self._pages.ask(served, name)
 
     def _pending_metadata(self, file: ListedFile, *, ahead: bool = False) -> Pending[bytes]:
         operation = partial(self._find_metadata, file)

@@ -38,11 +38,15 @@ def group_files(entries: Iterable[tuple[str, str]]) -> dict[str, Grouped]:
 
 
 def _order(versions: list[tuple[Version, list[str]]]) -> Grouped:
-    """Bring the newest to the front and join what is one version in two spellings (`1.0` and `1.0.0`)."""
+    """Bring the newest to the front and join what is one version in two spellings (`1.0` and `1.0.0`).
+
+    It then has the shorter one, whichever the page names first: two answers must not make two locks.
+    """
     ordered: list[tuple[Version, list[str]]] = []
     for version, group in sorted(versions, key=itemgetter(0), reverse=True):
         if ordered and ordered[-1][0] == version:
-            ordered[-1][1].extend(group)
+            known, entries = ordered[-1]
+            ordered[-1] = (min(known, version, key=lambda one: (len(str(one)), str(one))), [*entries, *group])
         else:
             ordered.append((version, group))
     return ordered

@@ -1,6 +1,6 @@
 """The part of core metadata that decides a resolution, read from METADATA or PKG-INFO.
 
-Only the five fields that matter are looked at: a wrong classifier is no reason to refuse a release. A
+Only the six fields that matter are looked at: a wrong classifier is no reason to refuse a release. A
 requirement that cannot be read is one, because leaving it out would make an environment that lacks it.
 
 Source: PyPA "Core metadata specifications"; PEP 508; PEP 685; RFC 5322, 2.2 for the format.
@@ -21,7 +21,11 @@ from envctl.model.dependency import Dependency, dependency_from
 from envctl.model.names import normalise
 from envctl.resolve.port import Metadata
 
-_WANTED = frozenset({"name", "version", "requires-python", "requires-dist", "provides-extra"})
+_WANTED = frozenset(
+    {"metadata-version", "name", "version", "requires-python", "requires-dist", "provides-extra"}
+)
+#: All minor versions of the format are understood; another major one must not be read.
+_MAJOR_VERSIONS = {"1", "2"}
 _FIELD = re.compile(r"([!-9;-~]*):(.*)", re.ASCII | re.DOTALL)
 #: Longer ones exist only to be slow.
 _LONGEST_REQUIREMENT = 8 * 1024
@@ -37,13 +41,19 @@ def parse_metadata(data: bytes, *, where: str) -> Metadata:
     Direct URL requirements are kept: whether they are allowed depends on who asks.
 
     Raises:
-        UpstreamError: `bad-metadata` when name or version is missing, invalid or given twice, or a
-            requirement or Requires-Python is invalid; it is named.
+        UpstreamError: `bad-metadata` when the format is of another major version, name or version is
+            missing, invalid or given twice, or a requirement or Requires-Python is invalid; it is named.
     """
     fields: dict[str, list[str]] = {name: [] for name in _WANTED}
     for name, value in _read_fields(data):
         if name in _WANTED:
             fields[name].append(value)
+    for stated in fields["metadata-version"]:
+        if stated.partition(".")[0] not in _MAJOR_VERSIONS:
+            message = (
+                f"the metadata of `{where}` is in the format `{stated[:20]}`, and only 1 and 2 are known"
+            )
+            raise UpstreamError("bad-metadata", message, where=where)
     if len(fields["requires-dist"]) > _MAXIMAL_REQUIREMENTS:
         message = f"the metadata of `{where}` has more than {_MAXIMAL_REQUIREMENTS} requirements"
         raise UpstreamError("bad-metadata", message, where=where)

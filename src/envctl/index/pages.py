@@ -67,7 +67,7 @@ class Pages:
     def find(self, name: str) -> Project | None:
         """Return a project from the first index that has it. Blocks; raises as `IndexClient.project`."""
         for served in choose_indexes(name, self._served, self._pinned):
-            project = self._ask(served, name)
+            project = self.ask(served, name)
             if project is not None:
                 return project
         return None
@@ -88,7 +88,13 @@ class Pages:
                 return True
         return False
 
-    def _ask(self, served: Served, name: str) -> Project | None:
+    def serving(self, name: str, index: str | None) -> tuple[Served, ...]:
+        """Return the index of that name where there is one, else those that may serve ``name``."""
+        named = tuple(served for served in self._served if served.name == index)
+        return named or choose_indexes(name, self._served, self._pinned)
+
+    def ask(self, served: Served, name: str) -> Project | None:
+        """Return a project from one index, None when it has none. Blocks; raises as `IndexClient.project`."""
         if served.flat:
             return self._open_flat(served).get(name)
         if served.is_local:

@@ -10,7 +10,8 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from envctl.errors import UpstreamError
 from envctl.lock.entries import (
@@ -27,19 +28,30 @@ from envctl.lock.grid import Grid, version_key
 from envctl.lock.lock import Lock
 from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_python
 from envctl.lock.merge import Merged, merge
+from envctl.lock.places import STRONG, Places, strip_url
 from envctl.manifest.manifest import Manifest
+from envctl.manifest.times import format_limit
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.targets import sort_targets
 
-_STRONG = ("sha256", "sha384", "sha512")
+if TYPE_CHECKING:
+    from envctl.lock.places import File
 
 
-def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: str, old: Lock | None) -> Lock:
+def compose(
+    resolutions: Sequence[Resolution],
+    *,
+    manifest: Manifest,
+    digest: str,
+    old: Lock | None,
+    mirrors: Mapping[str, str] | None = None,
+) -> Lock:
     """Make the lock of ``resolutions``; ``digest`` is what `freshness.digest` says of the inputs.
 
-    A file whose hash is in ``old`` keeps the URL it has there, so that a mirror or a moved index does
-    not rewrite the lock.
+    A file whose hash is in ``old`` keeps the line it has there, so that a mirror or a moved index does
+    not rewrite the lock. ``mirrors`` map names of indexes to the URLs that stood for them: the lock names
+    them only where it cannot be known what the index itself has.
 
     Raises:
         UpstreamError: `no-hash` when a file has no digest that a lock may rest on.
@@ -47,12 +59,13 @@ def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: st
     targets = sort_targets([resolution.target for resolution in resolutions])
     resolutions = sorted(resolutions, key=lambda resolution: targets.index(resolution.target))
     default = manifest.environments["default"]
-    writer = _Writer(
-        _urls_by_hash(old),
-        os.path.dirname(manifest.lock.path),
-        {index.name: index.url for index in manifest.indexes},
-    )
+    indexes = {index.name: index.url for index in manifest.indexes}
+    places = Places(old, indexes=indexes, mirrors=mirrors or {})
+    writer = _Writer(places, os.path.dirname(manifest.lock.path), indexes)
     merged = merge(resolutions, Grid(targets), groups=default.groups, extras=default.extras)
+    places.learn(
+        file for each in merged for file in each.resolved.artifacts if isinstance(file, Wheel | Sdist)
+    )
     packages = [writer.package(package) for package in merged]
     names = sorted({target.name for target in targets})
     pythons = sorted({target.python for target in targets}, key=lambda python: (version_key(python), python))
@@ -63,7 +76,7 @@ def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: st
         dependency_groups=sorted(manifest.groups),
         default_groups=[DEFAULT_GROUP] if default.groups or default.extras else [],
         packages=packages,
-        tool={"envctl": {"digest": digest, "targets": names, "python": pythons}},
+        tool={"envctl": {"digest": digest, "targets": names, "python": pythons, **_limits(manifest)}},
     )
     data = format_lock(entries)
     return Lock(
@@ -78,10 +91,10 @@ def compose(resolutions: Sequence[Resolution], *, manifest: Manifest, digest: st
 
 
 class _Writer:
-    """Writes packages; knows where the lock lies, the URLs of indexes and those of the old lock."""
+    """Writes packages; knows where the lock and its files lie, and the URLs of indexes."""
 
-    def __init__(self, kept_urls: Mapping[str, str], folder: str, indexes: Mapping[str, str]) -> None:
-        self._kept_urls = kept_urls
+    def __init__(self, places: Places, folder: str, indexes: Mapping[str, str]) -> None:
+        self._places = places
         self._folder = folder
         self._indexes = indexes
 
@@ -113,7 +126,10 @@ class _Writer:
         )
 
     def _wheel(self, wheel: Wheel) -> PackageWheel:
-        url, path = self._place(wheel.url, wheel.path, wheel.hashes)
+        kept = self._places.kept_line(wheel.filename, wheel.hashes)
+        if kept is not None:
+            return PackageWheel(name=wheel.filename, **_line(kept))
+        url, path = self._place(wheel)
         return PackageWheel(
             name=wheel.filename,
             upload_time=_moment(wheel.upload_time),
@@ -124,7 +140,10 @@ class _Writer:
         )
 
     def _sdist(self, sdist: Sdist) -> PackageSdist:
-        url, path = self._place(sdist.url, sdist.path, sdist.hashes)
+        kept = self._places.kept_line(sdist.filename, sdist.hashes)
+        if kept is not None:
+            return PackageSdist(name=sdist.filename, **_line(kept))
+        url, path = self._place(sdist)
         return PackageSdist(
             name=sdist.filename,
             upload_time=_moment(sdist.upload_time),
@@ -135,7 +154,7 @@ class _Writer:
         )
 
     def _archive(self, archive: Archive) -> PackageArchive:
-        url, path = self._place(archive.url, archive.path, archive.hashes)
+        url, path = self._place(archive)
         return PackageArchive(
             url=url,
             path=path,
@@ -144,31 +163,39 @@ class _Writer:
             subdirectory=archive.subdirectory,
         )
 
-    def _place(
-        self, url: str | None, path: str | None, hashes: Mapping[str, str]
-    ) -> tuple[str | None, str | None]:
+    def _place(self, file: Wheel | Sdist | Archive) -> tuple[str | None, str | None]:
         """Say where a file is: its old URL, a path below or beside the lock, or its URL.
 
         A ``file:`` URL inside the lock's folder becomes a path, so that the lock works in every
         checkout and names no machine.
         """
-        kept = next(
-            (self._kept_urls[digest] for digest in hashes.values() if digest in self._kept_urls), None
-        )
-        if kept is not None and url is not None:
+        if file.url is None:
+            return None, None if file.path is None else _relative(file.path, self._folder)
+        kept = self._places.kept_url("" if isinstance(file, Archive) else file.filename, file.hashes)
+        if kept is not None:
             return kept, None
-        if url is not None and urlsplit(url).scheme == "file":
-            local = unquote(urlsplit(url).path)
-            relative = _relative(local, self._folder)
+        url = file.url
+        if not isinstance(file, Archive):
+            url = self._places.own_url(url, file.index)
+        if urlsplit(url).scheme == "file":
+            relative = _relative(unquote(urlsplit(url).path), self._folder)
             return (url, None) if relative.startswith("../") else (None, relative)
-        return (url, None) if path is None else (None, _relative(path, self._folder))
+        return url, None
 
     def _index_url(self, name: str | None) -> str | None:
         """Return the URL of an index without userinfo; None for a folder of this machine."""
-        parts = urlsplit(self._indexes.get(name or "", ""))
-        if parts.scheme not in {"http", "https"}:
-            return None
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+        url = self._indexes.get(name or "", "")
+        return strip_url(url) if urlsplit(url).scheme in {"http", "https"} else None
+
+
+def _line(kept: File) -> dict[str, Any]:
+    """Return what a lock said of a file, but for its name."""
+    return {
+        "upload_time": kept.upload_time,
+        "url": kept.url,
+        "size": kept.size,
+        "hashes": dict(sorted(kept.hashes.items())),
+    }
 
 
 def _own_table(package: Resolved, directory: Directory | None) -> dict[str, object]:
@@ -182,6 +209,12 @@ def _own_table(package: Resolved, directory: Directory | None) -> dict[str, obje
         if package.version is not None:
             table["version"] = package.version
     return table
+
+
+def _limits(manifest: Manifest) -> dict[str, object]:
+    """Tell readers of the lock which uploads were too new for it; as written, so that time moves nothing."""
+    limits = {name: format_limit(limit) for name, limit in sorted(manifest.lock.exclude_newer.items())}
+    return {"exclude-newer": limits} if limits else {}
 
 
 def _directory(directory: Directory) -> PackageDirectory:
@@ -203,7 +236,7 @@ def _vcs(checkout: Checkout) -> PackageVcs:
 def _hashes(artifact: Artifact, name: str) -> dict[str, str]:
     """Return the hashes in a fixed order; a lock rests on at least one strong one."""
     hashes = {} if isinstance(artifact, Directory | Checkout) else artifact.hashes
-    if not any(algorithm in hashes for algorithm in _STRONG):
+    if not any(algorithm in hashes for algorithm in STRONG):
         raise UpstreamError(
             "no-hash",
             f"there is no SHA-256 of `{name}`, and a lock needs one",
@@ -211,20 +244,6 @@ def _hashes(artifact: Artifact, name: str) -> dict[str, str]:
             hints=("Use an index that gives the digests of its files",),
         )
     return dict(sorted(hashes.items()))
-
-
-def _urls_by_hash(old: Lock | None) -> dict[str, str]:
-    """Map each digest of a lock to the URL its file has there; made with the strong ones only."""
-    result: dict[str, str] = {}
-    for package in () if old is None else old.pylock.packages:
-        files = (*(package.wheels or ()), package.sdist, package.archive)
-        for file in files:
-            if file is None or file.url is None:
-                continue
-            for algorithm, digest in file.hashes.items():
-                if algorithm in _STRONG:
-                    result[digest] = file.url
-    return result
 
 
 def _as_written(marker: str) -> str:

@@ -49,7 +49,11 @@ def digest(
         "sources": {name: _plain(source) for name, source in manifest.sources.items()},
         "project": None if project is None else [project.written, project.editable, project.install],
         "projects": dict(projects),
-        "indexes": [index.name for index in manifest.indexes],
+        # The names that only one index may serve decide where they come from, as a source does.
+        "indexes": [
+            [index.name, *sorted(index.packages)] if index.packages else index.name
+            for index in manifest.indexes
+        ],
         "lock": {
             "resolution": settings.resolution,
             "prerelease": dict(settings.prerelease),

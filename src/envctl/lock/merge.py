@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from envctl.frozen import dataclass
 from envctl.lock.grid import Grid, either
 from envctl.lock.markers import Reach, reach_marker
-from envctl.model.artifact import Artifact, Sdist, Wheel, identify
+from envctl.model.artifact import Artifact, Sdist, Wheel, build_tag, identify
 from envctl.model.resolution import Resolution, Resolved
 
 
@@ -164,15 +164,7 @@ def _union(packages: Iterable[Resolved]) -> tuple[Artifact, ...]:
                 wheels.setdefault(artifact.filename, artifact)
             else:
                 others.setdefault("" if isinstance(artifact, Sdist) else identify(artifact), artifact)
-    ordered = sorted(wheels.values(), key=lambda wheel: (_build_order(wheel.filename), wheel.filename))
+    ordered = sorted(wheels.values(), key=lambda wheel: wheel.filename)
+    # An installer that looks at tags alone takes the first of equals.
+    ordered.sort(key=lambda wheel: build_tag(wheel.filename), reverse=True)
     return (*ordered, *others.values())
-
-
-def _build_order(filename: str) -> int:
-    """Sort higher build numbers first: an installer that looks at tags alone takes the first of equals."""
-    if filename.count("-") == 4:
-        return 1
-    from packaging.utils import parse_wheel_filename  # noqa: PLC0415 - few wheels have a build number
-
-    build = parse_wheel_filename(filename)[2]
-    return -build[0] if build else 1

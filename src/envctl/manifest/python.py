@@ -21,7 +21,7 @@ _VERSION = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_LOCKED = re.compile(r"\d{1,2}\.\d{1,4}(?:\.\d{1,4})?")
+_LOCKED = re.compile(r"\d{1,2}\.\d{1,4}(?:\.\d{1,4}|t)?|pypy\d{1,2}\.\d{1,4}", re.ASCII)
 
 
 def parse_python(document: Document, key: Path, text: str) -> PythonRequest | None:
@@ -52,10 +52,12 @@ def parse_python(document: Document, key: Path, text: str) -> PythonRequest | No
 
 
 def parse_locked_python(document: Document, key: Path, text: str) -> str | None:
-    """Check an entry of ``[lock] python``, ``3.12`` or ``3.12.4``; reports `bad-python`."""
+    """Check an entry of ``[lock] python``: ``3.12``, ``3.12.4``, ``3.14t``…; reports `bad-python`."""
     if _LOCKED.fullmatch(text):
         return text
-    document.refuse("bad-python", key, f"is {show(text)}, not a version such as `3.12` or `3.12.4`")
+    document.refuse(
+        "bad-python", key, f"is {show(text)}, not a version such as `3.12`, `3.12.4`, `3.14t` or `pypy3.11`"
+    )
     return None
 
 

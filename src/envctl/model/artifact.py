@@ -80,6 +80,22 @@ class Checkout:
 Artifact = Wheel | Sdist | Directory | Archive | Checkout
 
 
+#: A number and what follows it; nothing for a wheel without a build tag, which sorts lowest.
+BuildTag = tuple[int, str] | tuple[()]
+
+
+def build_tag(filename: str) -> BuildTag:
+    """Return the build tag of a wheel's file name: of two wheels alike in all else, the higher one counts.
+
+    Source: binary distribution format, "File name convention".
+    """
+    parts = filename.split("-")
+    if len(parts) != 6:
+        return ()
+    rest = parts[2].lstrip("0123456789")
+    return int(parts[2].removesuffix(rest) or 0), rest
+
+
 def format_origin(artifact: Artifact) -> str:
     """Say where an artifact comes from, for people: a file name, a path or a URL with its commit."""
     match artifact:

@@ -17,9 +17,16 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from envctl.frozen import dataclass
+from envctl.model.artifact import BuildTag, build_tag
 from envctl.model.target import Target
 from envctl.resolve.port import ListedFile
 from envctl.resolve.request import Request
+
+#: What is said of a file that a limit on uploads is laid on, and whose age nobody can know.
+UNDATED = "its index does not say when it was uploaded"
+
+#: The rank of a file, lower is better, and its build tag, higher is better.
+_Place = tuple[int, BuildTag]
 
 
 class RefusalKind(StrEnum):
@@ -78,15 +85,15 @@ class Yardstick:
         self._ranks = {tag: position for position, tag in enumerate(target.tags)}
         # As pip does: an interpreter that is a release candidate of 3.14 counts as 3.14.0.
         self._floor = Version(Version(target.floor).base_version)
-        self._whole_minor = target.floor != target.ceiling
+        self._ceiling = Version(target.ceiling) if target.ceiling != target.floor else None
         self._fits: dict[str, int | None] = {} if fits is None else fits
         self._holds: dict[str, bool] = {} if holds is None else holds
 
     def measure(self, name: str, files: Sequence[ListedFile]) -> Offer:
         """Sort the files of one release of ``name`` into those that count and those that do not."""
-        fresh: list[tuple[tuple[int, int], ListedFile]] = []
-        yanked: list[tuple[tuple[int, int], ListedFile]] = []
-        late: list[tuple[tuple[int, int], ListedFile]] = []
+        fresh: list[tuple[_Place, ListedFile]] = []
+        yanked: list[tuple[_Place, ListedFile]] = []
+        late: list[tuple[_Place, ListedFile]] = []
         refusals: list[Refusal] = []
         limit = self._request.newest_upload(name)
         for file in files:
@@ -108,8 +115,8 @@ class Yardstick:
     def holds(self, requires_python: str | None) -> bool:
         """Whether Requires-Python admits the target. A text that is no specifier states nothing.
 
-        For a whole minor version, clauses such as ``!=3.9.1`` are left out: the lock carries them
-        and an installer asks again.
+        It admits a whole minor version when it admits all of its patch versions, but for those that it
+        leaves out one by one (``!=3.9.1``): these clauses the lock carries, and an installer asks again.
         """
         if requires_python is None:
             return True
@@ -130,8 +137,8 @@ class Yardstick:
         rank = self._fits[filename] = self._fits[tags]
         return rank
 
-    def _place(self, name: str, file: ListedFile) -> tuple[int, int] | Refusal:
-        """Return a sort key, or why the file does not count whatever its age."""
+    def _place(self, name: str, file: ListedFile) -> _Place | Refusal:
+        """Return rank and build tag, or why the file does not count whatever its age."""
         permission = self._request.permission
         if file.filename.endswith(".whl"):
             if not permission.may_use_wheels(name):
@@ -139,12 +146,12 @@ class Yardstick:
             rank = self.fit(file.filename)
             if rank is None:
                 return Refusal(RefusalKind.TAGS, wheel_tags(file.filename))
-            place = (rank, -build_number(file.filename))
+            place: _Place = (rank, build_tag(file.filename))
         else:
             if not permission.may_build(name):
                 return Refusal(RefusalKind.BUILD, file.filename)
             # After all wheels; of two source distributions the standard one (PEP 625) goes first.
-            place = (len(self._ranks), 0 if file.filename.endswith(".tar.gz") else 1)
+            place = (len(self._ranks) + (0 if file.filename.endswith(".tar.gz") else 1), ())
         if not self.holds(file.requires_python):
             return Refusal(RefusalKind.PYTHON, file.requires_python or "")
         return place
@@ -154,10 +161,12 @@ class Yardstick:
             specifiers = SpecifierSet(text)
         except InvalidSpecifier:
             return True
-        if self._whole_minor:
-            kept = (one for one in specifiers if one.operator != "!=" or len(one.version.split(".")) < 3)
-            specifiers = SpecifierSet(",".join(str(one) for one in kept))
-        return specifiers.contains(self._floor, prereleases=True)
+        if self._ceiling is None:
+            return specifiers.contains(self._floor, prereleases=True)
+        kept = (one for one in specifiers if one.operator != "!=" or one.version.endswith(".*"))
+        specifiers = SpecifierSet(",".join(str(one) for one in kept))
+        # What is left is one span: where it holds at both ends, it holds between them.
+        return all(specifiers.contains(end, prereleases=True) for end in (self._floor, self._ceiling))
 
 
 def wheel_tags(filename: str) -> str:
@@ -175,27 +184,19 @@ def _expand(tags: str) -> list[str]:
     ]
 
 
-def build_number(filename: str) -> int:
-    """Return the number that a wheel's build tag begins with; no build tag sorts lowest."""
-    parts = filename.split("-")
-    if len(parts) != 6:
-        return -1
-    digits = ""
-    for character in parts[2]:
-        if not character.isdigit():
-            break
-        digits += character
-    return int(digits or 0)
-
-
-def _in_order(files: list[tuple[tuple[int, int], ListedFile]]) -> tuple[ListedFile, ...]:
-    return tuple(file for _, file in sorted(files, key=lambda pair: (pair[0], pair[1].filename)))
+def _in_order(files: list[tuple[_Place, ListedFile]]) -> tuple[ListedFile, ...]:
+    """Sort by rank, then higher build tags first, then by name: the order of a page does not matter."""
+    if len(files) > 1:
+        files.sort(key=lambda pair: (pair[1].filename, pair[1].url))
+        files.sort(key=lambda pair: pair[0][1], reverse=True)
+        files.sort(key=lambda pair: pair[0][0])
+    return tuple(file for _, file in files)
 
 
 def _is_late(file: ListedFile, limit: datetime) -> Refusal | None:
     """Say that a file was uploaded after ``limit``, or that nobody can tell when it was."""
     if file.upload_time is None:
-        return Refusal(RefusalKind.TOO_NEW, "its index does not say when it was uploaded")
+        return Refusal(RefusalKind.TOO_NEW, UNDATED)
     try:
         uploaded = datetime.fromisoformat(file.upload_time)
     except ValueError:

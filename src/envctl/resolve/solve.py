@@ -7,16 +7,17 @@ resolution; or, where there is none, its explanation as an error.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from envctl.model.artifact import Artifact, Directory, Sdist, Wheel
+from envctl.model.artifact import Artifact, Directory, Sdist, Wheel, build_tag
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.target import Target
 from envctl.resolve.chain import find
 from envctl.resolve.check import check
-from envctl.resolve.files import build_number
+from envctl.resolve.files import UNDATED
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile
 from envctl.resolve.reach import reach
@@ -68,6 +69,7 @@ def _solve(universe: Universe, emit: Emit) -> Resolution:
     reached = reach(universe, picks, wants)
     check(universe, picks, reached, wants)
     _warn(universe, picks, reached, emit)
+    _warn_of_passed_over(universe, {name: picks[name] for name in reached}, emit, lowest=lowest)
     return _assemble(universe, picks, reached, roots)
 
 
@@ -142,7 +144,8 @@ def _artifacts(universe: Universe, name: str, position: int) -> tuple[Artifact, 
     files = universe.offer(name, position).files
     wheels = [file for file in files if file.filename.endswith(".whl")]
     sdists = [file for file in files if not file.filename.endswith(".whl")]
-    wheels.sort(key=lambda file: (-build_number(file.filename), file.filename))
+    wheels.sort(key=lambda file: file.filename)
+    wheels.sort(key=lambda file: build_tag(file.filename), reverse=True)
     found: list[Artifact] = [_wheel(file, index) for file in wheels]
     return (*found, *(_sdist(file, index) for file in sdists[:1]))
 
@@ -190,3 +193,26 @@ def _warn(
         for extra in universe.missing_extras(name, picks[name], reached[name]):
             version = universe.listing(name).versions[picks[name]]
             emit(Notice("warning", "no-such-extra", f"{name} {version} has no extra `{extra}`"))
+
+
+def _warn_of_passed_over(
+    universe: Universe, picks: Mapping[str, int], emit: Emit, *, lowest: frozenset[str] | None
+) -> None:
+    """Tell of releases that would have gone before those picked, and that nobody can read or date."""
+
+    def is_better(name: str, position: int) -> bool:
+        is_lowest = lowest is None or name in lowest
+        return name in picks and position != picks[name] and (position > picks[name]) == is_lowest
+
+    for (name, position), refusal in sorted(universe.wrong().items(), key=itemgetter(0)):
+        if is_better(name, position):
+            version = universe.listing(name).versions[position]
+            emit(Notice("warning", "bad-metadata", f"{name} {version} is passed over: {refusal.detail}"))
+    told: set[str] = set()
+    for name, position in sorted(universe.undated()):
+        if is_better(name, position) and name not in told:
+            told.add(name)
+            version = universe.listing(name).versions[position]
+            message = f"`exclude-newer` passes {name} {version} over: {UNDATED}"
+            hint = f"to take it: `[lock] exclude-newer = {{ {name} = false }}` beside what `*` says"
+            emit(Notice("warning", "no-upload-time", message, (hint,)))

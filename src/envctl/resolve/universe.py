@@ -16,14 +16,14 @@ from envctl.model.artifact import Archive, Artifact, Directory
 from envctl.model.dependency import AnyRequirement, parse_marker
 from envctl.model.names import normalise
 from envctl.model.target import Target
-from envctl.resolve.files import Offer, Refusal, RefusalKind, Yardstick, wheel_tags
+from envctl.resolve.files import UNDATED, Offer, Refusal, RefusalKind, Yardstick, wheel_tags
 from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import Request
 from envctl.resolve.want import Clause, Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
-_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
+_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "wrong-metadata"})
 
 
 class Universe:
@@ -152,6 +152,24 @@ class Universe:
         if key not in self._refused:
             self._refused[key] = self._judge(name, position)
         return self._refused[key]
+
+    def wrong(self) -> dict[tuple[str, int], Refusal]:
+        """Return the releases that were looked at and whose metadata is wrong, by name and position."""
+        return {
+            key: refusal
+            for key, refusal in self._refused.items()
+            if refusal is not None and refusal.kind is RefusalKind.METADATA
+        }
+
+    def undated(self) -> list[tuple[str, int]]:
+        """Return the releases that were looked at and do not count because nobody knows their age."""
+        if not self.request.exclude_newer:
+            return []
+        return [
+            key
+            for key, offer in self._offers.items()
+            if not offer.fresh and any(refusal.detail == UNDATED for refusal in offer.refusals)
+        ]
 
     # What a release requires ---------------------------------------------------------------------
 

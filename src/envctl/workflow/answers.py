@@ -16,7 +16,7 @@ from envctl.model.target import Target
 from envctl.resolve.answers import Answers
 from envctl.version import VERSION
 
-_ANSWERS = "answers-v1"
+_ANSWERS = "answers-v2"
 
 
 class AnswerBook:

@@ -67,15 +67,13 @@ class JoinedCatalog:
 def _check_identity(
     found: Metadata, name: str, version: Version | None, artifact: ListedFile | Artifact
 ) -> None:
-    where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", None)
-    if normalise(found.name) != name:
-        raise UpstreamError(
-            "wrong-metadata", f"metadata of `{found.name}` where `{name}` was asked for", where=where
-        )
-    # A wheel's file name may leave out the local version; its metadata may not differ otherwise.
-    if version is not None and found.version != version and found.version.public != str(version):
-        raise UpstreamError(
-            "wrong-metadata",
-            f"metadata of `{name}` {found.version} where {version} was asked for",
-            where=where,
-        )
+    """Refuse metadata of another project or version; the version of a source tree is what its metadata says.
+
+    Strict, as the check of a wheel before it is laid: what is locked here could not be installed then.
+    """
+    where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", name)
+    if normalise(found.name) == name and version in {None, found.version}:
+        return
+    raise UpstreamError(
+        "wrong-metadata", f"the metadata of `{where}` is of {found.name} {found.version}", where=where
+    )

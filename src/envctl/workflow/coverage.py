@@ -136,8 +136,8 @@ def _refuse_twins(cells: Sequence[Target]) -> None:
         if other is not cell:
             raise InputError(
                 "targets-alike",
-                f"`{other.name}` and `{cell.name}` with Python {cell.python} have the same markers, so that "
-                "one lock cannot tell them apart",
+                f"{other.name} with Python {other.python} and {cell.name} with Python {cell.python} "
+                "have the same markers, so that one lock cannot tell them apart",
                 hints=("Give one of them a manifest of its own, with its own `[lock] path`",),
             )
 

@@ -153,14 +153,14 @@ class Adapters:
         target = os.path.join(folder, file.filename)
         if file.size is None:
             self.emit(Grew(Phase.DOWNLOAD, 0))
-        url = file.url or getattr(file, "path", None) or ""
-        self.client.fetch(
-            url,
-            target,
-            hashes=file.hashes,
-            size=file.size,
-            on_bytes=lambda amount: self.emit(Advanced(Phase.DOWNLOAD, amount, file.filename)),
-        )
+
+        def tell(amount: int) -> None:
+            self.emit(Advanced(Phase.DOWNLOAD, amount, file.filename))
+
+        if isinstance(file, ListedFile):
+            self.client.fetch(file.url, target, hashes=file.hashes, size=file.size, on_bytes=tell)
+        else:
+            self.client.fetch_locked(file, target, on_bytes=tell)
         return target
 
     def _catalog(self) -> JoinedCatalog:

@@ -80,7 +80,9 @@ class Resolver:
             recall=book.recall,
         )
         book.keep()
-        return compose(resolutions, manifest=manifest, digest=digest, old=old)
+        return compose(
+            resolutions, manifest=manifest, digest=digest, old=old, mirrors=self._context.settings.mirrors
+        )
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """See `Remote.obtain`."""
