@@ -153,6 +153,14 @@ class Universe:
             self._refused[key] = self._judge(name, position)
         return self._refused[key]
 
+    def tried(self) -> frozenset[tuple[str, int]]:
+        """Return the releases, by name and position, whose requirements were looked at so far."""
+        return frozenset((name, position) for name, position, _ in self._active)
+
+    def overrides(self, name: str) -> Sequence[AnyRequirement]:
+        """Return what stands for whatever anybody asks of a project; nothing where it is not overridden."""
+        return self._overrides.get(name, ())
+
     # What a release requires ---------------------------------------------------------------------
 
     def depends(self, name: str, position: int, extras: frozenset[str]) -> tuple[Want, ...]:
