@@ -23,7 +23,7 @@ from envctl.resolve.request import Request
 from envctl.resolve.want import Clause, Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
-_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "no-metadata"})
+_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "bad-sdist", "no-metadata"})
 
 
 class Universe:
