@@ -44,7 +44,8 @@ from envctl.frozen import replace
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.index.metadata import parse_metadata
-from envctl.manifest.manifest import Asked, Index
+from envctl.manifest.manifest import Asked
+from envctl.manifest.sources import DEFAULT_INDEX
 from envctl.model.settings import Settings
 from envctl.model.targets import make_target
 from envctl.resolve.chain import find
@@ -351,7 +352,7 @@ def open_index() -> JoinedCatalog:
     cache = os.environ.get("ENVCTL_CACHE_DIR") or tempfile.mkdtemp(prefix="resolver-")
     settings = Settings(cache_dir=cache, environ=dict(os.environ))
     client = IndexClient(
-        indexes=(Index(name="pypi", url="https://pypi.org/simple/"),),
+        indexes=(DEFAULT_INDEX,),
         pinned={},
         settings=settings,
         transport=HttpTransport(settings),

@@ -23,17 +23,24 @@ def at(*pythons: str, platforms: Sequence[str] = (LINUX,)) -> tuple[Target, ...]
 
 
 def fail(
-    universe: Notation, *wanted: str, targets: Sequence[Target] = (), places: Any = None, **more: Any
+    universe: Notation,
+    *wanted: str,
+    targets: Sequence[Target] = (),
+    places: Any = None,
+    elsewhere: Any = lambda *_: (),
+    catalog: Any = None,
+    **more: Any,
 ) -> ResolutionError:
     with pytest.raises(ResolutionError) as caught:
         resolve_targets(
             request(*wanted, **more),
             targets or at("3.12"),
-            DictCatalog(universe),
+            catalog or DictCatalog(universe),
             lambda _: None,
             old=None,
             released=frozenset(),
             find_places=lambda: places or {},
+            elsewhere=elsewhere,
         )
     return caught.value
 
@@ -194,6 +201,21 @@ def test_nothing_is_built_to_find_out() -> None:
         resolve_targets(
             request("a", "b"), at("3.12"), Careful(universe), lambda _: None, old=None, released=frozenset()
         )
+
+
+@pytest.mark.parametrize("first", [{"a": {"1.0": []}}, {}], ids=["too-old", "absent"])
+def test_another_index_that_has_what_is_wanted_is_named(first: Notation) -> None:
+    class Both(DictCatalog):
+        def project(self, name: str) -> Any:
+            return DictCatalog(first).project(name)
+
+    everything: Notation = {"a": {"1.0": [], "2.0": []}}
+    other = DictCatalog(everything).project("a")
+
+    found = texts({}, "a>=2", catalog=Both(everything), elsewhere=lambda *_: [other])
+
+    assert found[0].startswith("Take a from another index: `[sources] a = { index =")
+    assert found[0].endswith("which gives a 2.0")
 
 
 def test_the_targets_that_fail_alike_are_named_and_those_that_do_not_can_stay() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from operator import attrgetter
@@ -14,12 +14,27 @@ from envctl.frozen import replace
 from envctl.model.target import Target
 from envctl.model.targets import is_known, make_target
 from envctl.resolve.bounds import exchange_bound
-from envctl.resolve.facts import Ask, Conflict, Demand, Limit, Remedy, RemedyKind, Unusable, project_of
+from envctl.resolve.facts import (
+    Absent,
+    Ask,
+    Conflict,
+    Demand,
+    Limit,
+    NoMatch,
+    Remedy,
+    RemedyKind,
+    Unusable,
+    project_of,
+)
 from envctl.resolve.files import RefusalKind, Yardstick
 from envctl.resolve.listing import newest_first
+from envctl.resolve.port import Project
 from envctl.resolve.proposal import Proposal
 from envctl.resolve.request import Request
 from envctl.resolve.universe import Universe
+
+#: Tells what other indexes than the one named have of a project; asks them.
+Elsewhere = Callable[[str, str | None], Sequence[Project]]
 
 # Minor versions of Python 3 that may be proposed.
 _MINORS = range(7, 20)
@@ -193,6 +208,26 @@ def _allow_build(request: Request, fact: Unusable, about: tuple[str, ...]) -> Pr
         about=about,
         is_likely=True,
     )
+
+
+# Indexes -----------------------------------------------------------------------------------------
+
+
+def other_indexes(
+    conflict: Conflict, universe: Universe, about: tuple[str, ...], elsewhere: Elsewhere
+) -> Iterator[Proposal]:
+    """Take a project of which an index has no release that would do from another index that has it."""
+    names = [fact.name for fact in conflict.facts if isinstance(fact, Absent | NoMatch | Unusable)]
+    for name in dict.fromkeys(names):
+        listing = universe.listing(name)
+        for project in () if listing.artifact is not None else elsewhere(name, listing.index):
+            text = f'Take {name} from another index: `[sources] {name} = {{ index = "{project.index}" }}`'
+            yield Proposal(
+                remedy=Remedy(kind=RemedyKind.INDEX, text=text),
+                request=universe.request,
+                about=about,
+                project=project,
+            )
 
 
 # Pythons -----------------------------------------------------------------------------------------

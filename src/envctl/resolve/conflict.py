@@ -67,7 +67,7 @@ def make_error(conflict: Conflict) -> ResolutionError:
     """
     code, message, hints = _summarise(conflict)
     if conflict.remedies:
-        known = hints if any(isinstance(fact, NoMatch) for fact in conflict.facts) else ()
+        known = hints if any(isinstance(fact, Absent | NoMatch) for fact in conflict.facts) else ()
         hints = (*(remedy.text for remedy in conflict.remedies[:_HINTS]), *known)
     elif code == "no-solution":
         hints = explain(conflict)[:12]

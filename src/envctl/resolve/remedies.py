@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from envctl.frozen import replace
 from envctl.model.target import Target
-from envctl.resolve.admissions import fewer_targets, let_in, other_pythons
+from envctl.resolve.admissions import Elsewhere, fewer_targets, let_in, other_indexes, other_pythons
 from envctl.resolve.bounds import drop, edit_sources, force, lift, lift_all
 from envctl.resolve.facts import (
     Ask,
@@ -29,15 +29,21 @@ _TOLD = 3
 
 
 def find_remedies(
-    conflict: Conflict, request: Request, failed: Sequence[Target], others: Sequence[Target], trial: Trial
+    conflict: Conflict,
+    request: Request,
+    failed: Sequence[Target],
+    others: Sequence[Target],
+    trial: Trial,
+    *,
+    elsewhere: Elsewhere,
 ) -> tuple[Remedy, ...]:
     """Return the changes that make ``request`` solvable, those that were tried before those that were not.
 
     ``failed`` are the targets without a solution, that of the conflict first; ``others`` those of the same
-    lock that are not known to fail.
+    lock that are not known to fail. ``elsewhere`` tells what other indexes than one have of a project.
     """
     found: list[Remedy] = []
-    for proposal in _propose(conflict, trial.universe(request, failed[0]), failed, others):
+    for proposal in _propose(conflict, trial.universe(request, failed[0]), failed, others, elsewhere):
         if _is_idle(proposal, found):
             continue
         picks = _try(proposal, proposal.targets or failed, trial)
@@ -70,7 +76,11 @@ def _is_idle(proposal: Proposal, found: Sequence[Remedy]) -> bool:
 
 
 def _propose(
-    conflict: Conflict, universe: Universe, failed: Sequence[Target], others: Sequence[Target]
+    conflict: Conflict,
+    universe: Universe,
+    failed: Sequence[Target],
+    others: Sequence[Target],
+    elsewhere: Elsewhere,
 ) -> Iterator[Proposal]:
     """Yield changes that may end a conflict, those first that are the least to ask for."""
     request = universe.request
@@ -80,6 +90,7 @@ def _propose(
         if isinstance(fact, Limit | Replaced):
             yield drop(fact, request, about)
     yield from let_in(conflict, universe, about)
+    yield from other_indexes(conflict, universe, about, elsewhere)
     yield from lift(asks, request, about)
     if others:
         yield from fewer_targets(request, failed, others)
@@ -103,6 +114,8 @@ def _disputed(conflict: Conflict) -> tuple[str, ...]:
 def _try(proposal: Proposal, targets: Sequence[Target], trial: Trial) -> Mapping[str, str] | None:
     """Return the versions on the first target, None unless all of them have a solution."""
     first: Mapping[str, str] | None = None
+    if proposal.project is not None:
+        trial = trial.instead(proposal.project)
     for target in targets:
         picks = trial.solve(proposal.request, target)
         if picks is None:

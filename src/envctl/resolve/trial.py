@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 
 from packaging.version import Version
 
@@ -46,7 +47,15 @@ class Trial:
         is_known: Callable[[str, ListedFile | Artifact], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._shelf = Shelf(_Bounded(catalog, is_known, clock), direct)
+        self._direct = direct
+        self._bounded = _Bounded(catalog, is_known, clock)
+        self._shelf = Shelf(self._bounded, direct)
+
+    def instead(self, project: Project) -> Trial:
+        """Return a trial within the same bounds for which another index serves a project."""
+        other = copy(self)
+        other._shelf = Shelf(_Instead(self._bounded, project), self._direct)  # noqa: SLF001 - it is one of us
+        return other
 
     def universe(self, request: Request, target: Target) -> Universe:
         """Return how a target sees what there is under a request."""
@@ -91,31 +100,18 @@ def _ignore(name: str) -> None:
     del name
 
 
-class _Bounded:
-    """A catalog that runs out of patience, and that builds nothing."""
+class _Forward:
+    """A catalog that hands on what it is asked."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        is_known: Callable[[str, ListedFile | Artifact], bool],
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._is_known = is_known
-        self._clock = clock
-        self._end = clock() + PATIENCE
 
     def project(self, name: str) -> Project | None:
         """See `Catalog.project`."""
-        self._check_time(name)
         return self._catalog.project(name)
 
     def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
         """See `Catalog.metadata`."""
-        self._check_time(name)
-        is_wheel = isinstance(artifact, ListedFile) and artifact.filename.endswith(".whl")
-        if not is_wheel and not self._is_known(name, artifact):
-            raise Unexplored(name)
         return self._catalog.metadata(name, version, artifact)
 
     def prefetch(self, names: Iterable[str]) -> None:
@@ -129,6 +125,46 @@ class _Bounded:
     def near_names(self, name: str) -> Sequence[str]:
         """See `Catalog.near_names`."""
         return self._catalog.near_names(name)
+
+
+class _Instead(_Forward):
+    """A catalog with one project from another index."""
+
+    def __init__(self, catalog: Catalog, project: Project) -> None:
+        super().__init__(catalog)
+        self._project = project
+
+    def project(self, name: str) -> Project | None:
+        """See `Catalog.project`."""
+        return self._project if name == self._project.name else super().project(name)
+
+
+class _Bounded(_Forward):
+    """A catalog that runs out of patience, and that builds nothing."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        is_known: Callable[[str, ListedFile | Artifact], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(catalog)
+        self._is_known = is_known
+        self._clock = clock
+        self._end = clock() + PATIENCE
+
+    def project(self, name: str) -> Project | None:
+        """See `Catalog.project`."""
+        self._check_time(name)
+        return super().project(name)
+
+    def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
+        """See `Catalog.metadata`."""
+        self._check_time(name)
+        is_wheel = isinstance(artifact, ListedFile) and artifact.filename.endswith(".whl")
+        if not is_wheel and not self._is_known(name, artifact):
+            raise Unexplored(name)
+        return super().metadata(name, version, artifact)
 
     def _check_time(self, name: str) -> None:
         if self._clock() > self._end:

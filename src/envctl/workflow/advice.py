@@ -8,6 +8,7 @@ from envctl.errors import ResolutionError
 from envctl.frozen import replace
 from envctl.model.artifact import Artifact
 from envctl.model.target import Target
+from envctl.resolve.admissions import Elsewhere
 from envctl.resolve.conflict import make_error
 from envctl.resolve.facts import Conflict, Fact, Limit, Replaced
 from envctl.resolve.port import Catalog, ListedFile
@@ -17,7 +18,14 @@ from envctl.resolve.trial import Trial
 
 # About these there is something to try.
 _CODES = frozenset(
-    {"no-solution", "no-usable-file", "no-matching-version", "python-too-old", "python-too-new"}
+    {
+        "no-matching-version",
+        "no-solution",
+        "no-such-package",
+        "no-usable-file",
+        "python-too-new",
+        "python-too-old",
+    }
 )
 
 
@@ -30,10 +38,12 @@ def advise(
     catalog: Catalog,
     is_known: Callable[[str, ListedFile | Artifact], bool],
     places: Mapping[str, str],
+    elsewhere: Elsewhere,
 ) -> ResolutionError:
     """Complete the error of ``target``: where its statements stand, who fails alike, what would help.
 
-    ``others`` are the other targets of the run; ``places`` are of constraints and overrides, by their text.
+    ``others`` are the other targets of the run; ``places`` are of constraints and overrides, by their text;
+    ``elsewhere`` tells what other indexes have of a project.
     Errors without a conflict come back as they are.
     """
     conflict = error.conflict
@@ -43,7 +53,12 @@ def advise(
     conflict = replace(conflict, facts=tuple(_place(fact, places) for fact in conflict.facts))
     alike = [other for other in others if trial.fails_alike(request, other, conflict)]
     remedies = find_remedies(
-        conflict, request, (target, *alike), [other for other in others if other not in alike], trial
+        conflict,
+        request,
+        (target, *alike),
+        [other for other in others if other not in alike],
+        trial,
+        elsewhere=elsewhere,
     )
     also = tuple(f"{other.name} with Python {other.python}" for other in alike)
     return make_error(replace(conflict, also=also, remedies=remedies))

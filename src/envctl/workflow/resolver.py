@@ -80,6 +80,7 @@ class Resolver:
             tolerant=bool(manifest.lock.targets),
             recall=book.recall,
             find_places=partial(find_places, manifest),
+            elsewhere=self._client.elsewhere,
         )
         book.keep()
         return compose(resolutions, manifest=manifest, digest=digest, old=old)

@@ -91,12 +91,14 @@ def resolve_targets(
     tolerant: bool = False,
     recall: Recall = forget,
     find_places: Callable[[], Mapping[str, str]] = dict,
+    elsewhere: Callable[[str, str | None], Sequence[Project]] = lambda *_: (),
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
 
     ``tolerant`` lets in releases that have no file for one of the targets, and tells of them. ``recall``
     gives what is known of a target from other runs. ``find_places`` is asked, when it fails, where
-    constraints and overrides stand, by their texts.
+    constraints and overrides stand, by their texts, and ``elsewhere`` what other indexes than the one named
+    have of a project.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -107,7 +109,7 @@ def resolve_targets(
     summary = ""
     try:
         shelf = Shelf(shared, request.direct, recall)
-        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant, find_places)
+        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant, find_places, elsewhere)
         done = _resolve_all(run, targets)
         for notice in tell(done):
             emit(notice)
@@ -131,6 +133,7 @@ class _Run:
     old: Old
     tolerant: bool
     find_places: Callable[[], Mapping[str, str]]
+    elsewhere: Callable[[str, str | None], Sequence[Project]]
 
 
 def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]:
@@ -254,6 +257,7 @@ def _advise(run: _Run, error: ResolutionError, target: Target, cells: Sequence[T
         catalog=run.catalog,
         is_known=run.catalog.is_known,
         places=run.find_places(),
+        elsewhere=run.elsewhere,
     )
     return _name_target(advised, target, len(cells)) if len(cells) > 1 else advised
 
