@@ -62,18 +62,19 @@ def diagnose(
 
 
 def _shorten(universe: Universe, statements: Sequence[Statement]) -> Sequence[Statement]:
-    """Say only that a root has yanked releases and no others, where that is so.
+    """Say only that a root has nothing that counts, where all roots in dispute are about one project.
 
-    What they require comes into a proof, because somebody might ask for one of them exactly.
+    What a yanked release requires comes into a proof, because that might ask for it exactly.
     """
     wants = [one.want for one in statements if isinstance(one, Asked)]
     for one in statements:
         if not isinstance(one, Unfit):
             continue
-        about = [want for want in wants if want.name == one.name]
-        mask = universe.allowed(one.name, about) & one.mask
-        if about and mask and not universe.has_fresh(one.name, universe.allowed(one.name, about)):
-            return [*(Asked(want) for want in about), Unfit(one.name, mask)]
+        if any(want.name != one.name for want in wants):
+            continue
+        allowed = universe.allowed(one.name, wants)
+        if allowed & one.mask and not universe.has_fresh(one.name, allowed):
+            return [*(Asked(want) for want in wants), Unfit(one.name, allowed & one.mask)]
     return statements
 
 
