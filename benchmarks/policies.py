@@ -88,7 +88,7 @@ def _time(case: Case, solver: Callable[..., Mapping[str, int] | Refutation | Non
         return f">{patience:.0f} s"
     milliseconds = (time.process_time() - began) * 1000
     sign = "-" if found is None else "no" if isinstance(found, Refutation) else "yes"
-    return f"{sign}, {milliseconds:.0f} ms, {universe.tried().releases}"
+    return f"{sign}, {milliseconds:.0f} ms, {len(universe.tried())}"
 
 
 def hard_cases() -> list[Case]:

@@ -46,6 +46,7 @@ from envctl.index.http import HttpTransport
 from envctl.index.metadata import parse_metadata
 from envctl.manifest.manifest import Asked
 from envctl.manifest.sources import DEFAULT_INDEX
+from envctl.model.dependency import dependency_from
 from envctl.model.settings import Settings
 from envctl.model.targets import make_target
 from envctl.resolve.chain import find
@@ -139,7 +140,7 @@ class _Project:
         return Metadata(
             name=self.name,
             version=version,
-            requirements=requirements,
+            requirements=tuple(map(dependency_from, requirements)),
             extras=frozenset(map(canonicalize_name, extras)),
         )
 
@@ -403,7 +404,7 @@ def read_archive(path: str, filename: str) -> Metadata:
             clauses = [f"({marker})"] if marker else []
             clauses += [f'extra == "{extra}"'] if extra else []
             requirements.append(_requirement(f"{line} ; {' and '.join(clauses)}" if clauses else line))
-    return replace(metadata, requirements=tuple(filter(None, requirements)))
+    return replace(metadata, requirements=tuple(dependency_from(one) for one in requirements if one))
 
 
 # Solving -----------------------------------------------------------------------------------------
@@ -417,7 +418,7 @@ def solve_case(case: Case) -> Answer:
     began = time.process_time()
     found = find(universe, wants, lowest=HIGHEST, advance=_ignore)
     seconds = time.process_time() - began
-    visited = universe.tried().releases
+    visited = len(universe.tried())
     if isinstance(found, Refutation):
         named = {one.want.name for one in found.statements if isinstance(one, Required)}
         return Answer("PubGrub", seconds, visited, None, frozenset(named), found.gave_up)
