@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from envctl.errors import ResolutionError
+from envctl.frozen import replace
 from envctl.model.target import Target
 from envctl.model.targets import make_target, sort_targets
 from envctl.resolve.facts import Conflict, Remedy, RemedyKind
+from envctl.resolve.request import Request
 from envctl.workflow.resolving import resolve_targets
 from support.universes import DictCatalog, Notation, Release, request
 
@@ -99,6 +101,47 @@ def test_a_constraint_is_named_with_its_place() -> None:
     assert found[0].kind is RemedyKind.CONSTRAINT
     assert found[0].where == "env.toml:7"
     assert found[0].text == "Take `a<2` out of `[lock] constraints` (env.toml:7), which gives a 2.0"
+
+
+def test_of_two_constraints_only_the_one_in_the_way_goes() -> None:
+    universe: Notation = {"a": {"1.0": [], "2.0": [], "3.0": []}}
+
+    found = texts(universe, "a>=2", constraints=["a<2; python_version > '3'", "a<3"])
+
+    assert found[0] == "Take `a<2` out of `[lock] constraints`, which gives a 2.0"
+
+
+def test_of_two_entries_on_one_line_the_right_one_is_changed() -> None:
+    lists = request("a<2").base + tuple(replace(one, where="env.toml:1") for one in request("a>=2").base)
+    with pytest.raises(ResolutionError) as caught:
+        resolve_targets(
+            Request(base=lists),
+            at("3.12"),
+            DictCatalog({"a": {"1.0": [], "2.0": []}}),
+            lambda _: None,
+            old=None,
+            released=frozenset(),
+        )
+
+    assert caught.value.hints[:2] == (
+        "Write `a` instead of `a<2` in env.toml:1, which gives a 2.0",
+        "Write `a` instead of `a>=2` in env.toml:1, which gives a 1.0",
+    )
+
+
+def test_an_entry_with_a_url_has_no_bound_to_lift() -> None:
+    with pytest.raises(ResolutionError) as caught:
+        resolve_targets(
+            request("a @ https://files.example/a-1.0.whl", "a @ https://files.example/a-2.0.whl"),
+            at("3.12"),
+            DictCatalog({"a": {"1.0": []}}),
+            lambda _: None,
+            old=None,
+            released=frozenset(),
+        )
+
+    assert isinstance(caught.value.conflict, Conflict)
+    assert caught.value.conflict.remedies == ()
 
 
 def test_an_override_that_made_it_impossible_is_named() -> None:
@@ -242,6 +285,16 @@ def test_hints_are_remedies_and_end_with_something_to_type() -> None:
 
     assert all("`" in hint for hint in error.hints)
     assert len(error.hints) == 2
+
+
+def test_without_patience_the_conflict_is_told_all_the_same(monkeypatch: Any) -> None:
+    monkeypatch.setattr("envctl.resolve.trial.PATIENCE", -1.0)
+
+    error = fail(WEB, "web>=2", "star<2", constraints=["star>1"], targets=at("3.11", "3.12"))
+
+    assert error.code == "no-solution"
+    assert isinstance(error.conflict, Conflict)
+    assert error.conflict.remedies == ()
 
 
 def test_patience_has_an_end() -> None:

@@ -37,7 +37,7 @@ from envctl.resolve.universe import Universe
 Elsewhere = Callable[[str, str | None], Sequence[Project]]
 
 # Minor versions of Python 3 that may be proposed.
-_MINORS = range(7, 20)
+_MINORS = range(7, 16)
 # So many of them are tried, the nearest first.
 _TRIED = 3
 # How many releases are looked at to learn which Pythons have files.

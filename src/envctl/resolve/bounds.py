@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -10,31 +11,24 @@ from packaging.specifiers import SpecifierSet
 from envctl.frozen import replace
 from envctl.manifest.manifest import Asked
 from envctl.model.dependency import AnyRequirement
-from envctl.model.names import normalise
 from envctl.resolve.facts import Ask, Conflict, Demand, Limit, Remedy, RemedyKind, Replaced, project_of
 from envctl.resolve.proposal import Proposal
 from envctl.resolve.request import Request
+from envctl.resolve.want import want_from
 
 
 def drop(fact: Limit | Replaced, request: Request, about: tuple[str, ...]) -> Proposal:
     """Take a constraint or an override out."""
 
     def without(limits: Sequence[AnyRequirement]) -> tuple[AnyRequirement, ...]:
-        name = project_of(fact.requirement)
-        return tuple(limit for limit in limits if normalise(limit.name) != name)
+        return tuple(limit for limit in limits if want_from(limit).text != fact.requirement)
 
     if isinstance(fact, Limit):
-        kind, key, changed = (
-            RemedyKind.CONSTRAINT,
-            "constraints",
-            replace(request, constraints=without(request.constraints)),
-        )
+        kind, key = RemedyKind.CONSTRAINT, "constraints"
+        changed = replace(request, constraints=without(request.constraints))
     else:
-        kind, key, changed = (
-            RemedyKind.OVERRIDE,
-            "overrides",
-            replace(request, overrides=without(request.overrides)),
-        )
+        kind, key = RemedyKind.OVERRIDE, "overrides"
+        changed = replace(request, overrides=without(request.overrides))
     place = f" ({fact.where})" if fact.where else ""
     text = f"Take `{fact.requirement}` out of `[lock] {key}`{place}"
     return Proposal(remedy=Remedy(kind=kind, text=text, where=fact.where), request=changed, about=about)
@@ -93,18 +87,13 @@ def _write(asked: Asked, specifier: str) -> Asked:
 
 
 def _find(ask: Ask, request: Request) -> Asked | None:
-    """Return the entry that a fact is about, if it may have a specifier."""
-    name = project_of(ask.requirement)
+    """Return the entry that a fact is about, if it may have a specifier and no override stands for it."""
     lists = (request.base, *request.groups.values(), *request.extras.values())
-    return next(
-        (
-            asked
-            for several in lists
-            for asked in several
-            if (asked.by, asked.where) == (ask.by, ask.where) and normalise(asked.requirement.name) == name
-        ),
-        None,
-    )
+    for asked in chain.from_iterable(lists):
+        is_it = (asked.by, asked.where) == (ask.by, ask.where)
+        if is_it and asked.requirement.url is None and want_from(asked.requirement).text == ask.requirement:
+            return asked
+    return None
 
 
 def _exchange(request: Request, entries: Mapping[Asked, Asked]) -> Request:

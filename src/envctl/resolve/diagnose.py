@@ -29,7 +29,7 @@ from envctl.resolve.pubgrub import prove
 from envctl.resolve.roots import Root
 from envctl.resolve.statements import Asked, Limited, Refutation, Required, Statement, Unfit
 from envctl.resolve.universe import Universe
-from envctl.resolve.want import Want
+from envctl.resolve.want import Want, want_from
 
 _CONFLICTS = 500
 _PROOFS = 60
@@ -95,7 +95,7 @@ def _demand(universe: Universe, required: Required) -> Demand:
 def _replaced(universe: Universe, wants: Iterable[Want]) -> Iterable[Replaced]:
     for name in sorted({want.name for want in wants}):
         for override in universe.overrides(name):
-            yield Replaced(name=name, requirement=str(override))
+            yield Replaced(name=name, requirement=want_from(override).text)
 
 
 def _minimise(universe: Universe, refutation: Refutation, lowest: frozenset[str] | None) -> Refutation:

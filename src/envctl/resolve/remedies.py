@@ -43,7 +43,7 @@ def find_remedies(
     lock that are not known to fail. ``elsewhere`` tells what other indexes than one have of a project.
     """
     found: list[Remedy] = []
-    for proposal in _propose(conflict, trial.universe(request, failed[0]), failed, others, elsewhere):
+    for proposal in _propose(conflict, trial.look(request, failed[0]), failed, others, elsewhere):
         if _is_idle(proposal, found):
             continue
         picks = _try(proposal, proposal.targets or failed, trial)

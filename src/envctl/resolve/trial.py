@@ -48,6 +48,7 @@ class Trial:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._direct = direct
+        self._known = Shelf(catalog, direct)
         self._bounded = _Bounded(catalog, is_known, clock)
         self._shelf = Shelf(self._bounded, direct)
 
@@ -57,13 +58,13 @@ class Trial:
         other._shelf = Shelf(_Instead(self._bounded, project), self._direct)  # noqa: SLF001 - it is one of us
         return other
 
-    def universe(self, request: Request, target: Target) -> Universe:
-        """Return how a target sees what there is under a request."""
-        return Universe(request, target, self._shelf)
+    def look(self, request: Request, target: Target) -> Universe:
+        """Return how a target sees what there is under a request, without bounds: for what is known already."""
+        return Universe(request, target, self._known)
 
     def solve(self, request: Request, target: Target) -> Mapping[str, str] | None:
         """Return the version of each project in a solution; None when none was found within the bounds."""
-        universe = self.universe(request, target)
+        universe = Universe(request, target, self._shelf)
         try:
             wants = distinct_wants(find_roots(universe))
             picks = _solve(universe, wants)
@@ -79,7 +80,7 @@ class Trial:
     def fails_alike(self, request: Request, target: Target, conflict: Conflict) -> bool:
         """Whether the lists that are in conflict fail on another target, too, as far as can be told."""
         places = {(fact.by, fact.where) for fact in conflict.facts if isinstance(fact, Ask)}
-        universe = self.universe(request, target)
+        universe = Universe(request, target, self._shelf)
         try:
             roots = [root for root in find_roots(universe) if (root.asked.by, root.asked.where) in places]
             found = _solve(universe, distinct_wants(roots))

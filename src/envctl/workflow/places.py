@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from envctl.manifest.locate import locate
 from envctl.manifest.manifest import Manifest
+from envctl.resolve.want import want_from
 
 
 def find_places(manifest: Manifest) -> Mapping[str, str]:
-    """Map the texts of constraints and overrides to file and line; none where the file has gone."""
+    """Map constraints and overrides, without markers, to file and line; none where the file has gone."""
     try:
         with open(manifest.path, encoding="utf-8") as file:
             lines = locate(file.read())
@@ -19,7 +20,7 @@ def find_places(manifest: Manifest) -> Mapping[str, str]:
     settings = manifest.lock
     name = os.path.basename(manifest.path)
     return {
-        str(limit): f"{name}:{lines[('lock', key, place)]}"
+        want_from(limit).text: f"{name}:{lines[('lock', key, place)]}"
         for key, limits in (("constraints", settings.constraints), ("overrides", settings.overrides))
         for place, limit in enumerate(limits)
         if ("lock", key, place) in lines
