@@ -59,7 +59,7 @@ class Trial:
         return other
 
     def look(self, request: Request, target: Target) -> Universe:
-        """Return how a target sees what there is under a request, without bounds: for what is known already."""
+        """Return how a target sees a request, without bounds: for what is known already."""
         return Universe(request, target, self._known)
 
     def solve(self, request: Request, target: Target) -> Mapping[str, str] | None:
