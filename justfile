@@ -37,6 +37,14 @@ torture trials="50" seed="1":
 bench *arguments:
     {{bin}}/python benchmarks/run.py {{arguments}}
 
+# regression cases of other resolvers, from a folder with their checkouts; see benchmarks/README.md
+resolver-cases folder *arguments:
+    {{bin}}/python benchmarks/resolver.py {{folder}} {{arguments}}
+
+# the resolver against brute force on small universes made at random
+universes count="2000" seed="20":
+    {{bin}}/python tests/torture/universes.py --count {{count}} --seed {{seed}}
+
 # the reference pages that are made from the code
 docs:
     {{bin}}/python docs/generate.py

@@ -159,8 +159,8 @@ def test_a_conflict_is_explained_once(answer: Answer, capsys: Output) -> None:
 
     assert capsys.readouterr().err.splitlines() == [
         "error: they disagree [no-solution]",
-        "  env.toml asks for `a>=2`",
-        "  env.toml asks for `b`",
+        "  env.toml asks for `a>=2` (env.toml:4)",
+        "  env.toml asks for `b` (env.toml:5)",
         "  b 1.0 requires `a<2`",
         "hint: loosen one of them",
     ]

@@ -118,6 +118,20 @@ def test_a_conflict_is_a_document_with_its_explanation(project: Project) -> None
     assert len(document["errors"][0]["explanation"]) == 3
 
 
+def test_a_conflict_is_told_as_values_with_what_would_make_it_work(project: Project) -> None:
+    project.publish("beta", "0.5")
+    project.write_manifest("alpha", "beta<1", rest='[lock]\nconstraints = ["beta<2"]')
+
+    document = project.run("lock", "--json").json
+
+    _validate(document)
+    conflict = document["errors"][0]["conflict"]
+    assert [fact["kind"] for fact in conflict["facts"]] == ["ask", "ask", "demand"]
+    assert conflict["facts"][1]["where"].startswith("env.toml:")
+    assert [remedy["picks"]["beta"] for remedy in conflict["remedies"] if remedy["verified"]] == ["1.0"]
+    assert document["errors"][0]["hints"] == [remedy["text"] for remedy in conflict["remedies"]]
+
+
 def test_a_stale_plan_is_a_document_that_lists_what_moved(project: Project) -> None:
     project.succeed("plan", "--out", "plan.json")
     project.write_manifest("gamma")

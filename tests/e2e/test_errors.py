@@ -106,6 +106,17 @@ def test_versions_that_contradict_each_other_name_who_asks_for_what(project: Pro
     assert "env.toml asks for `beta<1`, but alpha 1.0 requires `beta>=1`" in result.err
 
 
+def test_a_constraint_that_is_in_the_way_is_named_with_its_line(project: Project) -> None:
+    project.publish("beta", "2.0")
+    project.write_manifest("beta>=2", rest='[lock]\nconstraints = [\n  "alpha<9",\n  "beta<2",\n]')
+    line = project.read("env.toml").split("\n").index('  "beta<2",') + 1
+
+    result = _fail(project, "lock")
+
+    assert result.codes == ["no-solution"]
+    assert f"hint: Take `beta<2` out of `[lock] constraints` (env.toml:{line})" in result.err
+
+
 def test_a_wheel_for_other_platforms_only(project: Project) -> None:
     project.publish("delta", "1.0", tag="py3-none-win_arm64")
     project.write_manifest("delta")

@@ -46,6 +46,32 @@ def test_a_later_index_serves_what_the_first_does_not_have(project: Project, oth
     assert project.installed() == {"beta": "1.0", "delta": "1.0"}
 
 
+def test_a_version_that_only_a_later_index_has_is_told_with_its_index(
+    project: Project, other: IndexServer
+) -> None:
+    _publish_elsewhere(project, other, "beta", "9.0")
+    _two_indexes(project, other, "beta>=9")
+
+    result = project.run("lock")
+
+    assert result.codes == ["no-matching-version"]
+    assert (
+        'hint: Take beta from another index: `[sources] beta = { index = "other" }`, which gives beta 9.0'
+        in result.err.splitlines()
+    )
+
+
+def test_a_name_that_an_index_claims_is_asked_of_no_other_for_a_hint(
+    project: Project, other: IndexServer
+) -> None:
+    project.publish("acme-sdk", "9.0")
+    _publish_elsewhere(project, other, "acme-sdk", "1.0")
+    _two_indexes(project, other, "acme-sdk>=9", pattern='packages = ["acme-*"]')
+
+    assert project.run("lock").codes == ["no-matching-version"]
+    assert "/simple/acme-sdk/" not in project.index.paths()
+
+
 def test_names_that_are_kept_for_an_index_come_only_from_there(project: Project, other: IndexServer) -> None:
     project.publish("acme-sdk", "9.0")
     _publish_elsewhere(project, other, "acme-sdk", "1.0")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from envctl.errors import ResolutionError
-from envctl.resolve.conflict import Ask, Conflict, Demand, explain
+from envctl.model.artifact import Directory
+from envctl.resolve.conflict import Ask, Conflict, Demand, Unusable, explain
 from envctl.resolve.request import Permission
-from support.universes import Notation, Release, make_target, request, resolve
+from envctl.resolve.solve import solve
+from support.universes import DictCatalog, Notation, Release, make_target, metadata, request, resolve
 
 
 def fail(universe: Any, wanted: Any, target: Any = None) -> Any:
@@ -59,12 +62,12 @@ def test_only_the_roots_that_take_part_are_named() -> None:
     error = fail(universe, request("other0", "other1", "fastapi", "starlette<2", "other3"))
 
     assert explain(error.conflict) == (
-        "env.toml asks for `fastapi`",
-        "env.toml asks for `starlette<2`",
+        "env.toml asks for `fastapi` (env.toml:3)",
+        "env.toml asks for `starlette<2` (env.toml:4)",
         "fastapi 1.2 requires `starlette>=3`",
         "fastapi 1.0 to 1.1 requires `starlette>=2`",
     )
-    assert error.message == "env.toml asks for `starlette<2`, but fastapi 1.0 to 1.1 requires `starlette>=2`"
+    assert error.message == "env.toml asks for `starlette<2`, and no fastapi that fits takes that"
 
 
 def test_a_conflict_deep_down_shows_how_the_lists_lead_there() -> None:
@@ -130,8 +133,8 @@ def test_many_requirements_of_one_package_on_another_are_told_shortly() -> None:
     error = fail(universe, request("a", "x>10"))
 
     assert explain(error.conflict) == (
-        "env.toml asks for `a`",
-        "env.toml asks for `x>10`",
+        "env.toml asks for `a` (env.toml:1)",
+        "env.toml asks for `x>10` (env.toml:2)",
         "a 9.0 requires `x==9.0`",
         "a 8.0 requires `x==8.0`",
         "a 7.0 requires `x==7.0`",
@@ -143,3 +146,89 @@ def test_a_search_that_takes_too_long_is_not_called_impossible(monkeypatch: Any)
     monkeypatch.setattr("envctl.resolve.pubgrub._CONFLICTS", 0)
 
     assert fail({"a": {"1.0": ["b>1"]}, "b": {"1": []}}, request("a")).code == "too-hard"
+
+
+def test_an_override_that_takes_part_is_named() -> None:
+    error = fail({"a": {"1.0": ["b"]}, "b": {"1.0": []}}, request("a", overrides=["b==9"]))
+
+    assert "an override says `b==9`, whatever is asked of b" in explain(error.conflict)
+
+
+def test_a_requirement_of_a_source_on_this_machine_names_its_path() -> None:
+    direct = {
+        name: Directory(path=f"/src/{name}", display_path=f"../{name}", editable=True, metadata_digest="")
+        for name in ("ours", "theirs")
+    }
+    told = {
+        "ours": metadata("ours", "1.0", Release(["x<1"])),
+        "theirs": metadata("theirs", "1.0", Release(["x>=1"])),
+    }
+    catalog = DictCatalog({"x": {"0.5": [], "1.0": []}}, direct=told)
+
+    with pytest.raises(ResolutionError) as caught:
+        solve(request("ours", "theirs", direct=direct), make_target(), catalog, lambda _: None)
+
+    assert isinstance(caught.value.conflict, Conflict)
+    assert explain(caught.value.conflict)[2:] == (
+        "ours 1.0 requires `x<1` (../ours)",
+        "theirs 1.0 requires `x>=1` (../theirs)",
+    )
+
+
+def test_what_all_files_of_a_release_have_against_them_is_the_reason() -> None:
+    wheels = ("cp312-cp312-manylinux_2_17_x86_64", "cp313-cp313-manylinux_2_17_x86_64")
+    universe: Notation = {"a": {"1.0": Release(wheels=wheels, sdist=True, python=">=3.12")}}
+
+    error = fail(universe, request("a"), make_target("3.11.7"))
+
+    assert error.code == "python-too-old"
+    assert len(error.conflict.facts) == 2
+
+
+def test_a_source_that_is_too_new_as_well_is_not_proposed_to_be_built() -> None:
+    universe: Notation = {"a": {"1.0": Release(sdist=True, uploaded="2025-06-01T00:00:00Z")}}
+    limit = datetime(2025, 1, 1, tzinfo=UTC)
+
+    error = fail(universe, request("a", exclude_newer={"*": limit}))
+
+    assert [fact.kind for fact in error.conflict.facts if isinstance(fact, Unusable)] == ["too-new"]
+
+
+def test_wheels_for_many_machines_are_told_by_machine() -> None:
+    wheels = tuple(
+        f"cp3{minor}-cp3{minor}-{platform}"
+        for minor in (7, 8, 9)
+        for platform in ("win_amd64", "macosx_11_0_arm64", "manylinux_2_17_x86_64.manylinux2014_x86_64")
+    )
+
+    error = fail({"a": {"1.0": Release(wheels=wheels)}}, request("a"))
+
+    assert any(
+        "wheels for CPython 3.7 to 3.9 on linux-x86_64, macos-arm64, windows-x86_64" in line
+        for line in explain(error.conflict)
+    )
+
+
+def test_a_root_with_yanked_releases_only_is_told_without_what_they_require() -> None:
+    universe: Notation = {
+        "a": {"1.0": [], "2.0": Release(["b"], yanked="broken"), "3.0": []},
+        "b": {f"{n}.0": ["c"] for n in range(5)},
+        "c": {f"{n}.0": [] for n in range(5)},
+    }
+
+    error = fail(universe, request("a>1,<3"))
+
+    assert error.message == "env.toml asks for `a<3,>1`, but a 2.0 is yanked: broken"
+    assert len(error.conflict.facts) == 2
+
+
+def test_how_much_was_tried_is_told_when_it_was_much() -> None:
+    universe: Notation = {
+        "a": {f"{n}.0": [f"x=={n}.0"] for n in range(1, 31)},
+        "x": {f"{n}.0": [] for n in range(1, 40)},
+    }
+
+    error = fail(universe, request("a", "x>30"))
+
+    assert error.conflict.tried.projects == 2
+    assert explain(error.conflict)[-1].startswith("tried 3")

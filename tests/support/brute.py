@@ -26,6 +26,10 @@ class Puzzle:
     constraints: Sequence[str] = ()
     prerelease: str = "if-necessary"
     kept: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    resolution: str = "highest"
 
 
 def make_puzzle(random: Random) -> Puzzle:
@@ -60,6 +64,10 @@ def make_puzzle(random: Random) -> Puzzle:
         constraints=[want().replace("[x]", "")] if random.random() < 0.15 else [],
         prerelease=random.choice(("allow", "disallow")) if random.random() < 0.1 else "if-necessary",
         kept=chosen if random.random() < 0.2 else {},
+        elsewhere={name: [version] for name, version in chosen.items()} if random.random() < 0.1 else {},
+        overrides=[want().replace("[x]", "")] if random.random() < 0.1 else [],
+        excludes=[random.choice(names)] if random.random() < 0.05 else [],
+        resolution=random.choice(("lowest", "lowest-direct")) if random.random() < 0.15 else "highest",
     )
 
 
@@ -96,7 +104,7 @@ def _wants(puzzle: Puzzle, roots: Sequence[str], picks: Picks) -> dict[str, list
     """Collect what the roots and all that they reach want, by project."""
     found: dict[str, list[str]] = {}
     done: set[tuple[str, str]] = set()
-    queue = list(roots)
+    queue = _replace(puzzle, roots)
     for text in queue:  # grows while it is walked
         parsed = _parse(text)
         found.setdefault(parsed.name, []).append(text)
@@ -104,8 +112,21 @@ def _wants(puzzle: Puzzle, roots: Sequence[str], picks: Picks) -> dict[str, list
             if parsed.name in picks and (parsed.name, extra) not in done:
                 done.add((parsed.name, extra))
                 release = puzzle.releases[parsed.name][picks[parsed.name]]
-                queue.extend(release.extras.get(extra, ()) if extra else release.requires)
+                queue += _replace(puzzle, release.extras.get(extra, ()) if extra else release.requires)
     return found
+
+
+def _replace(puzzle: Puzzle, texts: Sequence[str]) -> list[str]:
+    """Drop what is excluded, and put overrides for what is overridden; the extras stay asked for."""
+    result: list[str] = []
+    for text in texts:
+        parsed = _parse(text)
+        if parsed.name in puzzle.excludes:
+            continue
+        overrides = [_parse(override) for override in puzzle.overrides if _is_about(override, parsed.name)]
+        extras = f"[{','.join(parsed.extras)}]" if parsed.extras else ""
+        result += [f"{one.name}{extras}{one.specifier}" for one in overrides] or [text]
+    return result
 
 
 def _fits(puzzle: Puzzle, name: str, wants: Sequence[str], version: str) -> bool:

@@ -104,6 +104,45 @@ def pigeons() -> Case:
     return Case(universe, tuple(f"pigeon{p}" for p in range(pigeons)), solvable=False)
 
 
+def steep() -> Case:
+    """Ask for a plugin of 400 releases among 300 bystanders, and for an old tool that holds both back."""
+    universe: dict[str, dict[str, list[str]]] = {
+        f"bystander{n}": {f"{r}.0": [f"bystander{n + 1}"] if n < 299 else [] for r in range(1, 41)}
+        for n in range(300)
+    }
+    universe["test"] = {f"{n}.0": ["bystander0"] for n in range(1, 401)}
+    universe["plugin"] = {f"{n}.0": [f"test>={n}.0"] for n in range(1, 401)}
+    universe["sugar"] = {f"{n}.0": ["test>=2"] for n in range(1, 11)}
+    universe["monitor"] = {"0.9": ["test<4", "cover<6"], "1.0": ["test>=9"]}
+    universe["cover"] = {"5.3": [], "6.0": []}
+    return Case(universe, ("cover==5.3", "plugin>=2", "sugar", "monitor<1"), solvable=True)
+
+
+def tangle() -> Case:
+    """Ask for an old release that pins a client of 30 libraries, whose newer ones need what is not there."""
+    count, releases = 30, 30
+    universe: dict[str, dict[str, list[str]]] = {
+        f"library{n}": {
+            f"{r}.0": [
+                f"build>={max(r // 3, 1)}.0",
+                f"library{(n + 1) % count}>={max(r - 5, 1)}.0",
+                *(["serial>=5"] if r >= 10 else ["serial"]),
+            ]
+            for r in range(1, releases + 1)
+        }
+        for n in range(count)
+    }
+    universe["build"] = {f"{r}.0": [] for r in range(1, 31)}
+    universe["serial"] = {f"{r}.0": ["message>=1"] if r >= 5 else [] for r in range(1, 40)}
+    universe["message"] = {}
+    universe["client"] = {f"{r}.0": [f"library{n}>=1" for n in range(count)] for r in range(1, 40)}
+    universe["top"] = {f"{r}.0": [f"client=={r}.0"] for r in range(1, 40)}
+    return Case(universe, ("top==27",), solvable=True)
+
+
 def _fillers() -> dict[str, dict[str, list[str]]]:
     """Make packages that have nothing to do with anything, and many releases."""
     return {f"filler{n}": {f"{r}.0": [] for r in range(1, 31)} for n in range(8)}
+
+
+CASES = (late_conflict, ring, hidden_contradiction, chains, window, pigeons, steep, tangle)

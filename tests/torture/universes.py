@@ -46,6 +46,10 @@ def judge(puzzle: Puzzle, tally: Counter[str] | None = None) -> list[str]:
         constraints=puzzle.constraints,
         prerelease={"*": puzzle.prerelease},
         preferences=puzzle.kept,
+        elsewhere=puzzle.elsewhere,
+        overrides=puzzle.overrides,
+        excludes=frozenset(puzzle.excludes),
+        resolution=puzzle.resolution,
     )
     faults = _judge_chain(puzzle, wanted, expected)
     faults += _judge_pubgrub(puzzle, wanted, expected)

@@ -198,6 +198,10 @@ class IndexClient:
         ]
         return tuple(guess for guess, found in asked if found.wait())
 
+    def elsewhere(self, name: str, but: str | None) -> Sequence[Project]:
+        """Return what other indexes than ``but`` have of a project that one of them was asked for."""
+        return () if self._settings.offline else self._pages.find_elsewhere(name, but)
+
     def close(self) -> None:
         """Begin nothing more and close all connections."""
         self._closed.set()

@@ -72,6 +72,23 @@ class Pages:
                 return project
         return None
 
+    def find_elsewhere(self, name: str, but: str | None) -> Sequence[Project]:
+        """Return what the indexes that might serve ``name`` have of it, without the one called ``but``.
+
+        An index that claims the name still keeps it from all others. Blocks; who does not answer has none.
+        """
+        found: list[Project] = []
+        for served in choose_indexes(name, self._served, {}):
+            if served.name == but:
+                continue
+            try:
+                project = self._ask(served, name)
+            except EnvctlError:
+                continue
+            if project is not None:
+                found.append(project)
+        return found
+
     def exists(self, name: str) -> bool:
         """Whether some index has ``name``; no where it cannot be told. Blocks."""
         for served in choose_indexes(name, self._served, {}):

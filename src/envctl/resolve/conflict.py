@@ -1,91 +1,43 @@
-"""Why nothing satisfies what is asked: facts as values, and the words for them."""
+"""The words for why nothing satisfies what is asked; `facts.py` has the values."""
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import assert_never
 
 from envctl.errors import ResolutionError
-from envctl.frozen import dataclass
+from envctl.resolve.facts import (
+    Absent,
+    Ask,
+    Conflict,
+    Demand,
+    Fact,
+    Limit,
+    NoMatch,
+    Remedy,
+    RemedyKind,
+    Replaced,
+    TooHard,
+    Tried,
+    Unusable,
+    project_of,
+)
 from envctl.resolve.files import RefusalKind
+from envctl.resolve.tags import describe_tags
+
+__all__ = [
+    "Absent", "Ask", "Conflict", "Demand", "Fact", "Limit", "NoMatch", "Remedy", "RemedyKind", "Replaced",
+    "TooHard", "Tried", "Unusable", "explain", "make_error",
+]  # fmt: skip
 
 _UNLISTED = "Look at its spelling, and at the `url` of each `[[index]]`"
 
 # So many requirements of one package on another are told.
 _TOLD = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """A list of the manifest asks: ``by`` is ``env.toml`` or ``group dev``, ``where`` file and line."""
-
-    by: str
-    requirement: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """Releases of a project require something. ``versions`` are spans, such as ``1.0 to 2.3``."""
-
-    name: str
-    versions: tuple[str, ...]
-    requirement: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A constraint of the manifest takes part."""
-
-    requirement: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
-    """No index that may serve a project lists it; ``near`` are names that exist."""
-
-    name: str
-    near: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoMatch:
-    """No version is in a specifier; ``newest`` are the newest that exist, newest first."""
-
-    name: str
-    requirement: str
-    newest: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unusable:
-    """Releases that would do have nothing that counts, for one reason.
-
-    ``details`` are tags, specifiers or moments, a few of them.
-    """
-
-    name: str
-    versions: tuple[str, ...]
-    kind: RefusalKind
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooHard:
-    """The search was given up; there may be a solution."""
-
-
-Fact = Ask | Demand | Limit | Absent | NoMatch | Unusable | TooHard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """What cannot be, for one target. ``python`` is the full version that was looked at."""
-
-    target: str
-    python: str
-    facts: tuple[Fact, ...]
+# So many remedies are hints of an error; its document has all.
+_HINTS = 4
+# What was tried is worth a line from so many releases on.
+_MANY = 20
 
 
 def explain(conflict: Conflict) -> tuple[str, ...]:
@@ -102,6 +54,8 @@ def explain(conflict: Conflict) -> tuple[str, ...]:
         if len(told) < len(facts) and isinstance(last, Demand):
             count = len(facts) - len(told)
             lines.append(f"{last.name} has {count} more requirements like this, down to `{last.requirement}`")
+    if conflict.tried is not None and conflict.tried.releases >= _MANY:
+        lines.append(f"tried {conflict.tried.releases} releases of {conflict.tried.projects} packages")
     return tuple(lines)
 
 
@@ -112,6 +66,11 @@ def make_error(conflict: Conflict) -> ResolutionError:
     `no-usable-file`, `too-hard`, and `no-solution` where several statements disagree.
     """
     code, message, hints = _summarise(conflict)
+    if conflict.remedies:
+        known = hints if any(isinstance(fact, Absent | NoMatch) for fact in conflict.facts) else ()
+        hints = (*(remedy.text for remedy in conflict.remedies[:_HINTS]), *known)
+    elif code == "no-solution":
+        hints = explain(conflict)[:12]
     where = next((fact.where for fact in conflict.facts if isinstance(fact, Ask) and fact.where), None)
     return ResolutionError(code, message, where=where, hints=hints, conflict=conflict)
 
@@ -130,7 +89,7 @@ def _summarise(conflict: Conflict) -> tuple[str, str, tuple[str, ...]]:
             message = "no solution was found after trying thousands of releases"
             return "too-hard", message, ("Narrow a requirement with a lower bound", *explain(conflict)[:8])
         case _:
-            return "no-solution", _contradiction(conflict), explain(conflict)[:12]
+            return "no-solution", _contradiction(conflict), ()
 
 
 def _summarise_no_match(conflict: Conflict, fact: NoMatch) -> tuple[str, str, tuple[str, ...]]:
@@ -208,13 +167,17 @@ def _contradiction(conflict: Conflict) -> str:
     statements = [fact for fact in conflict.facts if isinstance(fact, Ask | Demand | Limit)]
     if not statements:
         return "no set of releases satisfies what is asked"
-    disputed = _project(statements[-1].requirement)
-    about = [fact for fact in statements if _project(fact.requirement) == disputed]
+    disputed = project_of(statements[-1].requirement)
+    about = [fact for fact in statements if project_of(fact.requirement) == disputed]
     first, *others = about if len(about) > 1 else statements
-    message = _say(first, conflict)
-    return (
-        f"{message}, but {_say(others[-1], conflict)}" if others else f"{message}, and nothing satisfies that"
-    )
+    message = _claim(first)
+    if not others:
+        return f"{message}, and nothing satisfies that"
+    last = others[-1]
+    several = {fact.name for fact in others if isinstance(fact, Demand)}
+    if len(others) > 1 and isinstance(last, Demand) and several == {last.name}:
+        return f"{message}, and no {last.name} that fits takes that"
+    return f"{message}, but {_claim(last)}"
 
 
 def _who(conflict: Conflict, name: str) -> str:
@@ -222,25 +185,21 @@ def _who(conflict: Conflict, name: str) -> str:
     about = [
         fact
         for fact in conflict.facts
-        if isinstance(fact, Ask | Demand) and _project(fact.requirement) == name
+        if isinstance(fact, Ask | Demand) and project_of(fact.requirement) == name
     ]
     nearest = [fact for fact in about if isinstance(fact, Demand)] or about
     if not nearest:
         return f"{name} is needed"
-    return _say(nearest[-1], conflict)
+    return _claim(nearest[-1])
 
 
 def _subject(fact: Fact) -> object:
     """Return what facts are told together by: for demands, who requires what; else the fact itself."""
-    return (fact.name, _project(fact.requirement)) if isinstance(fact, Demand) else fact
+    return (fact.name, project_of(fact.requirement)) if isinstance(fact, Demand) else fact
 
 
-def _project(requirement: str) -> str:
-    """Return the name a normalised requirement begins with."""
-    return re.split(r"[^a-z0-9-]", requirement, maxsplit=1)[0]
-
-
-def _say(fact: Fact, conflict: Conflict) -> str:
+def _claim(fact: Ask | Demand | Limit) -> str:
+    """Say what is asked, without where that stands."""
     match fact:
         case Ask():
             return f"{fact.by} asks for `{fact.requirement}`"
@@ -248,6 +207,17 @@ def _say(fact: Fact, conflict: Conflict) -> str:
             return f"{fact.name} {_spans(fact.versions)} requires `{fact.requirement}`"
         case Limit():
             return f"a constraint says `{fact.requirement}`"
+        case _:
+            assert_never(fact)
+
+
+def _say(fact: Fact, conflict: Conflict) -> str:
+    match fact:
+        case Ask() | Demand() | Limit():
+            return _claim(fact) + (f" ({fact.where})" if fact.where else "")
+        case Replaced():
+            place = f" ({fact.where})" if fact.where else ""
+            return f"an override says `{fact.requirement}`, whatever is asked of {fact.name}{place}"
         case Absent():
             return f"no index lists `{fact.name}`"
         case NoMatch():
@@ -266,7 +236,8 @@ def _reason(fact: Unusable, conflict: Conflict) -> str:
     more = f" and {len(fact.details) - 4} more" if len(fact.details) > 4 else ""
     match fact.kind:
         case RefusalKind.TAGS:
-            return f"has wheels for {details}{more}, none for {conflict.target} with Python {conflict.python}"
+            wheels = describe_tags(fact.details) if more else details
+            return f"has wheels for {wheels}, none for {conflict.target} with Python {conflict.python}"
         case RefusalKind.PYTHON:
             return f"needs Python {details}{more}, and this is {conflict.python}"
         case RefusalKind.BUILD:

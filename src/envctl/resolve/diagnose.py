@@ -9,14 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from envctl.resolve.conflict import Absent, Ask, Conflict, Demand, Fact, Limit, NoMatch, TooHard, Unusable
+from envctl.model.artifact import Directory
+from envctl.resolve.facts import (
+    Absent,
+    Ask,
+    Conflict,
+    Demand,
+    Fact,
+    Limit,
+    NoMatch,
+    Replaced,
+    TooHard,
+    Tried,
+    Unusable,
+)
 from envctl.resolve.files import Refusal, RefusalKind
 from envctl.resolve.listing import Unexplored, newest_first
 from envctl.resolve.pubgrub import prove
 from envctl.resolve.roots import Root
-from envctl.resolve.statements import Asked, Limited, Refutation, Required, Unfit
+from envctl.resolve.statements import Asked, Limited, Refutation, Required, Statement, Unfit
 from envctl.resolve.universe import Universe
-from envctl.resolve.want import Want
+from envctl.resolve.want import Want, want_from
 
 _CONFLICTS = 500
 _PROOFS = 60
@@ -27,28 +40,62 @@ def diagnose(
 ) -> Conflict:
     """Explain why ``roots`` have no solution."""
     facts: list[Fact] = []
+    tried = universe.tried()
     if refutation.gave_up:
         facts += [_ask(root) for root in roots]
         facts.append(TooHard())
     else:
-        statements = _minimise(universe, refutation, lowest).statements
+        statements = _shorten(universe, _minimise(universe, refutation, lowest).statements)
         wants = {one.want for one in statements if isinstance(one, Asked)}
         facts += [_ask(root) for root in roots if root.want in wants]
         required = _downwards([one for one in statements if isinstance(one, Required)], wants)
-        facts += [
-            Demand(name=one.name, versions=spans(universe, one.name, one.mask), requirement=one.want.text)
-            for one in required
-            if not one.want.is_never
-        ]
+        facts += [_demand(universe, one) for one in required if not one.want.is_never]
+        facts += _replaced(universe, [*wants, *(one.want for one in required)])
         facts += [Limit(requirement=one.want.text) for one in statements if isinstance(one, Limited)]
         facts += _blockers(universe, [*wants, *(one.want for one in required)], statements)
     return Conflict(
-        target=universe.target.name, python=universe.target.floor, facts=tuple(dict.fromkeys(facts))
+        target=universe.target.name,
+        python=universe.target.floor,
+        facts=tuple(dict.fromkeys(facts)),
+        tried=Tried(len(tried), len({name for name, _ in tried})),
     )
+
+
+def _shorten(universe: Universe, statements: Sequence[Statement]) -> Sequence[Statement]:
+    """Say only that a root has nothing that counts, where all roots in dispute are about one project.
+
+    What a yanked release requires comes into a proof, because that might ask for it exactly.
+    """
+    wants = [one.want for one in statements if isinstance(one, Asked)]
+    for one in statements:
+        if not isinstance(one, Unfit):
+            continue
+        if any(want.name != one.name for want in wants):
+            continue
+        allowed = universe.allowed(one.name, wants)
+        if allowed & one.mask and not universe.has_fresh(one.name, allowed):
+            return [*(Asked(want) for want in wants), Unfit(one.name, allowed & one.mask)]
+    return statements
 
 
 def _ask(root: Root) -> Ask:
     return Ask(by=root.asked.by, requirement=root.want.text, where=root.asked.where)
+
+
+def _demand(universe: Universe, required: Required) -> Demand:
+    artifact = universe.listing(required.name).artifact
+    return Demand(
+        name=required.name,
+        versions=spans(universe, required.name, required.mask),
+        requirement=required.want.text,
+        where=artifact.display_path if isinstance(artifact, Directory) else "",
+    )
+
+
+def _replaced(universe: Universe, wants: Iterable[Want]) -> Iterable[Replaced]:
+    for name in sorted({want.name for want in wants}):
+        for override in universe.overrides(name):
+            yield Replaced(name=name, requirement=want_from(override).text)
 
 
 def _minimise(universe: Universe, refutation: Refutation, lowest: frozenset[str] | None) -> Refutation:
@@ -145,7 +192,7 @@ def _refusals(universe: Universe, name: str, position: int) -> Sequence[Refusal]
     listing = universe.listing(name)
     offer = universe.offer(name, position)
     if listing.artifact is None and not offer.fresh:
-        return offer.refusals
+        return universe.yardstick.objections(name, listing.files(position))
     universe.shelf.sealed = True
     try:
         refusal = universe.refusal(name, position)

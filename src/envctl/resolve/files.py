@@ -112,6 +112,26 @@ class Yardstick:
             fresh=_in_order(fresh), yanked=_in_order(yanked), late=_in_order(late), refusals=tuple(refusals)
         )
 
+    def objections(self, name: str, files: Sequence[ListedFile]) -> tuple[Refusal, ...]:
+        """Say what stands against a release of which no file counts, in the fewest reasons.
+
+        That is what all of its files have in common; else what is against those with the least against
+        them: who lets a source distribution be built gains nothing when it is too new as well.
+        """
+        several = [self._object(name, file) for file in files]
+        if not all(several):
+            return ()
+        kinds = [frozenset(refusal.kind for refusal in refusals) for refusals in several]
+        common = frozenset[RefusalKind].intersection(*kinds) if kinds else frozenset()
+        least = min((len(of_file) for of_file in kinds), default=0)
+        told = [
+            refusal
+            for refusals, of_file in zip(several, kinds, strict=True)
+            for refusal in refusals
+            if (refusal.kind in common if common else len(of_file) == least)
+        ]
+        return tuple(dict.fromkeys(told))
+
     def holds(self, requires_python: str | None) -> bool:
         """Whether Requires-Python admits the target. A text that is no specifier states nothing.
 
@@ -155,6 +175,26 @@ class Yardstick:
         if not self.holds(file.requires_python):
             return Refusal(RefusalKind.PYTHON, file.requires_python or "")
         return place
+
+    def _object(self, name: str, file: ListedFile) -> list[Refusal]:
+        """List everything that is against a file."""
+        permission = self._request.permission
+        found: list[Refusal] = []
+        if not file.filename.endswith(".whl"):
+            if not permission.may_build(name):
+                found.append(Refusal(RefusalKind.BUILD, file.filename))
+        elif not permission.may_use_wheels(name):
+            found.append(Refusal(RefusalKind.NO_BINARY, file.filename))
+        elif self.fit(file.filename) is None:
+            found.append(Refusal(RefusalKind.TAGS, wheel_tags(file.filename)))
+        if not self.holds(file.requires_python):
+            found.append(Refusal(RefusalKind.PYTHON, file.requires_python or ""))
+        limit = self._request.newest_upload(name)
+        if limit is not None and (late := _is_late(file, limit)):
+            found.append(late)
+        if file.yanked is not None:
+            found.append(Refusal(RefusalKind.YANKED, file.yanked))
+        return found
 
     def _contains(self, text: str) -> bool:
         try:

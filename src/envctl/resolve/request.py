@@ -46,7 +46,8 @@ class Request:
     time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
     it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
     have, best first (earlier targets of this run, then the old lock's other targets): they go before
-    newer ones, but only as far as they would be candidates anyway.
+    newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those names of
+    ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
     """
 
     base: tuple[Asked, ...] = ()
@@ -62,6 +63,7 @@ class Request:
     permission: Permission = field(default_factory=Permission)
     preferences: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cooldowns: Mapping[str, timedelta] = field(default_factory=dict)
 
     def prerelease_mode(self, name: str) -> str:
         """Return ``if-necessary``, ``allow`` or ``disallow`` for a project."""
@@ -112,6 +114,9 @@ def request_from(
         permission=permission_from(manifest.build),
         preferences=preferences,
         elsewhere=elsewhere or {},
+        cooldowns={
+            name: limit for name, limit in settings.exclude_newer.items() if isinstance(limit, timedelta)
+        },
     )
 
 

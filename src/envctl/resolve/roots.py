@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from envctl.frozen import dataclass
@@ -45,6 +45,17 @@ def find_roots(universe: Universe) -> tuple[Root, ...]:
 def distinct_wants(roots: Iterable[Root]) -> tuple[Want, ...]:
     """Return the wants of roots, each once, in order."""
     return tuple(dict.fromkeys(root.want for root in roots))
+
+
+def picked_lowest(universe: Universe, wants: Sequence[Want]) -> frozenset[str] | None:
+    """Return the names to be picked oldest first; None for all there are."""
+    match universe.request.resolution:
+        case "lowest":
+            return None
+        case "lowest-direct":
+            return frozenset(want.name for want in wants)
+        case _:
+            return frozenset()
 
 
 def _of_list(universe: Universe, asked: Iterable[Asked], kind: ListKind, name: str) -> list[Root]:

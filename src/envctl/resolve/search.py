@@ -22,6 +22,8 @@ from envctl.resolve.want import Want
 # Real input that can be solved takes some hundred rejections; beyond that PubGrub is faster.
 _ROUNDS = 20_000
 _REJECTIONS = 2_000
+# With each jump back resolvelib may double what it remembers as excluded, and hands over all of it.
+_EXCLUDED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Candidate:
 
 
 class _OverBudgetError(Exception):
-    """Too many candidates were rejected."""
+    """Too many candidates were rejected, or are remembered as excluded."""
 
 
 def search(
@@ -49,7 +51,7 @@ def search(
 
     That does not mean that there is none. ``advance`` is told each project when it is picked for the
     first time. The picks may hold leftovers that nothing reaches any more. Ends after ``rejections``
-    candidates that did not fit.
+    candidates that did not fit, or when resolvelib drowns in what it remembers of them.
     """
     universe.shelf.prefetch(want.name for want in wants)
     reporter = _Reporter(advance, _REJECTIONS if rejections is None else rejections)
@@ -91,6 +93,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         self._lowest = lowest
         self._foresight = Foresight(universe)
         self._asked: dict[str, dict[Want, None]] = {}
+        self._left = _EXCLUDED
 
     def identify(self, requirement_or_candidate: Want | Candidate) -> str:
         return requirement_or_candidate.name
@@ -136,9 +139,12 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
     ) -> Callable[[], Iterator[Candidate]]:
         wants = list(requirements[identifier])
         self._asked.setdefault(identifier, {}).update(dict.fromkeys(wants))
-        excluded: dict[int, list[frozenset[str]]] = {}
+        excluded: dict[int, set[frozenset[str]]] = {}
         for candidate in incompatibilities[identifier]:
-            excluded.setdefault(candidate.position, []).append(candidate.extras)
+            self._left -= 1
+            if self._left < 0:
+                raise _OverBudgetError
+            excluded.setdefault(candidate.position, set()).add(candidate.extras)
         extras = frozenset[str]().union(*(want.extras for want in wants))
 
         def ranked(within: int) -> Iterator[int]:

@@ -22,7 +22,7 @@ from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile
 from envctl.resolve.reach import reach
 from envctl.resolve.request import Request
-from envctl.resolve.roots import ListKind, Root, distinct_wants, find_roots
+from envctl.resolve.roots import ListKind, Root, distinct_wants, find_roots, picked_lowest
 from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 
@@ -59,7 +59,7 @@ def solve(
 def _solve(universe: Universe, emit: Emit) -> Resolution:
     roots = find_roots(universe)
     wants = distinct_wants(roots)
-    lowest = _picked_lowest(universe, wants)
+    lowest = picked_lowest(universe, wants)
     picks = find(universe, wants, lowest=lowest, advance=lambda name: emit(Advanced(Phase.RESOLVE, 1, name)))
     if not isinstance(picks, Mapping):
         from envctl.resolve.conflict import make_error  # noqa: PLC0415 - few resolutions need to be explained
@@ -71,17 +71,6 @@ def _solve(universe: Universe, emit: Emit) -> Resolution:
     _warn(universe, picks, reached, emit)
     _warn_of_passed_over(universe, {name: picks[name] for name in reached}, emit, lowest=lowest)
     return _assemble(universe, picks, reached, roots)
-
-
-def _picked_lowest(universe: Universe, wants: Sequence[Want]) -> frozenset[str] | None:
-    """Return the names to be picked oldest first; None for all there are."""
-    match universe.request.resolution:
-        case "lowest":
-            return None
-        case "lowest-direct":
-            return frozenset(want.name for want in wants)
-        case _:
-            return frozenset()
 
 
 def _assemble(

@@ -23,7 +23,7 @@ from envctl.resolve.request import Request
 from envctl.resolve.want import Clause, Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
-_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "wrong-metadata"})
+_UNUSABLE = frozenset({"build-not-allowed", "bad-metadata", "bad-sdist", "no-metadata", "wrong-metadata"})
 
 
 class Universe:
@@ -170,6 +170,14 @@ class Universe:
             for key, offer in self._offers.items()
             if not offer.fresh and any(refusal.detail == UNDATED for refusal in offer.refusals)
         ]
+
+    def tried(self) -> frozenset[tuple[str, int]]:
+        """Return the releases, by name and position, whose requirements were looked at so far."""
+        return frozenset((name, position) for name, position, _ in self._active)
+
+    def overrides(self, name: str) -> Sequence[AnyRequirement]:
+        """Return what stands for whatever anybody asks of a project; nothing where it is not overridden."""
+        return self._overrides.get(name, ())
 
     # What a release requires ---------------------------------------------------------------------
 

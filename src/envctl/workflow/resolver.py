@@ -24,6 +24,7 @@ from envctl.resolve.request import request_from
 from envctl.workflow.answers import AnswerBook
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.context import Context, Released, open_memo
+from envctl.workflow.places import find_places
 from envctl.workflow.resolving import resolve_targets
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Resolver:
             released=released,
             tolerant=bool(manifest.lock.targets),
             recall=book.recall,
+            find_places=partial(find_places, manifest),
+            elsewhere=self._client.elsewhere,
         )
         book.keep()
         return compose(

@@ -10,7 +10,7 @@ counts, the Python is cut there, for all platforms, and all is solved again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
@@ -67,6 +67,10 @@ class SharedCatalog:
         """See `Catalog.near_names`."""
         return self._catalog.near_names(name)
 
+    def is_known(self, name: str, artifact: ListedFile | Artifact) -> bool:
+        """Whether the metadata of an artifact was told already."""
+        return (name, artifact.url if isinstance(artifact, ListedFile) else "") in self._metadata
+
     def conditional(self) -> Mapping[str, tuple[Metadata, ...]]:
         """Return what was told of each project that has a marker about patch versions."""
         found: dict[str, tuple[Metadata, ...]] = {}
@@ -86,11 +90,15 @@ def resolve_targets(
     released: Released,
     tolerant: bool = False,
     recall: Recall = forget,
+    find_places: Callable[[], Mapping[str, str]] = dict,
+    elsewhere: Callable[[str, str | None], Sequence[Project]] = lambda *_: (),
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
 
     ``tolerant`` lets in releases that have no file for one of the targets, and tells of them. ``recall``
-    gives what is known of a target from other runs.
+    gives what is known of a target from other runs. ``find_places`` is asked, when it fails, where
+    constraints and overrides stand, by their texts, and ``elsewhere`` what other indexes than the one named
+    have of a project.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -101,7 +109,7 @@ def resolve_targets(
     summary = ""
     try:
         shelf = Shelf(shared, request.direct, recall)
-        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant)
+        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant, find_places, elsewhere)
         done = _resolve_all(run, targets)
         for notice in tell(done):
             emit(notice)
@@ -124,6 +132,8 @@ class _Run:
     emit: Emit
     old: Old
     tolerant: bool
+    find_places: Callable[[], Mapping[str, str]]
+    elsewhere: Callable[[str, str | None], Sequence[Project]]
 
 
 def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]:
@@ -132,11 +142,12 @@ def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]
         done: list[Resolution] = []
         refused: dict[str, ResolutionError] = {}
         earlier: dict[str, str] = {}
-        for target in cut_targets(targets, cuts):
+        cells = cut_targets(targets, cuts)
+        for target in cells:
             try:
                 resolution = _resolve_or_tolerate(run, target, run.old.levels(target, earlier), refused)
             except ResolutionError as error:
-                raise _name_target(error, target) if len(targets) > 1 else error from error
+                raise _advise(run, error, target, cells) from error
             found = find_cuts(
                 run.request, resolution, run.catalog.conditional(), run.shelf.answers(target).markers
             )
@@ -172,7 +183,7 @@ def _resolve_or_tolerate(
             raise
         for name, package in found.packages.items():
             if not package.artifacts:
-                refused.setdefault(name, _name_target(error, target))
+                refused.setdefault(name, _name_target(error, target, 0))
         return found
 
 
@@ -234,13 +245,34 @@ def _versions(resolution: Resolution) -> dict[str, str]:
     return {name: package.version for name, package in resolution.packages.items() if package.version}
 
 
-def _name_target(error: ResolutionError, target: Target) -> ResolutionError:
+def _advise(run: _Run, error: ResolutionError, target: Target, cells: Sequence[Target]) -> ResolutionError:
+    # Of no use to a run that succeeds, which should not pay for loading it.
+    from envctl.workflow.advice import advise  # noqa: PLC0415 - the reason is above
+
+    advised = advise(
+        error,
+        run.request,
+        target,
+        [other for other in cells if other is not target],
+        catalog=run.catalog,
+        is_known=run.catalog.is_known,
+        places=run.find_places(),
+        elsewhere=run.elsewhere,
+    )
+    return _name_target(advised, target, len(cells)) if len(cells) > 1 else advised
+
+
+def _name_target(error: ResolutionError, target: Target, count: int) -> ResolutionError:
+    """Add for which of ``count`` targets it is so: the one that was looked at, and those that fail alike."""
+    also: tuple[str, ...] = getattr(error.conflict, "also", ())
+    if len(also) + 1 == count:
+        hint = f"this is so for all {count} targets"
+    else:
+        names = [f"{target.name} with Python {target.python}", *also]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        hint = f"this is so for {', '.join(names[:3])}{more}"
     return ResolutionError(
-        error.code,
-        error.message,
-        where=error.where,
-        hints=(*error.hints, f"this is so for {target.name} with Python {target.python}"),
-        conflict=error.conflict,
+        error.code, error.message, where=error.where, hints=(*error.hints, hint), conflict=error.conflict
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envctl.cli.console import Line, Styled
 from envctl.cli.show.words import shorten
 from envctl.errors import BuildError, EnvctlError, PolicyError, Problems, ResolutionError, StaleError
+
+if TYPE_CHECKING:
+    from envctl.resolve.facts import Conflict
 
 #: Lines of a build's output that are shown; the last ones say what went wrong.
 TAIL = 40
@@ -39,13 +42,20 @@ def failure_lines(error: EnvctlError, directory: str) -> list[Line]:
 
 def explain_resolution(error: EnvctlError) -> tuple[str, ...]:
     """Give the statements of a conflict, one a line; nothing for any other error."""
-    if not isinstance(error, ResolutionError) or error.conflict is None:
+    conflict = _find_conflict(error)
+    if conflict is None:
         return ()
-    from envctl.resolve.conflict import Conflict, explain
+    from envctl.resolve.conflict import explain
 
-    if not isinstance(error.conflict, Conflict):
-        return ()
-    return explain(error.conflict)
+    return explain(conflict)
+
+
+def _find_conflict(error: EnvctlError) -> Conflict | None:
+    if not isinstance(error, ResolutionError) or error.conflict is None:
+        return None
+    from envctl.resolve.facts import Conflict
+
+    return error.conflict if isinstance(error.conflict, Conflict) else None
 
 
 def _output_tail(error: EnvctlError) -> list[Line]:
@@ -75,9 +85,12 @@ def _one(error: EnvctlError, directory: str) -> dict[str, Any]:
         "where": shorten(error.where, directory) if error.where else None,
         "hints": list(error.hints),
     }
-    explanation = explain_resolution(error)
-    if explanation:
-        document["explanation"] = list(explanation)
+    conflict = _find_conflict(error)
+    if conflict is not None:
+        from envctl.resolve.document import format_conflict
+
+        document["explanation"] = list(explain_resolution(error))
+        document["conflict"] = format_conflict(conflict, shorten=lambda place: shorten(place, directory))
     if isinstance(error, StaleError):
         document["moved"] = list(error.moved)
     if isinstance(error, PolicyError):
