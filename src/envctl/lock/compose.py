@@ -216,7 +216,7 @@ def _hashes(artifact: Artifact, name: str) -> dict[str, str]:
 def _urls_by_hash(old: Lock | None) -> dict[str, str]:
     """Map each digest of a lock to the URL its file has there; made with the strong ones only."""
     result: dict[str, str] = {}
-    for package in () if old is None else old.pylock.packages:
+    for package in () if old is None else old.packages:
         files = (*(package.wheels or ()), package.sdist, package.archive)
         for file in files:
             if file is None or file.url is None:

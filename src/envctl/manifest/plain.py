@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
+from types import ModuleType
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -17,14 +18,7 @@ from envctl.manifest import manifest as module
 from envctl.manifest.manifest import Manifest
 from envctl.model.dependency import Dependency, dependency_from, parse_specifier
 
-_CLASSES: Mapping[str, Any] = {
-    name: value for name, value in vars(module).items() if hasattr(value, "__frozen_fields__")
-}
-
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "list": lambda items: [_decode(item) for item in items],
-    "set": lambda items: frozenset(_decode(item) for item in items),
-    "map": lambda table: {key: _decode(value) for key, value in table.items()},
     "requirement": lambda fields: Dependency(fields[0], frozenset(fields[1]), *fields[2:]),
     "specifier": parse_specifier,
     "datetime": datetime.fromisoformat,
@@ -34,25 +28,34 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def frozen_classes(module: ModuleType) -> Mapping[str, Any]:
+    """Return the frozen values that a module defines, by name."""
+    return {name: value for name, value in vars(module).items() if hasattr(value, "__frozen_fields__")}
+
+
+_CLASSES = frozen_classes(module)
+
+
 def dump_manifest(manifest: Manifest) -> str:
     """Write a manifest."""
-    return json.dumps(_encode(manifest), separators=(",", ":"))
+    return json.dumps(encode(manifest), separators=(",", ":"))
 
 
 def load_manifest(text: str) -> Manifest:
     """Read what `dump_manifest` wrote; equal to what it was made of, but that requirements are texts."""
-    manifest = _decode(json.loads(text))
+    manifest = decode(json.loads(text), _CLASSES)
     assert isinstance(manifest, Manifest)  # noqa: S101 - nothing else is written
     return manifest
 
 
-def _encode(value: object) -> Any:
+def encode(value: object) -> Any:
+    """Turn a value into JSON values."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):
-        return [_encode(item) for item in value]
+        return [encode(item) for item in value]
     if hasattr(value, "__frozen_fields__"):
-        fields = {name: _encode(getattr(value, name)) for name in value.__frozen_fields__}
+        fields = {name: encode(getattr(value, name)) for name in value.__frozen_fields__}
         return {type(value).__name__: fields}
     return dict([_encode_rare(value)])
 
@@ -60,11 +63,11 @@ def _encode(value: object) -> Any:
 def _encode_rare(value: object) -> tuple[str, Any]:
     match value:
         case Mapping():
-            return "map", {key: _encode(item) for key, item in value.items()}
+            return "map", {key: encode(item) for key, item in value.items()}
         case list():
-            return "list", [_encode(item) for item in value]
+            return "list", [encode(item) for item in value]
         case frozenset():
-            return "set", sorted(map(_encode, value))
+            return "set", sorted(map(encode, value))
         case SpecifierSet():
             return "specifier", str(value)
         case datetime() | date() | time():
@@ -83,12 +86,21 @@ def _encode_rare(value: object) -> tuple[str, Any]:
             ]
 
 
-def _decode(value: Any) -> Any:
+def decode(value: Any, classes: Mapping[str, Any]) -> Any:
+    """Turn what `encode` made back into a value; ``classes`` are those that it may be made of."""
     if isinstance(value, list):
-        return tuple(map(_decode, value))
+        return tuple([decode(item, classes) for item in value])
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()
-    if kind in _CLASSES:
-        return _CLASSES[kind](**{name: _decode(item) for name, item in content.items()})
-    return _READERS[kind](content)
+    match kind:
+        case "list":
+            return [decode(item, classes) for item in content]
+        case "set":
+            return frozenset(decode(item, classes) for item in content)
+        case "map":
+            return {key: decode(item, classes) for key, item in content.items()}
+        case _ if kind in classes:
+            return classes[kind](**{name: decode(item, classes) for name, item in content.items()})
+        case _:
+            return _READERS[kind](content)
