@@ -13,6 +13,8 @@ here passes or fails.
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import json
 import os
 import platform
@@ -22,13 +24,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mirror import Served
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHANGED = "idna==3.10"
+
+#: The grids of `lock-targets`; the first is held against the others.
+PLATFORMS = ("linux-x86_64", "macos-arm64", "windows-x86_64")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+TARGETS = {
+    "envctl": (PLATFORMS, PYTHONS),
+    "six targets": (PLATFORMS, PYTHONS[:2]),
+    "one target": (PLATFORMS[:1], PYTHONS[:1]),
+}
+
+#: What has files for one platform only.
+ONE_PLATFORM = ("xgboost-cpu",)
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,16 @@ class Workload:
         if more:
             text += f"[lock]\nconstraints = {json.dumps(more)}\n"
         with open(os.path.join(self.project, "env.toml"), "w") as file:
+            file.write(text)
+
+    def declare_targets(self, folder: str, platforms: Sequence[str], pythons: Sequence[str]) -> None:
+        """Write a manifest whose lock covers these platforms and Pythons."""
+        wanted = [line for line in self.wanted() if line not in ONE_PLATFORM]
+        text = (
+            f'dependencies = {json.dumps(wanted)}\n[[index]]\nname = "mirror"\nurl = "{self.url}"\n'
+            f"[lock]\ntargets = {json.dumps(platforms)}\npython = {json.dumps(pythons)}\n"
+        )
+        with open(os.path.join(folder, "env.toml"), "w") as file:
             file.write(text)
 
     def call(self, command: list[str], folder: str) -> None:
@@ -222,6 +246,29 @@ class Cases:
             Side("envctl", [self.envctl, "lock", "-q"], lambda: None, load.project),
             Side("uv", self._compile(load.pins), lambda: None, load.uv_folder),
         ]
+
+    def lock_edit(self) -> list[Side]:
+        """A requirement has changed that moves nothing: the whole way, with the lock of before."""
+        load, edits = self.load, itertools.count()
+
+        def edit() -> None:
+            load.declare(f"idna>=2,!=0.{next(edits)}")
+
+        return [
+            Side("envctl", [self.envctl, "lock", "-q"], edit, load.project),
+            Side("uv", self._compile(load.pins), lambda: None, load.uv_folder),
+        ]
+
+    def lock_targets(self) -> list[Side]:
+        """Twelve targets beside six and one, from warm caches."""
+        sides = []
+        for name, (platforms, pythons) in TARGETS.items():
+            folder = f"{self.load.project}-{len(platforms) * len(pythons)}"
+            lock = os.path.join(folder, "pylock.toml")
+            os.makedirs(folder, exist_ok=True)
+            self.load.declare_targets(folder, platforms, pythons)
+            sides.append(Side(name, [self.envctl, "lock", "-q"], functools.partial(remove, lock), folder))
+        return sides
 
     def apply_cold(self) -> list[Side]:
         load = self.load
@@ -347,6 +394,8 @@ NAMES = {
     "lock-cold": Cases.lock_cold,
     "lock-warm": Cases.lock_warm,
     "lock-noop": Cases.lock_noop,
+    "lock-edit": Cases.lock_edit,
+    "lock-targets": Cases.lock_targets,
     "apply-cold": Cases.apply_cold,
     "apply-warm": Cases.apply_warm,
     "apply-import": Cases.apply_import,
@@ -412,6 +461,9 @@ def main() -> None:
             if options.record:
                 load.declare(CHANGED)
                 load.call([options.envctl, "apply", "-q"], load.project)
+                for side in cases.lock_targets():
+                    side.prepare()
+                    load.call(side.command, side.folder)
                 continue
             for case in options.cases.split(","):
                 print(row(case, load, measure(load, NAMES[case](cases), options.runs)), flush=True)

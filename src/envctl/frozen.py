@@ -113,9 +113,17 @@ def _make_init(
 ) -> Callable[..., None]:
     # The slots' own descriptors set what `__setattr__` refuses, and skip its look-up.
     setters = [(name, cls.__dict__[name].__set__) for name in names]
-    positional = 0 if kw_only else len(names)
+    positional, count = 0 if kw_only else len(names), len(names)
 
     def __init__(self: object, *values: object, **given: Any) -> None:  # noqa: N807 - becomes the method
+        if not values and len(given) == count:
+            try:
+                for name, put in setters:
+                    put(self, given[name])
+            except KeyError:
+                pass  # it is told below what is missing
+            else:
+                return
         if values:
             if len(values) > positional:
                 raise TypeError(f"{cls.__name__} takes {positional} positional arguments, not {len(values)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -212,3 +212,62 @@ def test_a_lock_under_no_cache_leaves_no_receipt(project: Project) -> None:
     project.succeed("lock", "--no-cache")
 
     assert not is_fast(project)
+
+
+#: What a lock whose pages and metadata are in the cache has no use for.
+HEAVY = {
+    "dataclasses",
+    "difflib",
+    "email",
+    "httpx",
+    "logging",
+    "packaging.markers",
+    "packaging.pylock",
+    "packaging.requirements",
+    "packaging.tags",
+    "resolvelib",
+    "rich",
+    "subprocess",
+    "tempfile",
+    "tomllib",
+    "virtualenv",
+    "zipfile",
+}
+
+
+@pytest.fixture
+def warm(make_project: Callable[..., Project]) -> Project:
+    """A project that was locked before, for two targets; its lock is gone, its pages are fresh."""
+    project = make_project(fresh_cache=True)
+    project.index.max_age = 600
+    project.publish("alpha", "1.0", requires=["beta>=1; python_version >= '3.8'", "gamma; extra == 'x'"])
+    project.publish("beta", "1.0")
+    project.publish("gamma", "1.0")
+    project.write_manifest(
+        "alpha[x]", rest='[lock]\ntargets = ["linux-x86_64", "macos-arm64"]\npython = ["3.11", "3.12"]'
+    )
+    project.succeed("lock")
+    return project
+
+
+def test_a_lock_with_warm_caches_loads_no_parser_and_no_network(warm: Project) -> None:
+    before = warm.read("pylock.toml")
+    os.unlink(warm.path("pylock.toml"))
+
+    done = start(warm, _LIST, "lock")
+
+    assert HEAVY & set(done.stderr.split()) == set()
+    assert warm.read("pylock.toml") == before
+
+
+def test_a_lock_that_is_there_is_read_without_a_parser_the_second_time(warm: Project) -> None:
+    text = warm.read("env.toml")
+    edited = text.replace('"alpha[x]"', '"alpha[x]>=1"')
+    for each in (edited, text):
+        warm.write("env.toml", each)
+        warm.succeed("lock")
+    warm.write("env.toml", edited)
+
+    done = start(warm, _LIST, "lock")
+
+    assert HEAVY & set(done.stderr.split()) == set()

@@ -29,7 +29,27 @@ def entry() -> int:
     """Run as the installed command: arguments from the process, the exit code as the answer."""
     # Nothing that is imported will ever be garbage; looking for some costs a tenth of the start.
     gc.disable()
-    return main(sys.argv[1:])
+    code = main(sys.argv[1:])
+    leave(code)
+    return code
+
+
+def leave(code: int) -> None:
+    """End the process without taking its objects apart one by one: 5 to 15 ms. Returns where that is unsafe.
+
+    Nothing is left to be done by then: files are closed, threads that are still there are daemons.
+    """
+    threading = sys.modules.get("threading")
+    # The main thread is one that is no daemon; without the module there is no other.
+    if threading is not None and sum(not thread.daemon for thread in threading.enumerate()) > 1:
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return  # the interpreter says what it has to say of a reader that went away
+    os._exit(code)
 
 
 def main(argv: list[str]) -> int:

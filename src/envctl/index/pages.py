@@ -82,7 +82,7 @@ class Pages:
             if served.name == but:
                 continue
             try:
-                project = self._ask(served, name)
+                project = self.ask(served, name)
             except EnvctlError:
                 continue
             if project is not None:

@@ -56,6 +56,11 @@ class PackageSdist:
     size: int | None = None
     hashes: Mapping[str, str]
 
+    @property
+    def filename(self) -> str:
+        """Return its name, as packaging calls it."""
+        return self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageWheel:
@@ -67,6 +72,11 @@ class PackageWheel:
     path: str | None = None
     size: int | None = None
     hashes: Mapping[str, str]
+
+    @property
+    def filename(self) -> str:
+        """Return its name, as packaging calls it."""
+        return self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,14 @@ from packaging.version import Version
 
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Asked, Manifest
-from envctl.model.dependency import AnyRequirement, marker_of
+from envctl.model.dependency import AnyRequirement, marker_of, parse_marker
 from envctl.model.names import normalise
 from envctl.model.target import Target, covers_platform, covers_python
 
 if TYPE_CHECKING:
     from packaging.pylock import Package
+
+    from envctl.lock.entries import Package as Entry
 
 # Absolute, so it differs between checkouts; `written` says the same.
 _MACHINE_FIELDS = frozenset({"path"})
@@ -90,24 +92,26 @@ def preferences(lock: Lock | None, target: Target | None = None) -> Mapping[str,
     project the newest counts.
     """
     versions: dict[str, Version] = {}
-    for package in () if lock is None else lock.pylock.packages:
+    for package in () if lock is None else lock.packages:
         if package.version is None or (target is not None and not _is_chosen(package, lock, target)):
             continue
+        version = Version(package.version) if isinstance(package.version, str) else package.version
         known = versions.get(package.name)
-        versions[package.name] = package.version if known is None else max(known, package.version)
+        versions[package.name] = version if known is None else max(known, version)
     return {name: str(version) for name, version in sorted(versions.items())}
 
 
-def _is_chosen(package: Package, lock: Lock | None, target: Target) -> bool:
+def _is_chosen(package: Package | Entry, lock: Lock | None, target: Target) -> bool:
     if package.marker is None or lock is None:
         return True
-    pylock = lock.pylock
+    marker = parse_marker(package.marker) if isinstance(package.marker, str) else package.marker
+    pylock = lock.entries or lock.pylock
     environment: dict[str, str | AbstractSet[str]] = {
         **target.markers,
         "extras": frozenset(pylock.extras or ()),
         "dependency_groups": frozenset((*(pylock.dependency_groups or ()), *(pylock.default_groups or ()))),
     }
-    return package.marker.evaluate(environment, context="lock_file")
+    return marker.evaluate(environment, context="lock_file")
 
 
 def _lists(asked: Iterable[Asked]) -> list[str]:

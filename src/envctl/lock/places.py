@@ -19,7 +19,16 @@ from envctl.model.artifact import Sdist, Wheel
 if TYPE_CHECKING:  # a lock that is made first need not load packaging's parsers
     from packaging.pylock import PackageArchive, PackageSdist, PackageWheel
 
-    File = PackageWheel | PackageSdist | PackageArchive
+    from envctl.lock import entries
+
+    File = (
+        PackageWheel
+        | PackageSdist
+        | PackageArchive
+        | entries.PackageWheel
+        | entries.PackageSdist
+        | entries.PackageArchive
+    )
 
 #: Digests that a lock may rest on.
 STRONG = ("sha256", "sha384", "sha512")
@@ -85,7 +94,7 @@ def _files_by_digest(old: Lock | None) -> dict[tuple[str, str, str], File]:
     """
     return {
         (filename, algorithm, digest): file
-        for package in (() if old is None else old.pylock.packages)
+        for package in (() if old is None else old.packages)
         for file, filename in (
             *((wheel, wheel.filename) for wheel in package.wheels or ()),
             (package.sdist, package.sdist.filename if package.sdist else ""),

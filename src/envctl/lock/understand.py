@@ -1,4 +1,4 @@
-"""A lock that was composed, as packaging understands it: for whoever chooses from it in the same run."""
+"""A lock of ours as packaging understands it, for whoever chooses from it; and back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from envctl.lock import entries as entries_module
 from envctl.lock.entries import Entries, Package
 
 #: How texts of entries are parsed, by field.
@@ -34,6 +35,28 @@ def understand(entries: Entries) -> pylock.Pylock:
         packages=[_package(package) for package in entries.packages],
         tool=entries.tool,
     )
+
+
+def retell(known: pylock.Pylock) -> Entries:
+    """Write what packaging understood as entries again: `understand` makes the same of them."""
+    fields = _retell_fields(known)
+    fields["packages"] = [_retell(package) for package in known.packages]
+    return Entries(**fields)
+
+
+def _retell(value: Any) -> Any:
+    """Make our own value of one of packaging's, and texts of what it parses."""
+    if isinstance(value, Version | Marker | SpecifierSet):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_retell(item) for item in value]
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    return getattr(entries_module, type(value).__name__)(**_retell_fields(value))
+
+
+def _retell_fields(value: Any) -> dict[str, Any]:
+    return {name: _retell(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
 def _package(package: Package) -> pylock.Package:

@@ -6,7 +6,6 @@ Requirements come back as text (`Dependency`), which has the attributes of what 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -15,13 +14,9 @@ from envctl.manifest import manifest as module
 from envctl.manifest.manifest import Manifest
 from envctl.model import tables
 from envctl.model.dependency import Dependency, dependency_from, parse_specifier
-from envctl.model.plain import Readers, decode, describe_shape, encode
+from envctl.model.plain import Readers, decode, describe_shape, encode, frozen_classes
 
-_CLASSES: Mapping[str, Any] = {
-    name: value
-    for name, value in {**vars(tables), **vars(module)}.items()
-    if hasattr(value, "__frozen_fields__")
-}
+_CLASSES = {**frozen_classes(tables), **frozen_classes(module)}
 
 #: What kept manifests are like: part of the name under which they are kept.
 SHAPE = describe_shape(_CLASSES)

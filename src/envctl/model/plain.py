@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
+from types import ModuleType
 from typing import Any
 
 #: How a value of a kind that is not known here is written: its kind, and what JSON has for it.
@@ -16,6 +17,11 @@ EncodeRare = Callable[[object], tuple[str, Any]]
 
 #: How kinds are read: classes by their names, called with their fields, and functions of what was written.
 Readers = Mapping[str, Callable[..., Any]]
+
+
+def frozen_classes(module: ModuleType) -> Mapping[str, Any]:
+    """Return the frozen values that a module has, by name."""
+    return {name: value for name, value in vars(module).items() if hasattr(value, "__frozen_fields__")}
 
 
 def describe_shape(classes: Mapping[str, Any]) -> str:

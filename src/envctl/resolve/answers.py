@@ -1,23 +1,13 @@
-"""What packaging answered about a target: it depends on nothing else, so that it can be kept between runs."""
+"""What packaging says of markers on a target: it depends on nothing else, and so can be kept between runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from envctl.frozen import dataclass, field
 from envctl.model.target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Which markers hold on a target (by ``extra;marker``), and which texts of Requires-Python admit it.
-
-    Both are added to while a target is solved for.
-    """
-
-    markers: dict[str, bool] = field(default_factory=dict)
-    pythons: dict[str, bool] = field(default_factory=dict)
-
+#: Whether markers hold on a target, by ``extra;marker``; added to while the target is solved for.
+Answers = dict[str, bool]
 
 #: Gives what is known of a target already.
 Recall = Callable[[Target], Answers]
@@ -26,4 +16,4 @@ Recall = Callable[[Target], Answers]
 def forget(target: Target) -> Answers:
     """Know nothing of a target."""
     del target
-    return Answers()
+    return {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -72,22 +73,15 @@ class Offer:
 class Yardstick:
     """Measures files for one target and request; remembers tags and specifiers it has met."""
 
-    def __init__(
-        self,
-        request: Request,
-        target: Target,
-        *,
-        fits: dict[str, int | None] | None = None,
-        holds: dict[str, bool] | None = None,
-    ) -> None:
-        """Begin; ``fits`` is what is known of the target's tags, ``holds`` of its Python; both grow."""
+    def __init__(self, request: Request, target: Target, fits: dict[str, int | None] | None = None) -> None:
+        """Begin; ``fits`` is what is known of the target's tags, and grows."""
         self._request = request
         self._ranks = {tag: position for position, tag in enumerate(target.tags)}
         # As pip does: an interpreter that is a release candidate of 3.14 counts as 3.14.0.
         self._floor = Version(Version(target.floor).base_version)
         self._ceiling = Version(target.ceiling) if target.ceiling != target.floor else None
         self._fits: dict[str, int | None] = {} if fits is None else fits
-        self._holds: dict[str, bool] = {} if holds is None else holds
+        self._holds: dict[str, bool] = {}
 
     def measure(self, name: str, files: Sequence[ListedFile]) -> Offer:
         """Sort the files of one release of ``name`` into those that count and those that do not."""
@@ -147,15 +141,11 @@ class Yardstick:
 
     def fit(self, filename: str) -> int | None:
         """Return the rank of a wheel's best tag, lower is better; None when no tag fits."""
-        try:
-            return self._fits[filename]
-        except KeyError:
-            tags = wheel_tags(filename)
+        tags = wheel_tags(filename)
         if tags not in self._fits:
             ranks = [self._ranks[tag] for tag in _expand(tags) if tag in self._ranks]
             self._fits[tags] = min(ranks, default=None)
-        rank = self._fits[filename] = self._fits[tags]
-        return rank
+        return self._fits[tags]
 
     def _place(self, name: str, file: ListedFile) -> _Place | Refusal:
         """Return rank and build tag, or why the file does not count whatever its age."""
@@ -165,7 +155,7 @@ class Yardstick:
                 return Refusal(RefusalKind.NO_BINARY, file.filename)
             rank = self.fit(file.filename)
             if rank is None:
-                return Refusal(RefusalKind.TAGS, wheel_tags(file.filename))
+                return _refuse_tags(wheel_tags(file.filename))
             place: _Place = (rank, build_tag(file.filename))
         else:
             if not permission.may_build(name):
@@ -209,6 +199,12 @@ class Yardstick:
         return all(specifiers.contains(end, prereleases=True) for end in (self._floor, self._ceiling))
 
 
+@lru_cache(maxsize=4096)
+def _refuse_tags(tags: str) -> Refusal:
+    return Refusal(RefusalKind.TAGS, tags)
+
+
+@lru_cache(maxsize=65_536)
 def wheel_tags(filename: str) -> str:
     """Return the tag part of a wheel's file name, compressed as it stands there."""
     return "-".join(filename.removesuffix(".whl").split("-")[-3:])

@@ -42,7 +42,12 @@ def _contained(specifier: Specifier, versions: Sequence[Version]) -> int:
         return _each(specifier, versions)
     if operator == ">" and (bound.is_prerelease or bound.is_postrelease):
         return _each(specifier, versions)
-    if operator in {">", ">="}:
+    if operator == ">=":
+        return _below(_first(versions, lambda version: _public(version) < bound))
+    if operator == "<=":
+        start = _first(versions, lambda version: _public(version) <= bound)
+        return _below(len(versions)) & ~_below(start)
+    if operator == ">":
         return _below(_first(versions, lambda version: not specifier.contains(version, prereleases=True)))
     start = _first(versions, lambda version: specifier.contains(version, prereleases=True))
     return _below(len(versions)) & ~_below(start)

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from envctl.model.artifact import Artifact
 from envctl.model.dependency import AnyRequirement
@@ -47,6 +47,7 @@ class Listing:
         self.all = (1 << len(versions)) - 1
         self._masks: dict[str, int] = {}
         self._finals: int | None = None
+        self._found: dict[str, int | None] = {}
 
     @property
     def index(self) -> str | None:
@@ -75,6 +76,15 @@ class Listing:
         if mask is None:
             mask = self._masks[text] = contained(specifier, self.versions)
         return mask
+
+    def find(self, text: str) -> int | None:
+        """Return the bit of the version that a text writes, None when it is none, or not listed."""
+        if text not in self._found:
+            try:
+                self._found[text] = self.position(Version(text))
+            except InvalidVersion:
+                self._found[text] = None
+        return self._found[text]
 
     def position(self, version: Version) -> int | None:
         """Return the bit of a version, None when it is not listed."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from packaging.version import InvalidVersion, Version
-
 from envctl.errors import BuildError, ResolutionError, UpstreamError
 from envctl.model.artifact import Archive, Artifact, Directory
 from envctl.model.dependency import AnyRequirement, parse_marker
@@ -33,10 +31,9 @@ class Universe:
         self.request = request
         self.target = target
         self.shelf = shelf
-        answers = shelf.answers(target)
-        self.yardstick = Yardstick(request, target, fits=shelf.fits(target.tags), holds=answers.pythons)
+        self.yardstick = Yardstick(request, target, shelf.fits(target.tags))
         self._environment = dict(target.markers)
-        self._marked = answers.markers
+        self._marked = shelf.answers(target)
         self._overrides = _by_name(request.overrides)
         self._constraints = {
             name: tuple(clause.want for clause in map(shelf.clause, several) if self._is_active(clause, ""))
@@ -253,10 +250,7 @@ class Universe:
         )
 
     def _position(self, name: str, text: str) -> int | None:
-        try:
-            return self.shelf.listing(name).position(Version(text))
-        except InvalidVersion:
-            return None
+        return self.shelf.listing(name).find(text)
 
     def _source(self, listing: Listing, position: int) -> ListedFile | Artifact:
         if listing.artifact is not None:

@@ -30,8 +30,9 @@ class AnswerBook:
         """Return what is known of a target, to be added to."""
         key = _key(target)
         if key not in self._known:
-            answers = _decode(self._memo.find(_ANSWERS, key))
-            self._known[key] = answers, _count(answers)
+            data = self._memo.find(_ANSWERS, key)
+            answers = {} if data is None else json.loads(data)
+            self._known[key] = answers, len(answers)
         return self._known[key][0]
 
     def recall_tags(self, name: str, python: str, make: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
@@ -47,9 +48,8 @@ class AnswerBook:
     def keep(self) -> None:
         """Keep what is known by now, of the targets of which that is more."""
         for key, (answers, before) in self._known.items():
-            if _count(answers) > before:
-                fields = {"markers": answers.markers, "pythons": answers.pythons}
-                self._memo.keep(_ANSWERS, key, json.dumps(fields, sort_keys=True).encode())
+            if len(answers) > before:
+                self._memo.keep(_ANSWERS, key, json.dumps(answers, sort_keys=True).encode())
 
 
 def _key(target: Target) -> str:
@@ -59,14 +59,3 @@ def _key(target: Target) -> str:
 def _digest(about: Sequence[object]) -> str:
     text = json.dumps([VERSION, packaging.__version__, *about])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _count(answers: Answers) -> int:
-    return len(answers.markers) + len(answers.pythons)
-
-
-def _decode(data: bytes | None) -> Answers:
-    if data is None:
-        return Answers()
-    fields = json.loads(data)
-    return Answers(fields["markers"], fields["pythons"])

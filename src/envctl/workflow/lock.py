@@ -57,7 +57,8 @@ def lock(
         return _check(context)
     loaded, declaration = declared(context)
     manifest = loaded.manifest
-    before = load_lock(manifest)
+    memo = open_memo(context.settings)
+    before = load_lock(manifest, memo=memo)
     interpreter = find_interpreter(
         python_requests(manifest, declaration),
         settings=context.settings,
@@ -73,7 +74,7 @@ def lock(
     if fits and not upgrade and not upgrade_packages:
         keep_receipt(context.settings, loaded, before, direct, found)
         return _unchanged(before)
-    book = AnswerBook(open_memo(context.settings))
+    book = AnswerBook(memo)
     released = None if upgrade else _released(before, upgrade_packages)
     remote = context.make_remote(context, manifest, interpreter, Store(context.settings.cache_dir))
     try:

@@ -148,9 +148,7 @@ def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]
                 resolution = _resolve_or_tolerate(run, target, run.old.levels(target, earlier), refused)
             except ResolutionError as error:
                 raise _advise(run, error, target, cells) from error
-            found = find_cuts(
-                run.request, resolution, run.catalog.conditional(), run.shelf.answers(target).markers
-            )
+            found = find_cuts(run.request, resolution, run.catalog.conditional(), run.shelf.answers(target))
             if found:
                 minor = minor_of(target.floor)
                 cuts = {**cuts, minor: cuts.get(minor, frozenset()) | found}
