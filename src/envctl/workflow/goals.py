@@ -7,6 +7,8 @@ a command that changes an environment loads a third of what it would.
 Labels, whose files `envctl.receipt` looks at again::
 
     version               of envctl
+    environment           the path of the environment
+    manifest              the path of the manifest
     file PATH             sha256 of a file that was read, or ``absent``
     stat PATH             size and mtime of the interpreter's file, and of those that the manifest names
     present               the base interpreter of the environment that was there, or ``-``
@@ -51,27 +53,37 @@ def find_place(context: Context) -> Place:
     Raises:
         InputError: anything wrong with the manifest; `unknown-environment`.
     """
-    kept = recall_goal(context)
-    if kept is None:
+    found = _recall(context)
+    if found is None:
         return context.reader.find_place(context)
-    return Place(environment=kept.goal.path, manifest=kept.goal.manifest)
+    labels, _ = found
+    return Place(environment=labels["environment"], manifest=labels["manifest"])
 
 
 def recall_goal(context: Context) -> Kept | None:
     """Return the goal of the environment that is meant, if all that it was read from is as it was."""
+    found = _recall(context)
+    if found is None:
+        return None
+    labels, text = found
+    if labels["pythons"] not in {_NONE, _digest_pythons(context.settings.environ)}:
+        return None
+    return Kept(parse_goal(text), labels["present"])
+
+
+def _recall(context: Context) -> tuple[dict[str, str], str] | None:
+    """Return the labels of what is kept, and its text, if the files are as they were."""
     manifest = find_manifest(context.directory, context.manifest)
     if manifest is None:
         return None
     data = open_memo(context.settings).find(_GOALS, _key(context, manifest))
     if data is None:
         return None
-    head, _, text = data.partition(b"\n")
-    labels = json.loads(head)
+    head, _, text = data.decode("ascii").partition("\n")
+    labels: dict[str, str] = json.loads(head)
     if labels["version"] != VERSION or find_changed_file(labels) is not None:
         return None
-    if labels["pythons"] not in {_NONE, _digest_pythons(context.settings.environ)}:
-        return None
-    return Kept(parse_goal(text.decode("ascii")), labels["present"])
+    return labels, text
 
 
 def keep_goal(context: Context, goal: Goal, state: State, named: Iterable[str]) -> None:
@@ -82,6 +94,8 @@ def keep_goal(context: Context, goal: Goal, state: State, named: Iterable[str]) 
     is_free = state.executable != goal.interpreter.executable and not named
     labels = {
         "version": VERSION,
+        "environment": goal.path,
+        "manifest": goal.manifest,
         "present": state.executable or _NONE,
         "pythons": _digest_pythons(context.settings.environ) if is_free else _NONE,
         f"{FILE}{goal.lock.path}": f"sha256:{goal.lock.digest}",
