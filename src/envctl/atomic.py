@@ -75,8 +75,8 @@ def create(path: str) -> BinaryIO:
         raise
 
 
-def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
-    """Make ``path`` hold ``data``, whole, or leave it as it was; flushed to the disk.
+def replace(path: str, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
+    """Make ``path`` hold ``data``, whole, or leave it as it was; flushed to the disk if ``durable``.
 
     The mode of a file that is there is kept unless ``mode`` is given; a new one gets 0644.
     A symlink is followed: what it points to is replaced.
@@ -90,7 +90,8 @@ def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
     temporary = f"{path}.{unique_name()}.tmp"
     try:
         write(temporary, data, mode=mode)
-        flush(temporary)
+        if durable:
+            flush(temporary)
         rename(temporary, path)
     except BaseException:
         try:
@@ -98,7 +99,8 @@ def replace(path: str, data: bytes, *, mode: int | None = None) -> None:
         except FileNotFoundError:
             pass
         raise
-    flush_directory(os.path.dirname(path))
+    if durable:
+        flush_directory(os.path.dirname(path))
 
 
 def make_directory(path: str, *, mode: int = 0o755) -> None:
@@ -290,6 +292,10 @@ def flush_directory(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+#: Whether `flush_file_system` returns only when everything is on the disk. ``sync`` need not wait.
+FLUSHES_ALL = sys.platform == "linux"
 
 
 def flush_file_system(path: str) -> None:

@@ -7,6 +7,7 @@ replaced file is taken back. What fails after that is housekeeping, which the ne
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from envctl import atomic
 from envctl.errors import BrokenError, SwitchError
@@ -19,21 +20,24 @@ from envctl.transaction.site import Site, read_number
 from envctl.transaction.switch import enter, flush_parents, leave
 
 
-def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
+def commit(
+    site: Site, journal: Journal, *, shield: Shield, emit: Emit, settle: Callable[[], None] | None = None
+) -> None:
     """Do what ``journal`` says, or nothing of it. The lock is held, and ``shield`` is up.
 
-    An interrupt that came before the exchange has its effect here; later ones have none.
+    ``settle`` brings a staged tree onto the disk, and with it, where one call flushes all, the journal. An
+    interrupt that came before the exchange has its effect here; later ones have none.
 
     Raises:
         SwitchError: `cannot-switch`, `cannot-write`: all is as it was.
         BrokenError: `switch-half-done`, `cannot-undo`: the journal stays, and recovery goes on.
     """
-    _begin(site, journal, shield)
+    _begin(site, journal, shield, settle)
     done: list[Replaced] = []
     try:
         if journal.source is not None:
             _enter(site, journal)
-            flush_parents(site)
+            flush_parents(site, journal)
         notices = replace_all(journal.planned, done)
     except OSError as error:
         _take_back(site, journal, done)
@@ -53,10 +57,12 @@ def commit(site: Site, journal: Journal, *, shield: Shield, emit: Emit) -> None:
         emit(notice)
 
 
-def _begin(site: Site, journal: Journal, shield: Shield) -> None:
+def _begin(site: Site, journal: Journal, shield: Shield, settle: Callable[[], None] | None) -> None:
     try:
-        write_journal(site, journal)
+        write_journal(site, journal, durable=settle is None or not atomic.FLUSHES_ALL)
         prepare(journal.planned)
+        if settle is not None:
+            settle()
         shield.check()
     except OSError as error:
         abandon(site, journal)
@@ -101,7 +107,7 @@ def _take_back(site: Site, journal: Journal, done: list[Replaced]) -> None:
         undo_replacements(done)
         if journal.source is not None:
             leave(site, journal)
-            flush_parents(site)
+            flush_parents(site, journal)
         forget(journal.planned)
         drop_journal(site)
     except OSError as error:

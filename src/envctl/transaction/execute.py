@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from envctl import atomic
 from envctl.environment.bare import BareItem, bare
@@ -46,7 +47,7 @@ from envctl.transaction.recover import recover
 from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse
 from envctl.transaction.space import require_space
-from envctl.transaction.stage import Draft, own_paths, stage
+from envctl.transaction.stage import Draft, Staged, own_paths, stage
 from envctl.transaction.trash import discard, empty, remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
@@ -88,11 +89,14 @@ class Held:
         refuse(self.site)
         draft = self._draft(blueprint, store, environ)
         with self._or_abandon(draft):
-            journal = self._plan_switch(draft, self._stage(draft, store))
+            staged = stage(draft, store=store, emit=self.emit)
+            journal = self._plan_switch(draft, staged.record)
             self.emit(Started(Phase.SWITCH))
             with Shield() as shield:
                 self._make_room(journal.leaving)
-                commit(self.site, journal, shield=shield, emit=self.emit)
+                commit(
+                    self.site, journal, shield=shield, emit=self.emit, settle=partial(_settle, draft, staged)
+                )
                 self._trim(keep)
         self._linked.extend(entry for each in draft.laid for entry in _entries_of(each))
         self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
@@ -180,13 +184,6 @@ class Held:
             bare=items,
             laid=laid,
         )
-
-    def _stage(self, draft: Draft, store: Store) -> GenerationRecord:
-        staged = stage(draft, store=store, emit=self.emit)
-        atomic.flush_file_system(draft.root)
-        # No later write may get the mtime of a file of ours: then size and mtime are proof.
-        settle(staged.newest)
-        return staged.record
 
     @contextmanager
     def _or_abandon(self, draft: Draft) -> Iterator[None]:
@@ -301,6 +298,12 @@ def execute(
     """
     with open_site(site, emit=emit, lock_timeout=lock_timeout, detach=detach) as held:
         return held.apply(blueprint, store=store, environ=environ, keep=keep, guard=guard)
+
+
+def _settle(draft: Draft, staged: Staged) -> None:
+    """Bring a staged tree onto the disk, so that no later write may get the mtime of a file of it."""
+    atomic.flush_file_system(draft.root)
+    settle(staged.newest)
 
 
 def _furnish(site: Site) -> None:

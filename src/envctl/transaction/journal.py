@@ -125,9 +125,12 @@ def read_journal(site: Site) -> Journal | None:
     return parse_journal(data, where=site.journal)
 
 
-def write_journal(site: Site, journal: Journal) -> None:
-    """Write the journal, flushed: from here on recovery knows. Raises `OSError`."""
-    atomic.replace(site.journal, format_journal(journal))
+def write_journal(site: Site, journal: Journal, *, durable: bool = True) -> None:
+    """Write the journal: from here on recovery knows. Raises `OSError`.
+
+    One that is not ``durable`` is flushed by the caller, with all else, before anything is switched.
+    """
+    atomic.replace(site.journal, format_journal(journal), durable=durable)
 
 
 def drop_journal(site: Site) -> None:

@@ -81,7 +81,7 @@ def _settle(site: Site, journal: Journal, notices: list[Notice]) -> str:
     if live is None and journal.leaving is not None and _second_rename(site, journal, source):
         live = journal.entering
     if live == journal.entering:
-        flush_parents(site)
+        flush_parents(site, journal)
         notices += replace_all(journal.planned, [])
         finish(site, journal)
         return f"completed the switch to generation {journal.entering} that a run that was killed had begun"

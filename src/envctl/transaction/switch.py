@@ -56,10 +56,14 @@ def leave(site: Site, journal: Journal) -> None:
         atomic.rename_new(_parked(site, journal), site.path)
 
 
-def flush_parents(site: Site) -> None:
+def flush_parents(site: Site, journal: Journal) -> None:
     """Flush the directories whose entries a switch moves. Raises `OSError`."""
     atomic.flush_directory(os.path.dirname(site.path))
-    for folder in (site.staging, site.generations):
+    folders = {os.path.dirname(_source(site, journal))}
+    # An exchange parks what left later, and flushes that then.
+    if journal.parked is not None and os.path.lexists(_parked(site, journal)):
+        folders.add(os.path.dirname(_parked(site, journal)))
+    for folder in sorted(folders):
         if os.path.isdir(folder):
             atomic.flush_directory(folder)
 

@@ -33,6 +33,7 @@ from envctl.workflow.context import Context, Place, open_memo
 
 _GOALS = "goals-v1"
 _NONE = "-"
+_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _recall(context: Context) -> tuple[dict[str, str], str] | None:
         return None
     head, _, text = data.decode("ascii").partition("\n")
     labels: dict[str, str] = json.loads(head)
-    if labels["version"] != VERSION or find_changed_file(labels) is not None:
+    if not labels.keys() >= _LABELS or labels["version"] != VERSION or find_changed_file(labels) is not None:
         return None
     return labels, text
 
