@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
 from envctl import twofold
-from envctl.twofold import do_all, may_fork
+from envctl.twofold import do_all, do_beside, may_fork
 
 
 @pytest.fixture
@@ -101,3 +102,56 @@ def test_where_no_process_can_be_made_all_is_done_here(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "fork", refuse)
 
     assert do_all(lambda number: bytes([number]), 3) == [b"\0", b"\1", b"\2"]
+
+
+@pytest.mark.usefixtures("forked")
+def test_work_is_done_beside_other_work(tmp_path: Path) -> None:
+    def work() -> None:
+        (tmp_path / "work").write_text(str(os.getpid()))
+
+    assert do_beside(work, os.getpid) == os.getpid()
+    assert int((tmp_path / "work").read_text()) != os.getpid()
+
+
+def test_without_a_fork_one_is_done_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(twofold, "may_fork", lambda: False)
+
+    assert do_beside(lambda: done.append("work"), lambda: [*done, "meanwhile"]) == ["work", "meanwhile"]
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_the_file_system_said_to_the_fork_is_raised_here(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        do_beside((tmp_path / "absent").unlink, lambda: None)
+
+    assert caught.value.filename == str(tmp_path / "absent")
+
+
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("end", ["bug", "killed"])
+def test_a_fork_that_ends_otherwise_is_an_error(end: str) -> None:
+    def work() -> None:
+        if end == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ZeroDivisionError
+
+    with pytest.raises(ChildProcessError):
+        do_beside(work, lambda: None)
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_goes_wrong_here_ends_the_fork(tmp_path: Path) -> None:
+    def work() -> None:
+        signal.sigtimedwait([], 60)
+        (tmp_path / "late").touch()
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do_beside(work, fail)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert not (tmp_path / "late").exists()

@@ -1,7 +1,10 @@
-"""Work of many independent pieces, done by this process and a fork of it, where that is of use.
+"""Work that is shared by this process and a fork of it, where that is of use.
 
-Threads would wait for each other at the interpreter's lock. A fork costs about a millisecond, shares all that
-is in memory, and tells its results through a pipe. Imports nothing but ``os`` and ``sys``.
+Threads would wait for each other at the interpreter's lock. A fork costs about a millisecond, has all that
+is in memory, and tells its results through a pipe. It holds the kernel locks of this process too, so that
+nobody else begins before it has ended, whatever becomes of this process.
+
+Imports nothing but ``os`` and ``sys``.
 """
 
 from __future__ import annotations
@@ -12,6 +15,9 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import NoReturn, TypeVar
+
+    _Result = TypeVar("_Result")
 
     #: Does the piece of this number. Called in either process: it has to remember nothing.
     Work = Callable[[int], bytes]
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
 _NUMBER, _LENGTH = 2, 4
 _MOST_NUMBERS = 2000
 _BLOCK = 1 << 16
+_DONE, _SEPARATOR = b"done", "\0"
+# The same wherever there is a fork; `signal` would load `enum`.
+_SIGKILL = 9
 
 
 def may_fork() -> bool:
@@ -45,6 +54,68 @@ def do_all(work: Work, pieces: int) -> list[bytes]:
     return [work(number) if result is None else result for number, result in enumerate(done)]
 
 
+def do_beside(work: Callable[[], None], meanwhile: Callable[[], _Result]) -> _Result:
+    """Do ``work`` in a fork, and ``meanwhile`` here; give the latter's result when both are done.
+
+    Where there is no fork, one is done after the other. ``work`` is seen only by what it does to files.
+
+    Raises:
+        OSError: what ``work`` raised; `ChildProcessError` when it ended otherwise.
+    """
+    answer, answering = os.pipe()
+    child = _fork() if may_fork() else None
+    if child == 0:
+        _work_beside(work, answering)
+    os.close(answering)
+    if child is None:
+        os.close(answer)
+        work()
+        return meanwhile()
+    told = None
+    try:
+        result = meanwhile()
+        told = _read_all(answer)
+    finally:
+        os.close(answer)
+        if told is None:
+            os.kill(child, _SIGKILL)
+        os.waitpid(child, 0)
+    if told != _DONE:
+        _raise(told)
+    return result
+
+
+def _work_beside(work: Callable[[], None], answering: int) -> None:
+    """Be the fork: nothing that the process has to finish may be finished here, too."""
+    try:
+        work()
+        told = _DONE
+    except OSError as error:
+        told = _SEPARATOR.join((str(error.errno), str(error.strerror), str(error.filename))).encode(
+            "utf-8", "surrogateescape"
+        )
+    except BaseException:  # noqa: BLE001 - told of by who started it
+        told = b""
+    try:
+        os.write(answering, told)
+    finally:
+        os._exit(0)
+
+
+def _raise(told: bytes) -> NoReturn:
+    number, *texts = told.decode("utf-8", "surrogateescape").split(_SEPARATOR)
+    if not number.isdecimal() or len(texts) != 2:
+        raise ChildProcessError("the process that was started for it ended without a result")
+    raise OSError(int(number), texts[0], texts[1])
+
+
+def _fork() -> int | None:
+    try:
+        return os.fork()
+    except OSError:
+        return None
+
+
 def _do_together(work: Work, done: list[bytes | None]) -> None:
     # Where there are too many pieces for one pipe, several are taken at once.
     step = len(done) // _MOST_NUMBERS + 1
@@ -53,9 +124,8 @@ def _do_together(work: Work, done: list[bytes | None]) -> None:
     os.write(filling, b"".join(number.to_bytes(_NUMBER, "big") for number in range(len(starts))))
     os.close(filling)
     answers, answering = os.pipe()
-    try:
-        child = os.fork()
-    except OSError:
+    child = _fork()
+    if child is None:
         os.close(queue)
         os.close(answers)
         os.close(answering)

@@ -14,16 +14,26 @@ from pathlib import Path
 
 import pytest
 
+from envctl import twofold
 from envctl.environment.inventory import INVENTORY, parse_inventory
 from envctl.errors import BusyError, MachineError, StaleError, SwitchError
 from envctl.model.events import Ended, Notice
 from envctl.receipt import read_receipt
+from envctl.transaction import stage
 from envctl.transaction.blueprint import Placed
 from envctl.transaction.generations import history
 from envctl.treedigest import digest_tree
 from transaction.bench import Bench, Count, Hooked, replacement, run, snapshot
 
 BAR = {"bar/__init__.py": "VERSION = 1\n"}
+
+
+@pytest.fixture(autouse=True, params=["alone", "together"])
+def hands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay in one process, and again with a second one, as where there is much to lay."""
+    if request.param == "together":
+        monkeypatch.setattr(stage, "_WORTH_SHARING", 0)
+        monkeypatch.setattr(twofold, "may_fork", lambda: True)
 
 
 def test_what_is_applied_runs(bench: Bench) -> None:

@@ -43,6 +43,10 @@ from envctl.transaction.generations import now
 from envctl.transaction.install import Made, make_record, make_scripts
 from envctl.transaction.site import Site, read_number
 from envctl.transaction.verify import verify
+from envctl.twofold import do_beside
+
+#: With fewer files a second process costs more than it spares.
+_WORTH_SHARING = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +92,8 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     if linker.how == "copy" and linker.asked != "copy":
         emit(_tell_copies(draft, store))
-    owned = _lay_all(draft, linker, emit)
+    inventory = _lay_all(draft, linker, emit)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
-    inventory = make_inventory_of(draft, owned)
     record = _describe(draft)
     folder = os.path.join(draft.root, ".envctl")
     if not os.path.isdir(folder):
@@ -113,20 +116,33 @@ def _tell_copies(draft: Draft, store: Store) -> Notice:
     )
 
 
-def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> dict[str, list[OwnedFile]]:
-    """Lay every distribution; give the files that were made rather than linked, by owner."""
-    made_folders = {draft.root}
-    made_folders.update(
+def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> Inventory:
+    """Lay every distribution; give the list of all files.
+
+    Laying is the kernel's work. What an installer makes itself is made meanwhile, and the list written.
+    """
+    folders = {draft.root}
+    folders.update(
         os.path.join(draft.root, *item.path.split("/")) for item in draft.bare if item.kind == "directory"
     )
-    owned: dict[str, list[OwnedFile]] = {ENVIRONMENT: _look_at_bare(draft)}
-    placements: list[Placement] = []
-    for each in draft.laid:
-        placements += _lay(draft, each, linker, made_folders)
-        owned[each.placed.pin.name] = _write_made(draft, each, made_folders)
-        emit(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
-    raise_marks(placements)
-    return owned
+
+    def lay(tell: Emit = lambda _: None) -> None:
+        made = set(folders)
+        placements: list[Placement] = []
+        for each in draft.laid:
+            placements += _lay(draft, each, linker, made)
+            tell(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
+        raise_marks(placements)
+
+    def write() -> Inventory:
+        owned = {ENVIRONMENT: _look_at_bare(draft)}
+        owned |= {each.placed.pin.name: _write_made(draft, each, folders) for each in draft.laid}
+        return make_inventory_of(draft, owned)
+
+    if atomic.hook is None and sum(len(each.linked) for each in draft.laid) >= _WORTH_SHARING:
+        return do_beside(lay, write)
+    lay(emit)
+    return write()
 
 
 def _lay(draft: Draft, laid: Laid, linker: Linker, made: set[str]) -> Iterator[Placement]:
