@@ -27,6 +27,10 @@ STORY: Mapping[str, tuple[str, ...]] = {
     "apply-without-changes": ("apply",),
     "status": ("status",),
     "list": ("list",),
+    "why": ("why", "beta"),
+    "why-not": ("why-not", "beta"),
+    "outdated": ("outdated",),
+    "outdated-explained": ("outdated", "--explain"),
     "reinstall": ("apply", "--reinstall", "beta"),
     "rollback": ("rollback",),
     "history": ("history",),
@@ -86,6 +90,9 @@ FAILING = {
     "history": ("history",),
     "destroy": ("destroy", "--yes"),
     "list": ("list",),
+    "why": ("why", "beta"),
+    "why-not": ("why-not", "beta"),
+    "outdated": ("outdated",),
     "init": ("init",),
 }
 

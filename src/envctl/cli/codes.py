@@ -100,7 +100,7 @@ interrupted: The run was asked to end. What it had begun was undone.
 inventory-damaged: The list of an environment's files cannot be read. `envctl apply` makes it anew.
 journal-damaged: What a killed run was about to do cannot be read. `envctl status` says what is there.
 lock-ambiguous: The lock selects two entries for one package. `envctl lock` writes it anew.
-lock-missing: There is no lock, and the options do not allow to make one.
+lock-missing: There is no lock, and the command or its options do not allow to make one.
 lock-moved: Somebody else wrote the lock meanwhile. It is left as it is; run the command again.
 lock-stale: The lock does not fit the manifest any more, and the options do not allow to make it anew.
 locked: Another run holds the environment and did not end in time. `--lock-timeout` waits longer.
@@ -141,12 +141,12 @@ not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither re
 not-deleted: A part of the environment could not be deleted.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.
-not-locked: `--upgrade-package` names a package that the lock does not hold.
+not-locked: `why` or `--upgrade-package` names a package that the lock does not hold.
 not-ours: The environment was made by others, or belongs to another user. `--adopt` takes over one that others
     made.
 not-readable: A file cannot be read.
 not-writable: A file or folder cannot be written.
-not-selected: `--reinstall` names a package that the environment does not hold.
+not-selected: `why` or `--reinstall` names a package that the environment does not hold.
 offline: The network is needed, and `--offline` forbids it.
 other-environment-active: Another environment is active than the one that the manifest means. What is active
     never decides where envctl installs.

@@ -233,10 +233,16 @@ def _is_late(file: ListedFile, limit: datetime) -> Refusal | None:
     """Say that a file was uploaded after ``limit``, or that nobody can tell when it was."""
     if file.upload_time is None:
         return Refusal(RefusalKind.TOO_NEW, UNDATED)
-    try:
-        uploaded = datetime.fromisoformat(file.upload_time)
-    except ValueError:
+    uploaded = read_moment(file.upload_time)
+    if uploaded is None:
         return Refusal(RefusalKind.TOO_NEW, f"its upload time is `{file.upload_time}`")
-    if uploaded.tzinfo is None:
-        uploaded = uploaded.replace(tzinfo=UTC)
     return Refusal(RefusalKind.TOO_NEW, f"uploaded {file.upload_time}") if uploaded > limit else None
+
+
+def read_moment(text: str | None) -> datetime | None:
+    """Read a time as RFC 3339 has it; one without a zone is UTC, and what is none is None."""
+    try:
+        moment = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -135,23 +135,13 @@ def _artifacts(universe: Universe, name: str, position: int) -> tuple[Artifact, 
     sdists = [file for file in files if not file.filename.endswith(".whl")]
     wheels.sort(key=lambda file: file.filename)
     wheels.sort(key=lambda file: build_tag(file.filename), reverse=True)
-    found: list[Artifact] = [_wheel(file, index) for file in wheels]
-    return (*found, *(_sdist(file, index) for file in sdists[:1]))
+    return tuple(artifact_from(file, index) for file in (*wheels, *sdists[:1]))
 
 
-def _wheel(file: ListedFile, index: str | None) -> Wheel:
-    return Wheel(
-        filename=file.filename,
-        url=file.url,
-        hashes=file.hashes,
-        size=file.size,
-        upload_time=file.upload_time,
-        index=index,
-    )
-
-
-def _sdist(file: ListedFile, index: str | None) -> Sdist:
-    return Sdist(
+def artifact_from(file: ListedFile, index: str | None) -> Wheel | Sdist:
+    """Make the artifact of a file that an index lists."""
+    kind = Wheel if file.filename.endswith(".whl") else Sdist
+    return kind(
         filename=file.filename,
         url=file.url,
         hashes=file.hashes,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envctl.model.state import State
     from envctl.model.target import Target
     from envctl.plan.goal import Goal
+    from envctl.resolve.port import Catalog, Project
     from envctl.store.entry import Entry
     from envctl.store.store import Store
     from envctl.workflow.results import PlanOptions
@@ -45,6 +46,15 @@ class Remote(Protocol):
 
         Versions of the ``old`` lock stay where they fit, but for those that are ``released``. Raises
         ResolutionError, UpstreamError, BuildError.
+        """
+
+    def catalog(self) -> Catalog:
+        """Return what exists, for who asks about single releases."""
+
+    def projects(self, name: str) -> Sequence[Project]:
+        """Return a project from every index that may serve it and has it; the first is the one that does.
+
+        An index that claims the name, or that it is pinned to, is the only one asked. Raises UpstreamError.
         """
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:

@@ -144,12 +144,12 @@ def _refuse_twins(cells: Sequence[Target]) -> None:
 
 def _is_possible(python: str, manifest: Manifest) -> bool:
     return any(
-        _admits(python_requests(manifest, declaration), python)
+        admits(python_requests(manifest, declaration), python)
         for declaration in manifest.environments.values()
     )
 
 
-def _admits(requests: Sequence[PythonRequest], python: str) -> bool:
+def admits(requests: Sequence[PythonRequest], python: str) -> bool:
     """Whether some patch version of a Python, as a lock names it, fits all of the requests."""
     found = _PYTHON.fullmatch(python)
     if found is None:

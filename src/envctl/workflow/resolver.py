@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
+from envctl.index.served import choose_indexes, make_served
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import IndexSource, Manifest
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.target import Target
-from envctl.resolve.port import ListedFile, Metadata
+from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import request_from
 from envctl.workflow.answers import AnswerBook
 from envctl.workflow.catalog import JoinedCatalog
@@ -49,7 +50,11 @@ class Resolver:
         make_adapters: MakeAdapters,
     ) -> None:
         self._context = context
-        self._client = _make_client(context, manifest)
+        self._manifest = manifest
+        pinned = {
+            name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
+        }
+        self._client = _make_client(context, manifest, pinned)
         self._make_adapters = partial(make_adapters, context, manifest, interpreter, store, self._client)
         self._made: Adapters | None = None
 
@@ -69,11 +74,7 @@ class Resolver:
         resolutions = resolve_targets(
             request,
             targets,
-            JoinedCatalog(
-                client=self._client,
-                sdist_metadata=self._sdist_metadata,
-                directory_metadata=self._directory_metadata,
-            ),
+            self.catalog(),
             self._context.emit,
             old=old,
             released=released,
@@ -86,6 +87,32 @@ class Resolver:
         return compose(
             resolutions, manifest=manifest, digest=digest, old=old, mirrors=self._context.settings.mirrors
         )
+
+    def catalog(self) -> Catalog:
+        """See `Remote.catalog`."""
+        return JoinedCatalog(
+            client=self._client,
+            sdist_metadata=self._sdist_metadata,
+            directory_metadata=self._directory_metadata,
+        )
+
+    def projects(self, name: str) -> Sequence[Project]:
+        """See `Remote.projects`. A client asks one index for a name, so that each index gets its own."""
+        first = self._client.project(name)
+        if first is None or isinstance(self._manifest.sources.get(name), IndexSource):
+            return () if first is None else (first,)
+        served = choose_indexes(name, make_served(self._manifest.indexes, {}), {})
+        names = [index.name for index in served]
+        found = [first]
+        for other in names[names.index(first.index) + 1 :]:
+            client = _make_client(self._context, self._manifest, {name: other})
+            try:
+                project = client.project(name)
+            finally:
+                client.close()
+            if project is not None:
+                found.append(project)
+        return tuple(found)
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """See `Remote.obtain`."""
@@ -111,10 +138,7 @@ class Resolver:
         return self._adapters().builder().directory_metadata(name, directory)
 
 
-def _make_client(context: Context, manifest: Manifest) -> IndexClient:
-    pinned = {
-        name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
-    }
+def _make_client(context: Context, manifest: Manifest, pinned: Mapping[str, str]) -> IndexClient:
     return IndexClient(
         indexes=manifest.indexes,
         pinned=pinned,

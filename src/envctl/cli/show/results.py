@@ -135,7 +135,7 @@ def history_lines(generations: Sequence[Generation]) -> list[Line]:
         )
         for each in generations
     ]
-    return _columns(rows)
+    return columns(rows)
 
 
 def rolled_back_lines(result: RolledBack, directory: str) -> list[Line]:
@@ -173,7 +173,7 @@ def listed_lines(packages: Sequence[Listed]) -> list[Line]:
         rows.append(
             (each.name, each.version, "" if each.source == "index" else each.source, ", ".join(marks))
         )
-    return _columns(rows)
+    return columns(rows)
 
 
 def cache_lines(info: CacheInfo) -> list[Line]:
@@ -183,10 +183,11 @@ def cache_lines(info: CacheInfo) -> list[Line]:
         for name, (amount, entries) in sorted(info.buckets.items())
     ]
     total = sum(amount for amount, _ in info.buckets.values())
-    return [f"{info.path}: {size(total)}", *_columns(rows)]
+    return [f"{info.path}: {size(total)}", *columns(rows)]
 
 
-def _columns(rows: Sequence[tuple[str, ...]], join: Callable[[Sequence[str]], str] = "  ".join) -> list[Line]:
+def columns(rows: Sequence[tuple[str, ...]], join: Callable[[Sequence[str]], str] = "  ".join) -> list[Line]:
+    """Align rows of cells, all of one length, below each other."""
     if not rows:
         return []
     shown = [[plain(cell) for cell in row] for row in rows]

@@ -31,6 +31,15 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
+def days(amount: int) -> str:
+    """Write a number of days, roughly: ``3 days``, ``5 months``, ``2 years``."""
+    if amount < 60:
+        return count(amount, "day")
+    if amount < 730:
+        return count(amount * 12 // 365, "month")
+    return count(amount // 365, "year")
+
+
 def shorten(place: str, directory: str) -> str:
     """Write a place below the working folder relative to it; any other is left as it is."""
     prefix = os.path.join(directory, "") if directory else ""
