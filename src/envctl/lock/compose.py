@@ -30,10 +30,10 @@ from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_pytho
 from envctl.lock.merge import Merged, merge
 from envctl.lock.places import STRONG, Places, strip_url
 from envctl.manifest.manifest import Manifest
-from envctl.manifest.times import format_limit
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.targets import sort_targets
+from envctl.model.times import format_limit
 
 if TYPE_CHECKING:
     from envctl.lock.places import File

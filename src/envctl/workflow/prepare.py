@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from envctl.environment.interpreters import find as find_interpreter
 from envctl.errors import EnvctlError, MachineError
+from envctl.frozen import dataclass, replace
 from envctl.lock.choose import choose
 from envctl.lock.difference import LockChange, compare
 from envctl.lock.format import format_lock
