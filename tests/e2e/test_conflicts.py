@@ -119,7 +119,7 @@ def test_without_the_conflict_there_is_no_solution_and_the_hint_is_to_declare_it
     result = project.run("lock")
 
     assert result.codes == ["no-solution"]
-    assert 'hint: where no environment needs both: `[lock] conflicts = [[{group = "cpu"}, ' in result.err
+    assert 'hint: Where no environment needs both: `[lock] conflicts = [[{group = "cpu"}, ' in result.err
 
 
 @pytest.mark.parametrize(

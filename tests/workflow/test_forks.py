@@ -141,4 +141,4 @@ def test_a_fork_without_a_solution_says_which_lists_it_has() -> None:
     with pytest.raises(ResolutionError) as caught:
         run(several("a"), groups=groups, conflicts=[["x", "y"]])
 
-    assert caught.value.hints[-1] == "of the lists that conflict it has group `y`"
+    assert caught.value.hints[-1] == "of the lists that conflict this has group `y`"

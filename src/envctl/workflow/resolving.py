@@ -343,7 +343,7 @@ def _newest(resolutions: Sequence[Resolution], request: Request) -> dict[str, st
 def _name_fork(error: ResolutionError, fork: Fork) -> ResolutionError:
     if not fork:
         return error
-    return _hint(error, f"of the lists that conflict it has {', '.join(map(name_member, sorted(fork)))}")
+    return _hint(error, f"of the lists that conflict this has {', '.join(map(name_member, sorted(fork)))}")
 
 
 def _hint(error: ResolutionError, text: str) -> ResolutionError:
