@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tomllib
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -201,6 +201,7 @@ def test_a_package_without_a_file_for_a_named_target_is_told(project: Project) -
     result = project.succeed("lock")
 
     assert f"no file of there 1.0 can be used on {HERE} with Python {PYTHON}" in result.err
+    assert "hint: its files are `there-1.0-py3-none-win_amd64.whl`\n" in result.err
     assert project.run("apply").codes == ["no-usable-file"]
 
 
@@ -211,26 +212,51 @@ def test_a_package_without_a_file_for_this_machine_is_refused(project: Project) 
     assert project.run("lock").codes == ["no-usable-file"]
 
 
-@pytest.mark.parametrize(
-    ("named", "pair"),
-    [
-        (
-            {"targets": ["linux-x86_64", "linux-x86_64-musl1.2"], "python": ["3.13"]},
-            ("linux-x86_64 with Python 3.13", "linux-x86_64-musl1.2 with Python 3.13"),
-        ),
-        (
-            {"targets": ["linux-x86_64"], "python": ["3.14", "3.14t"]},
-            ("linux-x86_64 with Python 3.14", "linux-x86_64 with Python 3.14t"),
-        ),
-    ],
-    ids=["libraries", "kinds of a Python"],
-)
-def test_targets_that_one_lock_cannot_tell_apart_are_refused(
-    project: Project, named: Any, pair: tuple[str, str]
-) -> None:
-    name_lock(project, **named)
+class TestAlike:
+    """No marker tells glibc from musl, so one choice must do for both."""
 
-    result = project.run("lock")
+    GLIBC, MUSL = "py3-none-manylinux_2_17_x86_64", "py3-none-musllinux_1_1_x86_64"
+    TARGETS: ClassVar[list[str]] = ["linux-x86_64", "linux-x86_64-musl1.2"]
 
-    assert (result.code, result.codes) == (65, ["targets-alike"])
-    assert all(each in result.err for each in pair)
+    def test_a_release_needs_a_file_for_each(self, project: Project) -> None:
+        for version, tags in {"1.0": (self.GLIBC, self.MUSL), "2.0": (self.GLIBC,)}.items():
+            for tag in tags:
+                project.publish("native", version, tag=tag)
+        name_lock(project, "native", "alpha", targets=self.TARGETS)
+
+        project.succeed("lock")
+
+        (native,) = (each for each in read_lock(project)["packages"] if each["name"] == "native")
+        assert (native["version"], len(native["wheels"])) == ("1.0", 2)
+        assert "marker" not in native
+        assert covered(project) == (self.TARGETS, [PYTHON])
+        assert len(read_lock(project)["environments"]) == 1
+        assert project.run("lock", "--check").code == 0
+
+    @pytest.mark.skipif(HERE != "linux-x86_64", reason="installs on this machine")
+    def test_each_gets_its_own_file(self, project: Project) -> None:
+        for tag in (self.GLIBC, self.MUSL):
+            project.publish("native", "1.0", tag=tag)
+        name_lock(project, "native", targets=self.TARGETS)
+
+        (change,) = [each for each in project.plan()["changes"] if each["address"] == "package.native"]
+        project.apply()
+
+        assert "manylinux" in change["after"]["url"]
+        err = project.uv(
+            "pip", "sync", "--dry-run", "--preview", "--target", "t", "--python", sys.executable,
+            "--python-platform", "x86_64-unknown-linux-musl", "pylock.toml",
+        ).err  # fmt: skip
+        assert "+ native==1.0" in err
+
+    def test_what_has_no_file_for_one_of_them_is_told_and_locked_for_the_other(
+        self, project: Project
+    ) -> None:
+        project.publish("native", "1.0", tag=self.GLIBC)
+        name_lock(project, "native", targets=self.TARGETS)
+
+        err = project.succeed("lock").err
+
+        assert f"no file of native 1.0 can be used on {self.TARGETS[1]} with Python {PYTHON} [" in err
+        (native,) = read_lock(project)["packages"]
+        assert len(native["wheels"]) == 1

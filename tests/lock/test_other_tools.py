@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -15,13 +16,17 @@ import packaging.tags
 import pytest
 from packaging.version import Version
 
+from envctl.errors import EnvctlError
 from envctl.lock.choose import choose
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
+from envctl.manifest.conflicts import Member
 from envctl.manifest.manifest import Index
 from envctl.model.target import Target, choose_platform_name
+from envctl.model.targets import move_floor
 from envctl.resolve.port import ListedFile, Project
 from envctl.resolve.solve import solve
+from support.cases import LINUX, MAC, WINDOWS, Case, chosen, make_targets, needed
 from support.manifests import make_manifest
 from support.universes import DictCatalog, DictProject, Notation, Release
 from support.universes import request as make_request
@@ -162,6 +167,11 @@ def test_uv_chooses_the_same(lock: Any, lists: Any, expected: Any, tmp_path: Any
 
 
 def test_pip_chooses_the_same_by_default(lock: Any) -> None:
+    assert choose_with_pip(lock, "pylock.toml").keys() == DEFAULT
+
+
+def choose_with_pip(lock: Lock, argument: str) -> dict[str, str]:
+    """Ask pip what it would install on this machine."""
     argv = [
         sys.executable,
         "-m",
@@ -172,8 +182,130 @@ def test_pip_chooses_the_same_by_default(lock: Any) -> None:
         "--no-index",
         "--quiet",
     ]
+    done = run([*argv, "--report", "-", "-r", argument], lock)
+    items = json.loads(done.stdout)["install"]
+    return {item["metadata"]["name"]: item["metadata"]["version"] for item in items}
 
-    done = run([*argv, "--report", "-", "-r", "pylock.toml"], lock)
 
-    chosen = {item["metadata"]["name"] for item in json.loads(done.stdout)["install"]}
-    assert chosen == DEFAULT
+# Many targets and lists --------------------------------------------------------------------------
+
+ONLY_LINUX_AND_MAC = ("py3-none-manylinux_2_17_x86_64", "py3-none-macosx_11_0_arm64")
+
+MANY: Notation = {
+    "top": {"1.0": ["lib[fast]", "win; sys_platform == 'win32'", "old; python_full_version < '3.12.4'"]},
+    "lib": {
+        "1.0": Release(["shared"], extras={"fast": ["speed"]}),
+        "2.0": Release(["shared"], extras={"fast": ["speed>=2", "more; sys_platform != 'darwin'"]}, python=">=3.12"),
+    },
+    "speed": {"1.0": [], "2.0": [], "3.0": Release(wheels=ONLY_LINUX_AND_MAC)},
+    "nowhere-else": {"1.0": Release(wheels=ONLY_LINUX_AND_MAC)},
+    "tester": {"1.0": ["shared", "plugin; python_version >= '3.13'"]},
+    **{name: {"1.0": []} for name in ("win", "old", "shared", "more", "plugin", "driver", "binary")},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: Any) -> Case:
+    """A universe of real wheels, locked for three platforms and Pythons, with extras of packages and cells
+    that have no wheel."""
+    wheels = str(tmp_path_factory.mktemp("wheels"))
+    for name, releases in MANY.items():
+        for version, written in releases.items():
+            release = written if isinstance(written, Release) else Release(written)
+            for tag in release.wheels:
+                make_wheel(
+                    wheels,
+                    name,
+                    version,
+                    requires=release.requires,
+                    extras=release.extras,
+                    requires_python=release.python,
+                    tag=tag,
+                )
+    return Case(
+        MANY,
+        "top",
+        groups={"dev": ["tester", "lib"], "native": ["nowhere-else", "more; python_version < '3.12'"]},
+        extras={"pg": ["driver", "lib[fast]<2"], "binary": ["binary", "tester; sys_platform == 'win32'"]},
+        conflicts=[[("extra", "pg"), ("group", "native")]],
+        targets=make_targets("3.11", "3.12", "3.13", platforms=(LINUX, MAC, WINDOWS)),
+        catalog=FolderCatalog(MANY, wheels),
+        tolerant=True,
+        folder=str(tmp_path_factory.mktemp("project")),
+        default_groups=("dev",),
+        default_extras=("binary",),
+        indexes=(Index(name="main", url=f"file://{wheels}", flat=True),),
+    )
+
+
+@pytest.fixture(scope="module")
+def many(case: Case) -> Lock:
+    lock = case.lock()
+    with open(lock.path, "wb") as stream:
+        stream.write(lock.data)
+    return lock
+
+
+PATCHES = {"3.11": (0, 9), "3.12": (0, 3, 4, 9), "3.13": (0, 1)}
+LISTS_OF_MANY: list[tuple[Member, ...]] = [
+    (),
+    (("group", "dev"),),
+    (("group", "native"),),
+    (("extra", "pg"),),
+    (("extra", "binary"),),
+]
+
+
+def has_file(target: Target, held: Any) -> bool:
+    """Whether all that a selection holds has a file there: one project of `native` has none for Windows."""
+    return ("group", "native") not in held or target.name != WINDOWS
+
+
+def test_packaging_selects_for_every_patch_version_what_is_needed_there(case: Case, many: Lock) -> None:
+    count = 0
+    for target, held in itertools.product(case.targets, case.combinations()):
+        for patch in PATCHES[target.python] if has_file(target, held) else ():
+            version = f"{target.python}.{patch}"
+            here = move_floor(target, version, version)
+            picks = chosen(many, here, *held)
+            roots = itertools.chain.from_iterable(case.lists[name] for name in (None, *held))
+            assert needed(case, picks, here, roots) == picks.keys(), (here.name, version, held)
+            count += 1
+        if not has_file(target, held):
+            with pytest.raises(EnvctlError, match="nowhere-else"):
+                chosen(many, target, *held)
+
+    assert count > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("platform", "name"), [("linux", LINUX), ("macos", MAC), ("windows", WINDOWS)], ids=[LINUX, MAC, WINDOWS]
+)
+def test_uv_selects_for_every_platform_python_and_list_what_envctl_does(
+    case: Case, many: Lock, platform: str, name: str, tmp_path: Any
+) -> None:
+    for target, held in itertools.product(case.targets, LISTS_OF_MANY):
+        if target.name != name or not has_file(target, held):
+            continue
+        lists = [f"--{kind}={value}" for kind, value in held]
+        argv = [
+            os.path.join(os.path.dirname(sys.executable), "uv"), "pip", "sync", "--dry-run", "--preview",
+            "--target", str(tmp_path / "t"), "--python", sys.executable, "--python-platform", platform,
+            "--python-version", target.python, "--cache-dir", str(tmp_path / "cache"), *lists, "pylock.toml",
+        ]  # fmt: skip
+        done = run(argv, many)
+        found = dict(re.findall(r"^ \+ ([a-z-]+)==([0-9.]+)", done.stderr, re.MULTILINE))
+        # uv takes the default groups along unless it is told a group.
+        alone = any(kind == "group" for kind, _ in held)
+        whole = held if alone else (*held, ("group", "default"))
+        assert found == chosen(many, target, *whole), (target.python, held)
+
+
+@pytest.mark.parametrize("extra", ["", "pg", "binary"])
+def test_pip_selects_for_each_extra_what_envctl_does(case: Case, many: Lock, extra: str) -> None:
+    held = (("extra", extra),) if extra else ()
+
+    found = choose_with_pip(many, f"pylock.toml[{extra}]" if extra else "pylock.toml")
+
+    assert found == chosen(many, make_target_here(), *held, ("group", "default"))

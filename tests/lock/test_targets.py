@@ -10,7 +10,7 @@ import pytest
 
 from envctl.errors import InputError
 from envctl.model.target import Target, covers_platform, covers_python, name_platform_tag
-from envctl.model.targets import make_target, sort_targets
+from envctl.model.targets import join_alike, make_target, move_floor, sort_targets
 
 
 def test_a_minor_version_means_all_of_its_patch_versions() -> None:
@@ -94,6 +94,35 @@ def test_targets_are_solved_newest_python_first_whatever_their_order() -> None:
         ("3.12", "windows-x86_64"),
         ("3.11", "linux-x86_64"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "pythons"),
+    [
+        (("linux-x86_64", "linux-x86_64-musl1.2", "linux-x86_64-glibc2.17"), ("3.12",)),
+        (("linux-x86_64",), ("3.14", "3.14t")),
+    ],
+    ids=["C libraries", "free-threaded"],
+)
+def test_what_no_marker_tells_apart_is_one_target(names: tuple[str, ...], pythons: tuple[str, ...]) -> None:
+    alike = [make_target(name, python) for name in names for python in pythons]
+
+    (first, other) = join_alike([*alike, make_target("windows-x86_64", pythons[0])])
+
+    assert sorted((each.name, each.python) for each in first.all) == sorted(
+        (each.name, each.python) for each in alike
+    )
+    assert (first.name, other.name, other.others) == ("linux-x86_64", "windows-x86_64", ())
+
+
+def test_those_that_are_alike_move_together() -> None:
+    (first,) = join_alike([make_target(f"linux-x86_64{library}", "3.12") for library in ("", "-musl1.2")])
+
+    moved = move_floor(first, "3.12.4", "3.12.9")
+
+    assert [(each.floor, each.markers["python_full_version"]) for each in moved.all] == [
+        ("3.12.4", "3.12.4")
+    ] * 2
 
 
 def here(*platforms: str, name: str = "linux-x86_64") -> Target:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from envctl.errors import InputError
 from envctl.model.artifact import Directory
 from envctl.resolve.request import Permission, request_for, request_from
 from support.manifests import make_manifest
@@ -35,13 +34,12 @@ def test_exclude_newer_becomes_a_moment(setting: Any, moment: Any) -> None:
     assert make(make_manifest(exclude_newer={"*": setting})).exclude_newer == {"*": moment}
 
 
-def test_conflicts_are_refused_for_now() -> None:
-    conflicts = (((("group", "cpu")), ("group", "gpu")),)
+def test_lists_that_are_left_out_ask_for_nothing() -> None:
+    made = make(make_manifest(groups={"a": asked("x"), "b": asked("y")}, extras={"a": asked("z")}))
 
-    with pytest.raises(InputError) as caught:
-        make(make_manifest(conflicts=conflicts))
+    left = made.without({("group", "a")})
 
-    assert caught.value.code == "conflicts-not-supported"
+    assert (set(left.groups), set(left.extras), left.base) == ({"b"}, {"a"}, made.base)
 
 
 def test_a_project_that_is_installed_is_asked_for_itself() -> None:

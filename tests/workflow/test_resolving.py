@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import pytest
@@ -13,7 +14,7 @@ from envctl.lock.lock import Lock
 from envctl.model.events import Ended, Event, Notice, Started
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
-from envctl.model.targets import make_target, sort_targets
+from envctl.model.targets import join_alike, make_target, sort_targets
 from envctl.workflow.resolving import resolve_targets
 from support.manifests import make_manifest
 from support.universes import DictCatalog, Notation, Release, request
@@ -217,6 +218,56 @@ class TestNoFile:
 
         assert caught.value.code == "no-solution"
         assert caught.value.hints[-1] == "this is so for windows-x86_64 with Python 3.12"
+
+
+class TestAlike:
+    """glibc and musl: one choice for both."""
+
+    BOTH = join_alike([make_target(LINUX, "3.12"), make_target(f"{LINUX}-musl1.2", "3.12")])
+    GLIBC, MUSL = "py3-none-manylinux_2_17_x86_64", "py3-none-musllinux_1_1_x86_64"
+
+    @pytest.mark.parametrize(
+        "release",
+        [Release(wheels=(GLIBC, MUSL)), Release(), Release(wheels=(GLIBC,), sdist=True)],
+        ids=["a file for each", "a file for all", "a source distribution"],
+    )
+    def test_a_release_counts_with_files_that_serve_both(self, release: Release) -> None:
+        made = run({"a": {"2.0": release, "1.0": []}}, "a", at=self.BOTH, allow=True)
+
+        assert set(picked(made, "a").values()) == {"2.0"}
+
+    def test_one_that_serves_one_of_them_only_does_not(self) -> None:
+        universe: Notation = {"a": {"2.0": Release(wheels=(self.MUSL,)), "1.0": []}}
+
+        assert set(picked(run(universe, "a", at=self.BOTH), "a").values()) == {"1.0"}
+
+    @pytest.mark.parametrize(("tags", "code"), [((GLIBC, MUSL), None), ((GLIBC,), "no-matching-version")])
+    def test_a_yanked_release_that_is_asked_for_has_to_serve_both_too(
+        self, tags: Sequence[str], code: str | None
+    ) -> None:
+        universe: Notation = {"a": {"1.0": Release(wheels=tags, yanked="broken")}}
+
+        with pytest.raises(ResolutionError) if code else nullcontext() as caught:
+            run(universe, "a==1.0", at=self.BOTH)
+
+        assert caught is None or caught.value.code == code
+
+    def test_without_any_that_does_both_are_named(self) -> None:
+        with pytest.raises(ResolutionError) as caught:
+            run({"a": {"1.0": Release(wheels=(self.GLIBC,))}}, "a", at=self.BOTH)
+
+        assert f"a 1.0 can be used on {LINUX} together with {LINUX}-musl1.2 with" in caught.value.message
+
+    def test_tolerated_it_keeps_the_file_of_the_one(self) -> None:
+        events: list[Event] = []
+        universe: Notation = {"a": {"1.0": Release(wheels=(self.GLIBC,))}}
+
+        made = run(universe, "a", at=self.BOTH, tolerant=True, events=events)
+
+        assert [each.message for each in events if isinstance(each, Notice)] == [
+            f"no file of a 1.0 can be used on {LINUX}-musl1.2 with Python 3.12"
+        ]
+        assert [wheel.name for wheel in lock(made).packages[0].wheels or ()] == [f"a-1.0-{self.GLIBC}.whl"]
 
 
 def test_many_targets_are_one_phase() -> None:

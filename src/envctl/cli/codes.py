@@ -64,8 +64,8 @@ cannot-undo: A step failed and the switch before it could not be undone. `envctl
 cannot-write: A file could not be written; everything is as it was.
 command-not-executable: `envctl run` found its command but may not execute it.
 command-not-found: `envctl run` did not find its command in the environment, nor on the path.
-conflicting-lists: An environment combines groups or extras that `[lock] conflicts` keeps apart.
-conflicts-not-supported: `[lock] conflicts` is read, but this version cannot resolve its members apart yet.
+conflicting-lists: An environment, or a list through what it includes, combines groups or extras that
+    `[lock] conflicts` keeps apart.
 copying: The cache lies on another file system than the environment, or its files cannot be linked, so they
     are copied: slower, and they take their room twice.
 credentials-in-url: A URL in a file holds a user name or password. Use `ENVCTL_INDEX_NAME_USERNAME` and
@@ -176,11 +176,12 @@ stage-failed: The new environment could not be made. The live one is as it was.
 stale-plan: Something that a saved plan was made from is different now; what moved is listed. Plan again.
 switch-half-done: The environment was moved away and could not be moved back. `envctl status` says where it
     is.
-targets-alike: Two targets of `[lock]` have the same markers, so that one lock cannot tell them apart.
 timeout: A server does not answer in time.
 tls-failed: The certificate of a server cannot be trusted. `ca-bundle` in the settings names your own
     authority.
 too-hard: No solution was found in reasonable time. A lower bound on a package with many releases helps.
+too-many-conflicts: The sets of `[lock] conflicts` meet in the same packages and allow more combinations than
+    can be resolved.
 too-many-files: The system allows no more open files.
 truncated: A connection ended before the file was whole.
 two-lists: A list stands in the manifest and in the pyproject.toml that it takes its lists from.

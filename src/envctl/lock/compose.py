@@ -29,6 +29,8 @@ from envctl.lock.lock import Lock
 from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_python
 from envctl.lock.merge import Merged, merge
 from envctl.lock.places import STRONG, Places, strip_url
+from envctl.lock.reach import Reaches
+from envctl.manifest.conflicts import conflicts_of, held_by
 from envctl.manifest.manifest import Manifest
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
@@ -56,19 +58,24 @@ def compose(
     Raises:
         UpstreamError: `no-hash` when a file has no digest that a lock may rest on.
     """
-    targets = sort_targets([resolution.target for resolution in resolutions])
-    resolutions = sorted(resolutions, key=lambda resolution: targets.index(resolution.target))
+    conflicts = conflicts_of(manifest)
+    targets = sort_targets(
+        [resolution.target for resolution in resolutions if resolution.fork == resolutions[0].fork]
+    )
+    resolutions = sorted(resolutions, key=lambda each: (targets.index(each.target), sorted(each.fork)))
     default = manifest.environments["default"]
+    forks = [each.fork for each in resolutions if each.target == targets[0]]
     indexes = {index.name: index.url for index in manifest.indexes}
     places = Places(old, indexes=indexes, mirrors=mirrors or {})
     writer = _Writer(places, os.path.dirname(manifest.lock.path), indexes)
-    merged = merge(resolutions, Grid(targets), groups=default.groups, extras=default.extras)
+    merged = merge(resolutions, Grid(targets), Reaches(conflicts, forks, held_by(default)))
     places.learn(
         file for each in merged for file in each.resolved.artifacts if isinstance(file, Wheel | Sdist)
     )
     packages = [writer.package(package) for package in merged]
-    names = sorted({target.name for target in targets})
-    pythons = sorted({target.python for target in targets}, key=lambda python: (version_key(python), python))
+    each = [one for target in targets for one in target.all]
+    names = sorted({target.name for target in each})
+    pythons = sorted({target.python for target in each}, key=lambda python: (version_key(python), python))
     entries = Entries(
         environments=[_as_written(text) for text in environment_markers(targets)],
         requires_python=lowest_python(targets),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -85,15 +85,18 @@ def covers(lock: Lock, target: Target) -> bool:
     return covers_platform(lock.targets, target) and covers_python(lock.pythons, target)
 
 
-def preferences(lock: Lock | None, target: Target | None = None) -> Mapping[str, str]:
+def preferences(
+    lock: Lock | None, target: Target | None = None, left_out: Collection[tuple[str, str]] = ()
+) -> Mapping[str, str]:
     """Return the versions of a lock, by name, to be kept where they fit; whoever made the lock.
 
-    With a target only those that are chosen for it, through whatever lists. Of several versions of a
-    project the newest counts.
+    With a target only those that are chosen for it, through whatever lists but those ``left_out``, each named
+    as ``("group", "gpu")``. Of several versions of a project the newest counts.
     """
     versions: dict[str, Version] = {}
+    environment = None if lock is None or target is None else _environment(lock, target, left_out)
     for package in () if lock is None else lock.packages:
-        if package.version is None or (target is not None and not _is_chosen(package, lock, target)):
+        if package.version is None or not _is_chosen(package, environment):
             continue
         version = Version(package.version) if isinstance(package.version, str) else package.version
         known = versions.get(package.name)
@@ -101,16 +104,22 @@ def preferences(lock: Lock | None, target: Target | None = None) -> Mapping[str,
     return {name: str(version) for name, version in sorted(versions.items())}
 
 
-def _is_chosen(package: Package | Entry, lock: Lock | None, target: Target) -> bool:
-    if package.marker is None or lock is None:
+def _environment(
+    lock: Lock, target: Target, left_out: Collection[tuple[str, str]]
+) -> dict[str, str | AbstractSet[str]]:
+    pylock = lock.entries or lock.pylock
+    groups = frozenset((*(pylock.dependency_groups or ()), *(pylock.default_groups or ())))
+    return {
+        **target.markers,
+        "extras": frozenset(pylock.extras or ()) - {name for kind, name in left_out if kind == "extra"},
+        "dependency_groups": groups - {name for kind, name in left_out if kind == "group"},
+    }
+
+
+def _is_chosen(package: Package | Entry, environment: dict[str, str | AbstractSet[str]] | None) -> bool:
+    if package.marker is None or environment is None:
         return True
     marker = parse_marker(package.marker) if isinstance(package.marker, str) else package.marker
-    pylock = lock.entries or lock.pylock
-    environment: dict[str, str | AbstractSet[str]] = {
-        **target.markers,
-        "extras": frozenset(pylock.extras or ()),
-        "dependency_groups": frozenset((*(pylock.dependency_groups or ()), *(pylock.default_groups or ()))),
-    }
     return marker.evaluate(environment, context="lock_file")
 
 

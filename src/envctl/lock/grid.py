@@ -13,27 +13,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from envctl.frozen import dataclass
+from envctl.lock.cover import LITERAL, UNEQUAL, Cube, cover, order
 from envctl.model.target import Target
 
 #: What tells platforms apart, with what naming it costs beyond another one.
 _PLATFORM_MARKERS = (("sys_platform", 0), ("platform_machine", 2), ("implementation_name", 2))
-_LITERAL, _UNEQUAL, _FULL_VERSION = 10, 1, 3
+_FULL_VERSION = 3
 _MOST_PLATFORM_LITERALS = 3
-
-#: Nodes of the search for the cheapest cover; what was found by then is right, only perhaps not shortest.
-_BUDGET = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class _Cube:
-    """A set of cells that one conjunction describes. Cheaper ones sort first; the text breaks ties."""
-
-    cost: int
-    text: str
-    cells: int
 
 
 class Grid:
@@ -67,13 +55,12 @@ class Grid:
 
     def _cover(self, wanted: int, indifferent: int) -> tuple[str, ...]:
         outside = self.all & ~(wanted | indifferent)
-        useful: dict[int, _Cube] = {}
+        useful: dict[int, Cube] = {}
         for cube in self._cubes:  # cheapest first
             covered = cube.cells & wanted
             if covered and not cube.cells & outside:
-                useful.setdefault(covered, _Cube(cube.cost, cube.text, covered))
-        chosen = _cheapest_cover(wanted, _undominated(useful.values()))
-        return tuple(cube.text for cube in sorted(chosen, key=_order))
+                useful.setdefault(covered, Cube(cube.cost, cube.text, covered))
+        return tuple(cube.text for cube in cover(wanted, useful.values()))
 
 
 def either(conditions: Sequence[str]) -> str:
@@ -98,52 +85,48 @@ def _platform(target: Target) -> tuple[str, ...]:
     return tuple(target.markers[marker] for marker, _ in _PLATFORM_MARKERS)
 
 
-def _order(cube: _Cube) -> tuple[int, str]:
-    return cube.cost, cube.text
-
-
-def _make_cubes(targets: Sequence[Target]) -> list[_Cube]:
+def _make_cubes(targets: Sequence[Target]) -> list[Cube]:
     """Make the cheapest cube for each set of cells that a conjunction can describe, cheapest first."""
-    best: dict[int, _Cube] = {}
+    best: dict[int, Cube] = {}
     for where in _platform_sets(targets):
         for when in _python_sets(targets):
             cells = where.cells & when.cells
             text = " and ".join(part.text for part in (where, when) if part.text)
-            cube = _Cube(where.cost + when.cost, text, cells)
-            if cells and (cells not in best or _order(cube) < _order(best[cells])):
+            cube = Cube(where.cost + when.cost, text, cells)
+            if cells and (cells not in best or order(cube) < order(best[cells])):
                 best[cells] = cube
-    return sorted(best.values(), key=_order)
+    return sorted(best.values(), key=order)
 
 
-def _platform_sets(targets: Sequence[Target]) -> list[_Cube]:
-    literals: list[_Cube] = []
+def _platform_sets(targets: Sequence[Target]) -> list[Cube]:
+    literals: list[Cube] = []
     for marker, extra in _PLATFORM_MARKERS:
         values = sorted({target.markers[marker] for target in targets})
         for value in values if len(values) > 1 else ():
             cells = _where(target.markers[marker] == value for target in targets)
             others = _where(target.markers[marker] != value for target in targets)
-            literals.append(_Cube(_LITERAL + extra, f"{marker} == '{value}'", cells))
-            literals.append(_Cube(_LITERAL + extra + _UNEQUAL, f"{marker} != '{value}'", others))
+            literals.append(Cube(LITERAL + extra, f"{marker} == '{value}'", cells))
+            literals.append(Cube(LITERAL + extra + UNEQUAL, f"{marker} != '{value}'", others))
     everywhere = (1 << len(targets)) - 1
-    best = {everywhere: _Cube(0, "", everywhere)}
+    best = {everywhere: Cube(0, "", everywhere)}
     for count in range(1, _MOST_PLATFORM_LITERALS + 1):
         for several in itertools.combinations(literals, count):
             cells = everywhere
             for literal in several:
                 cells &= literal.cells
             cost = sum(literal.cost for literal in several)
-            cube = _Cube(cost, " and ".join(literal.text for literal in several), cells)
-            if cells and (cells not in best or _order(cube) < _order(best[cells])):
+            cube = Cube(cost, " and ".join(literal.text for literal in several), cells)
+            if cells and (cells not in best or order(cube) < order(best[cells])):
                 best[cells] = cube
     return list(best.values())
 
 
-def _python_sets(targets: Sequence[Target]) -> list[_Cube]:
+def _python_sets(targets: Sequence[Target]) -> list[Cube]:
     """Make the sets that a condition on Python describes: spans, one minor version, all but one."""
     floors = sorted({version_key(target.floor) for target in targets})
     by_floor = {floor: _where(version_key(target.floor) == floor for target in targets) for floor in floors}
     everywhere = (1 << len(targets)) - 1
-    sets = [_Cube(0, "", everywhere)]
+    sets = [Cube(0, "", everywhere)]
     for first, last in itertools.combinations_with_replacement(range(len(floors)), 2):
         cells = sum(by_floor[floor] for floor in floors[first : last + 1])
         limits = []
@@ -152,13 +135,13 @@ def _python_sets(targets: Sequence[Target]) -> list[_Cube]:
         if last < len(floors) - 1:
             limits.append(_limit("<", floors, last + 1))
         cost = sum(cost for cost, _ in limits)
-        sets.append(_Cube(cost, " and ".join(text for _, text in limits), cells))
+        sets.append(Cube(cost, " and ".join(text for _, text in limits), cells))
     for minor in sorted({floor[:2] for floor in floors}):
         cells = sum(by_floor[floor] for floor in floors if floor[:2] == minor)
         version = f"{minor[0]}.{minor[1]}"
         # A border says the same of the first or last version, and stays true when another is added.
-        sets.append(_Cube(_LITERAL + 1, f"python_version == '{version}'", cells))
-        sets.append(_Cube(_LITERAL + 1 + _UNEQUAL, f"python_version != '{version}'", everywhere & ~cells))
+        sets.append(Cube(LITERAL + 1, f"python_version == '{version}'", cells))
+        sets.append(Cube(LITERAL + 1 + UNEQUAL, f"python_version != '{version}'", everywhere & ~cells))
     return sets
 
 
@@ -166,8 +149,8 @@ def _limit(operator: str, floors: Sequence[tuple[int, ...]], position: int) -> t
     """Write the border below ``floors[position]``, with its cost."""
     floor = floors[position]
     if floors[position - 1][:2] != floor[:2]:
-        return _LITERAL, f"python_version {operator} '{floor[0]}.{floor[1]}'"
-    return _LITERAL + _FULL_VERSION, f"python_full_version {operator} '{'.'.join(map(str, floor))}'"
+        return LITERAL, f"python_version {operator} '{floor[0]}.{floor[1]}'"
+    return LITERAL + _FULL_VERSION, f"python_full_version {operator} '{'.'.join(map(str, floor))}'"
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -177,49 +160,3 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def _where(facts: Iterable[bool]) -> int:
     return sum(1 << position for position, fact in enumerate(facts) if fact)
-
-
-def _undominated(cubes: Iterable[_Cube]) -> list[_Cube]:
-    """Leave out what another cube covers that costs no more; cheapest first."""
-    kept: list[_Cube] = []
-    for cube in sorted(cubes, key=lambda each: (each.cost, -each.cells.bit_count(), each.text)):
-        if not any(cube.cells & ~other.cells == 0 for other in kept):
-            kept.append(cube)
-    return kept
-
-
-def _cheapest_cover(wanted: int, cubes: Sequence[_Cube]) -> list[_Cube]:
-    """Cover ``wanted`` with cubes, by branch and bound within the budget; there always is a cover."""
-    by_cell: Mapping[int, list[_Cube]] = {
-        cell: [cube for cube in cubes if cube.cells >> cell & 1]
-        for cell in range(wanted.bit_length())
-        if wanted >> cell & 1
-    }
-    best = _greedy_cover(wanted, cubes)
-    lowest = sum(cube.cost for cube in best)
-    nodes = 0
-    stack: list[tuple[int, int, tuple[_Cube, ...]]] = [(wanted, 0, ())]
-    while stack and nodes < _BUDGET:
-        nodes += 1
-        missing, cost, chosen = stack.pop()
-        if not missing:
-            if cost < lowest:
-                best, lowest = list(chosen), cost
-            continue
-        # The cell that fewest cubes cover leaves the least to try.
-        cell = min((cell for cell in by_cell if missing >> cell & 1), key=lambda cell: len(by_cell[cell]))
-        stack += [
-            (missing & ~cube.cells, cost + cube.cost, (*chosen, cube))
-            for cube in reversed(by_cell[cell])
-            if cost + cube.cost < lowest
-        ]
-    return best
-
-
-def _greedy_cover(wanted: int, cubes: Sequence[_Cube]) -> list[_Cube]:
-    chosen: list[_Cube] = []
-    while wanted:
-        cube = max(cubes, key=lambda each: ((each.cells & wanted).bit_count() / each.cost, -each.cost))
-        chosen.append(cube)
-        wanted &= ~cube.cells
-    return chosen

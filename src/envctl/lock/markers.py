@@ -6,10 +6,12 @@ Source: PEP 751, "Marker Expression Syntax" (``extras`` and ``dependency_groups`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from envctl.frozen import dataclass, field
+from envctl.frozen import dataclass
+from envctl.lock.choices import Region, is_held, simplify
 from envctl.lock.grid import Grid, both, either, version_key
+from envctl.manifest.conflicts import Member
 from envctl.model.target import Target
 
 # Stands for what `[env.default]` holds; a group of a manifest may not have this name.
@@ -21,11 +23,14 @@ _Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """In which cells a package is reached: from the dependencies, and from each group and extra."""
+    """Where a package is reached from one list: the dependencies (None), a group or an extra.
 
-    base: int = 0
-    groups: Mapping[str, int] = field(default_factory=dict)
-    extras: Mapping[str, int] = field(default_factory=dict)
+    ``covered`` has, for each row of ``region``, where the lists before it choose the package anyway.
+    """
+
+    member: Member | None
+    region: Region
+    covered: Sequence[int]
 
 
 def environment_markers(targets: Iterable[Target]) -> tuple[str, ...]:
@@ -55,35 +60,27 @@ def lowest_python(targets: Iterable[Target]) -> str:
     return f">={_join(lowest)}"
 
 
-def reach_marker(reach: Reach, default: Reach, grid: Grid) -> str | None:
+def reach_marker(reaches: Iterable[Reach], grid: Grid) -> str | None:
     """Write the marker of a package; None where it is chosen everywhere and always.
 
-    ``default`` has in ``groups`` and ``extras`` only what the default environment holds: what they reach is
-    chosen by the default group too, so that an installer without options makes that environment.
+    What the default environment holds is reached by the group `DEFAULT_GROUP` too, so that an installer
+    without options makes that environment. The dependencies come first.
     """
-    if reach.base == grid.all:
-        return None
-    clauses: dict[int, list[str]] = {}
-    for clause, cells in _list_clauses(reach, default):
-        # Where the dependencies reach it, a list adds nothing.
-        if cells & ~reach.base:
-            clauses.setdefault(cells | reach.base, []).append(clause)
-    parts = list(grid.simplify(reach.base)) if reach.base else []
-    for cells, lists in clauses.items():
-        where = grid.simplify(cells, reach.base)
+    parts: list[str] = []
+    clauses: dict[tuple[str, ...], list[str]] = {}
+    for reach in reaches:
+        if not any(row & ~known for row, known in zip(reach.region.rows, reach.covered, strict=True)):
+            continue
+        where = simplify(reach.region, reach.covered, grid)
+        if reach.member is not None:
+            clauses.setdefault(where, []).append(is_held(reach.member))
+        elif not where:
+            return None
+        else:
+            parts += where
+    for where, lists in clauses.items():
         parts += [both(lists, where)] if where else lists
     return either(parts)
-
-
-def _list_clauses(reach: Reach, default: Reach) -> Iterable[tuple[str, int]]:
-    cells = 0
-    for several in (*default.groups.values(), *default.extras.values()):
-        cells |= several
-    yield f"'{DEFAULT_GROUP}' in dependency_groups", cells
-    for name, several in sorted(reach.groups.items()):
-        yield f"'{name}' in dependency_groups", several
-    for name, several in sorted(reach.extras.items()):
-        yield f"'{name}' in extras", several
 
 
 def _spans(targets: Sequence[Target]) -> list[str]:

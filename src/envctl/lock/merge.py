@@ -1,16 +1,19 @@
 """`merge`: what was resolved for each target, as the packages of one lock.
 
 One package of a lock is a release of a project from one origin. It has the files that any of the
-targets it is chosen for can use, and a marker that chooses it for exactly those.
+targets it is chosen for can use, and a marker that chooses it for exactly those, and for exactly the
+environments that need it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from envctl.frozen import dataclass
 from envctl.lock.grid import Grid, either
-from envctl.lock.markers import Reach, reach_marker
+from envctl.lock.markers import reach_marker
+from envctl.lock.reach import Reached, Reaches
+from envctl.manifest.conflicts import Fork, Member
 from envctl.model.artifact import Artifact, Sdist, Wheel, build_tag, identify
 from envctl.model.resolution import Resolution, Resolved
 
@@ -29,24 +32,32 @@ class Merged:
     dependencies: Mapping[str, tuple[str, ...]]
 
 
-def merge(
-    resolutions: Sequence[Resolution], grid: Grid, *, groups: Collection[str], extras: Collection[str]
-) -> tuple[Merged, ...]:
-    """Merge the resolutions of a grid's targets, which are in its order.
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """One release of a project, as it was resolved: in which cells, and for whom."""
 
-    ``groups`` and ``extras`` are what the default environment holds.
-    """
-    entries: dict[tuple[str, str], dict[int, Resolved]] = {}
-    for cell, resolution in enumerate(resolutions):
+    packages: Sequence[tuple[int, Resolved]]
+    reached: Reached
+
+    @property
+    def cells(self) -> frozenset[int]:
+        """The targets that it is chosen for, through whatever lists."""
+        return frozenset(cell for cell, _ in self.packages)
+
+
+def merge(resolutions: Sequence[Resolution], grid: Grid, reaches: Reaches) -> tuple[Merged, ...]:
+    """Merge resolutions, each of a target of the grid; with conflicts there are several of one."""
+    entries: dict[tuple[str, str], list[tuple[int, Fork, Resolved]]] = {}
+    for resolution in resolutions:
+        cell = grid.targets.index(resolution.target)
         for name, package in resolution.packages.items():
-            entries.setdefault((name, _release(package)), {})[cell] = package
-    by_name: dict[str, list[dict[int, Resolved]]] = {}
-    for (name, _), cells in sorted(entries.items()):
-        by_name.setdefault(name, []).append(cells)
+            entries.setdefault((name, _release(package)), []).append((cell, resolution.fork, package))
+    by_name: dict[str, list[_Release]] = {}
+    for (name, _), several in sorted(entries.items()):
+        packages = [(cell, package) for cell, _, package in several]
+        by_name.setdefault(name, []).append(_Release(packages, _reached(several)))
     return tuple(
-        _merge(cells, by_name, grid, groups=groups, extras=extras)
-        for several in by_name.values()
-        for cells in several
+        _merge(release, by_name, grid, reaches) for several in by_name.values() for release in several
     )
 
 
@@ -56,22 +67,24 @@ def _release(package: Resolved) -> str:
     return f"{package.version} {next(origins, '')}"
 
 
+def _reached(packages: Iterable[tuple[int, Fork, Resolved]]) -> Reached:
+    found: dict[Member | None, dict[Fork, int]] = {}
+    for cell, fork, package in packages:
+        lists: list[Member | None] = [None] if package.in_base else []
+        lists += [("group", name) for name in package.groups]
+        lists += [("extra", name) for name in package.extras_of]
+        for one in lists:
+            by_fork = found.setdefault(one, {})
+            by_fork[fork] = by_fork.get(fork, 0) | 1 << cell
+    return found
+
+
 def _merge(
-    cells: Mapping[int, Resolved],
-    by_name: Mapping[str, Sequence[Mapping[int, Resolved]]],
-    grid: Grid,
-    *,
-    groups: Collection[str],
-    extras: Collection[str],
+    release: _Release, by_name: Mapping[str, Sequence[_Release]], grid: Grid, reaches: Reaches
 ) -> Merged:
-    packages = list(cells.values())
-    required = _where_required(cells, grid)
+    packages = [package for _, package in release.packages]
+    required = _where_required(release, grid)
     specifiers = {package.requires_python for package in packages}
-    reach = _reach(cells, grid)
-    default = Reach(
-        groups={name: where for name, where in reach.groups.items() if name in groups},
-        extras={name: where for name, where in reach.extras.items() if name in extras},
-    )
     return Merged(
         resolved=Resolved(
             name=packages[0].name,
@@ -79,36 +92,20 @@ def _merge(
             artifacts=_union(packages),
             # Files of one release may disagree; then only the solver's answer for each target counts.
             requires_python=specifiers.pop() if len(specifiers) == 1 else None,
-            requires=_requires(required, grid.all & ~grid.cells(cells), grid),
+            requires=_requires(required, grid.all & ~grid.cells(release.cells), grid),
             extras=frozenset().union(*(package.extras for package in packages)),
             index=packages[0].index,
             yanked=packages[0].yanked,
         ),
-        marker=reach_marker(reach, default, grid),
+        marker=reach_marker(reaches.of(release.reached), grid),
         dependencies=_dependencies(packages[0].name, required, by_name, grid),
     )
 
 
-def _reach(cells: Mapping[int, Resolved], grid: Grid) -> Reach:
-    groups = sorted({name for package in cells.values() for name in package.groups})
-    extras = sorted({name for package in cells.values() for name in package.extras_of})
-    return Reach(
-        base=grid.cells(cell for cell, package in cells.items() if package.in_base),
-        groups={
-            name: grid.cells(cell for cell, package in cells.items() if name in package.groups)
-            for name in groups
-        },
-        extras={
-            name: grid.cells(cell for cell, package in cells.items() if name in package.extras_of)
-            for name in extras
-        },
-    )
-
-
-def _where_required(cells: Mapping[int, Resolved], grid: Grid) -> dict[str, int]:
-    """Map each active requirement, sorted, to the cells it is active in."""
+def _where_required(release: _Release, grid: Grid) -> dict[str, int]:
+    """Map each active requirement, sorted, to the cells it is active in, through whatever lists."""
     where: dict[str, set[int]] = {}
-    for cell, package in cells.items():
+    for cell, package in release.packages:
         for text in package.requires:
             where.setdefault(text, set()).add(cell)
     return {text: grid.cells(several) for text, several in sorted(where.items())}
@@ -126,7 +123,7 @@ def _requires(required: Mapping[str, int], indifferent: int, grid: Grid) -> tupl
 def _dependencies(
     own: str,
     required: Mapping[str, int],
-    by_name: Mapping[str, Sequence[Mapping[int, Resolved]]],
+    by_name: Mapping[str, Sequence[_Release]],
     grid: Grid,
 ) -> Mapping[str, tuple[str, ...]]:
     """Map the names that are required to the versions of them that are chosen in those cells."""
@@ -139,8 +136,8 @@ def _dependencies(
         several = by_name.get(name, ())
         if name == own or not several:
             continue
-        met = [one for one in several if grid.cells(one) & where]
-        versions = [next(iter(one.values())).version for one in met]
+        met = [one for one in several if grid.cells(one.cells) & where]
+        versions = [one.packages[0][1].version for one in met]
         result[name] = tuple(filter(None, versions)) if len(several) > 1 else ()
     return result
 

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 
 from envctl.errors import EnvctlError, InputError
 from envctl.frozen import dataclass, replace
+from envctl.manifest.conflicts import find_includes
 from envctl.manifest.document import Document, show
 from envctl.manifest.lists import Lists, parse_extras, parse_groups, parse_list
 from envctl.manifest.manifest import Asked, PathSource, ProjectReference, Source
@@ -73,10 +74,14 @@ def parse_declared(document: Document, table: Mapping[str, Any], pyproject: byte
 
 
 def _parse_own(document: Document, table: Mapping[str, Any]) -> Declared:
+    written = table.get("dependency-groups", {})
+    extras = parse_extras(document, ("optional-dependencies",), table.get("optional-dependencies", {}))
+    groups = parse_groups(document, ("dependency-groups",), written)
     lists = Lists(
         dependencies=parse_list(document, ("dependencies",), table.get("dependencies", ()), by=document.name),
-        extras=parse_extras(document, ("optional-dependencies",), table.get("optional-dependencies", {})),
-        groups=parse_groups(document, ("dependency-groups",), table.get("dependency-groups", {})),
+        extras=extras,
+        groups=groups,
+        includes=find_includes(written, {"extra": extras, "group": groups}),
     )
     is_hidden = {
         key: key in document.data and key not in table

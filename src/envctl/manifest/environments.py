@@ -1,4 +1,4 @@
-"""The tables ``[env.NAME]``, and the conflicts between what they can select."""
+"""The tables ``[env.NAME]``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 #: What lies beside an environment, at its path with this added.
 _BESIDE = ".envctl"
 
-Conflicts = tuple[tuple[tuple[str, str], ...], ...]
 Names = Mapping[str, object] | None
 
 
@@ -113,57 +112,3 @@ def _refuse_shared_paths(document: Document, environments: Mapping[str, Declarat
 
 def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def parse_conflicts(
-    document: Document,
-    items: Sequence[Sequence[Mapping[str, str] | None] | None],
-    *,
-    groups: Names,
-    extras: Names,
-) -> Conflicts:
-    """Parse ``[lock] conflicts``: sets of groups and extras of which one environment has at most one.
-
-    Reports `bad-value`, `unknown-group`, `unknown-extra`.
-    """
-    conflicts = []
-    for place, members in enumerate(items):
-        key = ("lock", "conflicts", place)
-        found = [
-            _parse_member(document, (*key, number), member, groups=groups, extras=extras)
-            for number, member in enumerate(members or ())
-            if member is not None
-        ]
-        if members is not None and len(members) < 2:
-            document.refuse("bad-value", key, "has fewer than two members", "[{group = …}, {group = …}]")
-        conflicts.append(tuple(member for member in found if member is not None))
-    return tuple(conflicts)
-
-
-def _parse_member(
-    document: Document, key: Path, member: Mapping[str, str], *, groups: Names, extras: Names
-) -> tuple[str, str] | None:
-    if len(member) != 1:
-        document.refuse("bad-value", key, "is not one group or one extra", "{group = …} or {extra = …}")
-        return None
-    ((kind, text),) = member.items()
-    known = groups if kind == "group" else extras
-    if known is not None and normalise(text) not in known:
-        refuse_unknown(document, key, text, known, kind=kind)
-        return None
-    return kind, normalise(text)
-
-
-def refuse_conflicts(
-    document: Document, environments: Mapping[str, Declaration], conflicts: Conflicts
-) -> None:
-    """Report environments that hold two members of a conflict: `conflicting-lists`."""
-    for name, declaration in environments.items():
-        held = {("group", group) for group in declaration.groups}
-        held |= {("extra", extra) for extra in declaration.extras}
-        for conflict in conflicts:
-            both = [f"{kind} `{member}`" for kind, member in conflict if (kind, member) in held]
-            if len(both) > 1:
-                document.refuse(
-                    "conflicting-lists", ("env", name), f"holds {' and '.join(both)}, which conflict"
-                )

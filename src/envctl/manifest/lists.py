@@ -36,12 +36,14 @@ _Item = str | Mapping[str, str]
 class Lists:
     """The lists of one file, by normalised names, groups with what they include.
 
-    ``extras`` and ``groups`` hold every name that is written down, those with mistakes too.
+    ``extras`` and ``groups`` hold every name that is written down, those with mistakes too. ``includes``
+    maps ``("group", "dev")`` to the lists that it includes, directly or through others.
     """
 
     dependencies: tuple[Asked, ...] = ()
     extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    includes: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
 def parse_list(document: Document, key: Path, items: Sequence[str | None], *, by: str) -> tuple[Asked, ...]:
@@ -238,6 +240,7 @@ def flatten(document: Document, lists: Lists, name: str) -> Lists:
         dependencies=expand(lists.dependencies, frozenset(), set()),
         extras={extra: expand(entries, frozenset({extra}), set()) for extra, entries in lists.extras.items()},
         groups={group: expand(entries, frozenset(), set()) for group, entries in lists.groups.items()},
+        includes=lists.includes,
     )
 
 

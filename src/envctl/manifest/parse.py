@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.errors import raise_together
+from envctl.manifest.conflicts import parse_conflicts, refuse_conflicts
 from envctl.manifest.conform import conform
 from envctl.manifest.declared import Declared, add_project, parse_declared, refuse_two_origins
 from envctl.manifest.digest import digest_data
 from envctl.manifest.document import Document, parse_document
-from envctl.manifest.environments import parse_conflicts, parse_environments, refuse_conflicts
+from envctl.manifest.environments import parse_environments
 from envctl.manifest.keys import MANIFEST
 from envctl.manifest.manifest import Manifest, PythonRequest
 from envctl.manifest.policy import parse_policy
@@ -55,7 +56,13 @@ def _parse_rest(document: Document, table: Mapping[str, Any], declared: Declared
     lock = table.get("lock", {})
     groups, extras = declared.groups, declared.extras
     environments = parse_environments(document, table.get("env", {}), groups=groups, extras=extras)
-    conflicts = parse_conflicts(document, lock.get("conflicts", ()), groups=groups, extras=extras)
+    conflicts = parse_conflicts(
+        document,
+        lock.get("conflicts", ()),
+        groups=groups,
+        extras=extras,
+        includes=declared.lists.includes,
+    )
     refuse_conflicts(document, environments, conflicts)
     return Manifest(
         path=document.path,

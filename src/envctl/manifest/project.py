@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.frozen import dataclass, field
+from envctl.manifest.conflicts import find_includes
 from envctl.manifest.conform import conform
 from envctl.manifest.document import Document, parse_document, show
 from envctl.manifest.keys import PYPROJECT
@@ -112,14 +113,18 @@ def parse_pyproject(document: Document, *, install: bool) -> Project:
     _refuse_unreadable(document, project, is_built=is_built and install)
     stated = project.get("name")
     name = None if stated is None else parse_name(document, ("project", "name"), stated)
+    written = table.get("dependency-groups", {})
+    extras = parse_extras(
+        document, ("project", "optional-dependencies"), project.get("optional-dependencies", {})
+    )
+    groups = parse_groups(document, ("dependency-groups",), written)
     lists = Lists(
         dependencies=parse_list(
             document, ("project", "dependencies"), project.get("dependencies", ()), by=document.name
         ),
-        extras=parse_extras(
-            document, ("project", "optional-dependencies"), project.get("optional-dependencies", {})
-        ),
-        groups=parse_groups(document, ("dependency-groups",), table.get("dependency-groups", {})),
+        extras=extras,
+        groups=groups,
+        includes=find_includes(written, {"extra": extras, "group": groups}, name),
     )
     if name is not None and not (is_built and install):
         lists = flatten(document, lists, name)

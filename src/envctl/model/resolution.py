@@ -36,7 +36,12 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """One target solved: ``packages`` by normalised name."""
+    """One target solved: ``packages`` by normalised name.
+
+    ``fork`` has the members of conflicts, such as ``("group", "gpu")``, that were taken in; their rivals
+    were not.
+    """
 
     target: Target
     packages: Mapping[str, Resolved]
+    fork: frozenset[tuple[str, str]] = frozenset()

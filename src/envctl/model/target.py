@@ -25,7 +25,8 @@ class Target:
     ``name`` is ``OS-ARCH`` (``linux-x86_64``, ``linux-x86_64-musl1.2``). ``python`` is as a lock names it: a
     minor version (``3.11``), an exact one (``3.11.4``), ``3.14t`` or ``pypy3.11``. ``floor`` and ``ceiling``
     are the lowest and highest full version meant: equal for the interpreter at hand. ``markers`` are
-    evaluated at the floor; ``tags`` are best first.
+    evaluated at the floor; ``tags`` are best first. ``others`` have the same markers and other tags, so that
+    no lock can tell them apart: what is chosen for one is chosen for all.
     """
 
     name: str
@@ -34,6 +35,22 @@ class Target:
     ceiling: str
     markers: Mapping[str, str]
     tags: tuple[str, ...]
+    others: tuple[Target, ...] = ()
+
+    @property
+    def all(self) -> tuple[Target, ...]:
+        """This one and those that are alike."""
+        return (self, *self.others)
+
+    @property
+    def together(self) -> str:
+        """Its name, with the names of those that are alike, for people."""
+        return " together with ".join(dict.fromkeys(each.name for each in self.all))
+
+    @property
+    def label(self) -> str:
+        """The same with the Python: ``linux-x86_64 with Python 3.12``."""
+        return f"{self.together} with Python {' and '.join(dict.fromkeys(each.python for each in self.all))}"
 
 
 def choose_platform_name(markers: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from envctl.errors import InputError
+from envctl.frozen import replace
 from envctl.model.target import MACOS, WINDOWS, Target
 
 _NAME = re.compile(
@@ -97,19 +98,21 @@ def sort_targets(targets: Sequence[Target]) -> tuple[Target, ...]:
     return tuple(sorted(targets, key=key))
 
 
+def join_alike(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Put targets into the order they are solved in, those with the same markers as one (glibc and musl)."""
+    alike: dict[tuple[tuple[str, str], ...], list[Target]] = {}
+    for target in sort_targets(targets):
+        alike.setdefault(tuple(sorted(target.markers.items())), []).append(target)
+    return tuple(replace(first, others=tuple(others)) for first, *others in alike.values())
+
+
 def move_floor(target: Target, floor: str, ceiling: str) -> Target:
     """Narrow a target to a span of patch versions; its markers are evaluated at the new floor."""
     markers = {**target.markers, "python_full_version": floor}
     if markers["implementation_name"] == "cpython":
         markers["implementation_version"] = floor
-    return Target(
-        name=target.name,
-        python=target.python,
-        floor=floor,
-        ceiling=ceiling,
-        markers=markers,
-        tags=target.tags,
-    )
+    others = tuple(move_floor(other, floor, ceiling) for other in target.others)
+    return replace(target, floor=floor, ceiling=ceiling, markers=markers, others=others)
 
 
 def _parse(name: str) -> re.Match[str] | None:

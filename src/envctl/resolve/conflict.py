@@ -71,8 +71,20 @@ def make_error(conflict: Conflict) -> ResolutionError:
         hints = (*(remedy.text for remedy in conflict.remedies[:_HINTS]), *known)
     elif code == "no-solution":
         hints = explain(conflict)[:12]
+    if code == "no-solution":
+        hints = (*hints, *_keep_apart(conflict))
     where = next((fact.where for fact in conflict.facts if isinstance(fact, Ask) and fact.where), None)
     return ResolutionError(code, message, where=where, hints=hints, conflict=conflict)
+
+
+def _keep_apart(conflict: Conflict) -> tuple[str, ...]:
+    """Say how two groups or extras that cannot be together can be told apart, where it is those two."""
+    lists = sorted({fact.by for fact in conflict.facts if isinstance(fact, Ask)})
+    members = [by.split() for by in lists if by.startswith(("group ", "extra "))]
+    if len(members) != 2:
+        return ()
+    both = ", ".join(f'{{{kind} = "{name}"}}' for kind, name in members)
+    return (f"Where no environment needs both: `[lock] conflicts = [[{both}]]`",)
 
 
 def _summarise(conflict: Conflict) -> tuple[str, str, tuple[str, ...]]:

@@ -54,7 +54,7 @@ def diagnose(
         facts += [Limit(requirement=one.want.text) for one in statements if isinstance(one, Limited)]
         facts += _blockers(universe, [*wants, *(one.want for one in required)], statements)
     return Conflict(
-        target=universe.target.name,
+        target=universe.target.together,
         python=universe.target.floor,
         facts=tuple(dict.fromkeys(facts)),
         tried=Tried(len(tried), len({name for name, _ in tried})),

@@ -9,7 +9,7 @@ yanked), PEP 592, PEP 700.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -77,6 +77,11 @@ class Yardstick:
         """Begin; ``fits`` is what is known of the target's tags, and grows."""
         self._request = request
         self._ranks = {tag: position for position, tag in enumerate(target.tags)}
+        for other in target.others:
+            for position, tag in enumerate(other.tags):
+                self._ranks.setdefault(tag, position)
+        # Of targets that are alike, a release needs a file for each.
+        self._alike = [frozenset(each.tags) for each in target.all] if target.others else []
         # As pip does: an interpreter that is a release candidate of 3.14 counts as 3.14.0.
         self._floor = Version(Version(target.floor).base_version)
         self._ceiling = Version(target.ceiling) if target.ceiling != target.floor else None
@@ -102,9 +107,25 @@ class Yardstick:
                 yanked.append((place, file))
             else:
                 fresh.append((place, file))
-        return Offer(
+        offer = Offer(
             fresh=_in_order(fresh), yanked=_in_order(yanked), late=_in_order(late), refusals=tuple(refusals)
         )
+        return self._keep_common(offer) if self._alike else offer
+
+    def _keep_common(self, offer: Offer) -> Offer:
+        """Let only such files count, of targets that are alike, as have a file for each among them."""
+        kept: list[tuple[ListedFile, ...]] = []
+        refusals = list(offer.refusals)
+        for files in (offer.fresh, offer.yanked, offer.late):
+            serve_all = all(
+                any(not file.filename.endswith(".whl") or has_tag(file.filename, tags) for file in files)
+                for tags in self._alike
+            )
+            kept.append(files if serve_all else ())
+            refusals += [
+                Refusal(RefusalKind.TAGS, wheel_tags(file.filename)) for file in (() if serve_all else files)
+            ]
+        return Offer(fresh=kept[0], yanked=kept[1], late=kept[2], refusals=tuple(refusals))
 
     def objections(self, name: str, files: Sequence[ListedFile]) -> tuple[Refusal, ...]:
         """Say what stands against a release of which no file counts, in the fewest reasons.
@@ -113,6 +134,11 @@ class Yardstick:
         them: who lets a source distribution be built gains nothing when it is too new as well.
         """
         several = [self._object(name, file) for file in files]
+        if self._alike:  # a file that is for one of them only
+            several = [
+                refusals or [_refuse_tags(wheel_tags(file.filename))]
+                for file, refusals in zip(files, several, strict=True)
+            ]
         if not all(several):
             return ()
         kinds = [frozenset(refusal.kind for refusal in refusals) for refusals in several]
@@ -202,6 +228,11 @@ class Yardstick:
 @lru_cache(maxsize=4096)
 def _refuse_tags(tags: str) -> Refusal:
     return Refusal(RefusalKind.TAGS, tags)
+
+
+def has_tag(filename: str, tags: Collection[str]) -> bool:
+    """Whether a wheel has one of the tags."""
+    return any(tag in tags for tag in _expand(wheel_tags(filename)))
 
 
 @lru_cache(maxsize=65_536)

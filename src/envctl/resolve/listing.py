@@ -114,7 +114,7 @@ class Shelf:
         self._clauses: dict[int, Clause] = {}
         self._wants: dict[str, Want] = {}
         self._hinted: set[str | tuple[str, str]] = set()
-        self._fits: dict[tuple[str, ...], dict[str, int | None]] = {}
+        self._fits: dict[tuple[tuple[str, ...], ...], dict[str, int | None]] = {}
 
     def listing(self, name: str) -> Listing:
         """Return the listing of a project, from its source or from the index that serves it."""
@@ -125,8 +125,8 @@ class Shelf:
             listing = self._listings[name] = self._load(name)
         return listing
 
-    def fits(self, tags: tuple[str, ...]) -> dict[str, int | None]:
-        """Return what is known of how wheels fit these tags, to be added to; see `Yardstick`."""
+    def fits(self, *tags: tuple[str, ...]) -> dict[str, int | None]:
+        """Return what is known of how wheels fit these lists of tags, to be added to; see `Yardstick`."""
         return self._fits.setdefault(tags, {})
 
     def clause(self, requirement: AnyRequirement) -> Clause:

@@ -7,11 +7,10 @@ Nothing here looks at a target or at an index.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
-from envctl.errors import InputError
-from envctl.frozen import dataclass, field
+from envctl.frozen import dataclass, field, replace
 from envctl.manifest.manifest import Asked, BuildSettings, Manifest
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.dependency import AnyRequirement, Dependency
@@ -69,6 +68,16 @@ class Request:
         """Return ``if-necessary``, ``allow`` or ``disallow`` for a project."""
         return self.prerelease.get(name) or self.prerelease.get("*") or "if-necessary"
 
+    def without(self, left_out: Collection[tuple[str, str]]) -> Request:
+        """Leave out groups and extras, each named as ``("group", "gpu")``."""
+        if not left_out:
+            return self
+        return replace(
+            self,
+            groups={name: asked for name, asked in self.groups.items() if ("group", name) not in left_out},
+            extras={name: asked for name, asked in self.extras.items() if ("extra", name) not in left_out},
+        )
+
     def newest_upload(self, name: str) -> datetime | None:
         """Return the moment after which uploads of a project do not count, None for no limit."""
         if name in self.exclude_newer:
@@ -84,22 +93,12 @@ def request_from(
     now: datetime,
     elsewhere: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Request:
-    """Make the request of a manifest: all its groups and extras together.
+    """Make the request of a manifest: all its groups and extras together, those that conflict too.
 
     ``preferences`` and ``elsewhere`` are those of `Request`. ``now`` is what spans such as ``3 days``
     count back from.
-
-    Raises:
-        InputError: `conflicts-not-supported` when the manifest declares conflicts.
     """
     settings = manifest.lock
-    if settings.conflicts:
-        raise InputError(
-            "conflicts-not-supported",
-            "`[lock] conflicts` cannot be resolved apart yet",
-            where=os.path.basename(manifest.path),
-            hints=("Put the lists that conflict into manifests of their own",),
-        )
     return Request(
         base=(*_project_itself(manifest, direct), *_expand(manifest, manifest.dependencies, direct)),
         groups={name: _expand(manifest, asked, direct) for name, asked in manifest.groups.items()},

@@ -31,7 +31,7 @@ class Universe:
         self.request = request
         self.target = target
         self.shelf = shelf
-        self.yardstick = Yardstick(request, target, shelf.fits(target.tags))
+        self.yardstick = Yardstick(request, target, shelf.fits(*(each.tags for each in target.all)))
         self._environment = dict(target.markers)
         self._marked = shelf.answers(target)
         self._overrides = _by_name(request.overrides)

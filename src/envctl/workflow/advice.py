@@ -60,7 +60,7 @@ def advise(
         trial,
         elsewhere=elsewhere,
     )
-    also = tuple(f"{other.name} with Python {other.python}" for other in alike)
+    also = tuple(other.label for other in alike)
     return make_error(replace(conflict, also=also, remedies=remedies))
 
 

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from envctl.environment.configuration import choose_executable, read_configuration
 from envctl.environment.interpreters import find as find_interpreter
-from envctl.errors import InputError, MachineError
+from envctl.errors import MachineError
 from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Manifest, PythonRequest
@@ -21,7 +21,7 @@ from envctl.manifest.select import python_requests
 from envctl.model.interpreter import Interpreter
 from envctl.model.settings import Settings
 from envctl.model.target import Target, choose_target, covers_platform, covers_python
-from envctl.model.targets import RecallTags, is_known, make_target, sort_targets
+from envctl.model.targets import RecallTags, is_known, join_alike, make_target
 
 _PYTHON = re.compile(r"(?P<kind>[a-z]*)(?P<minor>\d+\.\d+)(?P<patch>\.\d+)?(?P<threads>t?)", re.ASCII)
 
@@ -112,10 +112,11 @@ def make_cells(
 ) -> tuple[Target, ...]:
     """Make the targets of a coverage, in the order they are solved in.
 
-    A kind of machine or Python that has no name elsewhere can be locked for where it is: ``here``.
+    A kind of machine or Python that has no name elsewhere can be locked for where it is: ``here``. Those that
+    a lock could not tell apart are one.
 
     Raises:
-        InputError: `unknown-target`; `targets-alike` when a lock could not tell two of them apart.
+        InputError: `unknown-target`.
     """
     own = (here.name, here.python)
     cells = [
@@ -125,21 +126,7 @@ def make_cells(
         for name in coverage.targets
         for python in coverage.pythons
     ]
-    _refuse_twins(cells)
-    return sort_targets(cells)
-
-
-def _refuse_twins(cells: Sequence[Target]) -> None:
-    known: dict[tuple[tuple[str, str], ...], Target] = {}
-    for cell in cells:
-        other = known.setdefault(tuple(sorted(cell.markers.items())), cell)
-        if other is not cell:
-            raise InputError(
-                "targets-alike",
-                f"{other.name} with Python {other.python} and {cell.name} with Python {cell.python} "
-                "have the same markers, so that one lock cannot tell them apart",
-                hints=("Give one of them a manifest of its own, with its own `[lock] path`",),
-            )
+    return join_alike(cells)
 
 
 def _is_possible(python: str, manifest: Manifest) -> bool:

@@ -16,6 +16,7 @@ from envctl.index.http import HttpTransport
 from envctl.index.served import choose_indexes, make_served
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
+from envctl.manifest.conflicts import conflicts_of
 from envctl.manifest.manifest import IndexSource, Manifest
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
@@ -82,6 +83,7 @@ class Resolver:
             recall=book.recall,
             find_places=partial(find_places, manifest),
             elsewhere=self._client.elsewhere,
+            conflicts=conflicts_of(manifest),
         )
         book.keep()
         return compose(

@@ -6,11 +6,15 @@ so that it makes nothing unsolvable, and a lock made again from its own versions
 
 A marker may hold for some patch versions of a Python only (``python_full_version < '3.11.3'``). Where one
 counts, the Python is cut there, for all platforms, and all is solved again.
+
+Groups and extras that conflict are left out of each other's resolutions (`envctl.workflow.forks`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 
 from packaging.version import Version
 
@@ -18,6 +22,7 @@ from envctl.errors import ResolutionError
 from envctl.frozen import dataclass, replace
 from envctl.lock.freshness import covers, preferences
 from envctl.lock.lock import Lock
+from envctl.manifest.conflicts import Conflicts, Fork, name_member
 from envctl.model.artifact import Artifact
 from envctl.model.events import Advanced, Emit, Ended, Event, Notice, Phase, Started
 from envctl.model.resolution import Resolution
@@ -29,6 +34,7 @@ from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import Request
 from envctl.resolve.solve import solve
 from envctl.workflow.context import Released
+from envctl.workflow.forks import Forks, resolve_forks
 from envctl.workflow.patches import Cuts, cut_targets, find_cuts, is_about_patches, minor_of
 from envctl.workflow.tolerate import find_orphans, tell, tolerate
 
@@ -92,13 +98,14 @@ def resolve_targets(
     recall: Recall = forget,
     find_places: Callable[[], Mapping[str, str]] = dict,
     elsewhere: Callable[[str, str | None], Sequence[Project]] = lambda *_: (),
+    conflicts: Conflicts | None = None,
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
 
-    ``tolerant`` lets in releases that have no file for one of the targets, and tells of them. ``recall``
-    gives what is known of a target from other runs. ``find_places`` is asked, when it fails, where
-    constraints and overrides stand, by their texts, and ``elsewhere`` what other indexes than the one named
-    have of a project.
+    With ``conflicts`` so is each fork. ``tolerant`` lets in releases that have no file for one of the
+    targets, and tells of them. ``recall`` gives what is known of a target from other runs. ``find_places``
+    is asked, when it fails, where constraints and overrides stand, by their texts, and ``elsewhere`` what
+    other indexes than the one named have of a project.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -108,8 +115,17 @@ def resolve_targets(
     emit(Started(Phase.RESOLVE))
     summary = ""
     try:
-        shelf = Shelf(shared, request.direct, recall)
-        run = _Run(request, shared, shelf, _Quiet(emit), Old(old, released), tolerant, find_places, elsewhere)
+        run = _Run(
+            request=request,
+            catalog=shared,
+            shelf=Shelf(shared, request.direct, recall),
+            emit=_Quiet(emit),
+            old=Old(old, released),
+            tolerant=tolerant,
+            find_places=find_places,
+            elsewhere=elsewhere,
+            conflicts=conflicts or Conflicts(),
+        )
         done = _resolve_all(run, targets)
         for notice in tell(done):
             emit(notice)
@@ -122,9 +138,9 @@ def resolve_targets(
     return done
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What all targets of a run share."""
+    """What all targets of a run share; of the ``request`` each fork takes its lists."""
 
     request: Request
     catalog: SharedCatalog
@@ -134,31 +150,65 @@ class _Run:
     tolerant: bool
     find_places: Callable[[], Mapping[str, str]]
     elsewhere: Callable[[str, str | None], Sequence[Project]]
+    conflicts: Conflicts
+
+
+class _Cut(Exception):
+    """Ends an attempt: a marker that counts does not hold for all patch versions of a Python."""
+
+    def __init__(self, minor: str, patches: frozenset[int]) -> None:
+        super().__init__(minor)
+        self.minor = minor
+        self.patches = patches
 
 
 def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]:
     cuts: Cuts = {}
     while True:
-        done: list[Resolution] = []
         refused: dict[str, ResolutionError] = {}
-        earlier: dict[str, str] = {}
-        cells = cut_targets(targets, cuts)
-        for target in cells:
-            try:
-                resolution = _resolve_or_tolerate(run, target, run.old.levels(target, earlier), refused)
-            except ResolutionError as error:
-                raise _advise(run, error, target, cells) from error
-            found = find_cuts(run.request, resolution, run.catalog.conditional(), run.shelf.answers(target))
-            if found:
-                minor = minor_of(target.floor)
-                cuts = {**cuts, minor: cuts.get(minor, frozenset()) | found}
-                break
-            done.append(resolution)
-            earlier |= _versions(resolution)
-        else:
-            for name in sorted(find_orphans(done)):
-                raise refused[name]
-            return tuple(done)
+        try:
+            done = resolve_forks(
+                run.conflicts, partial(_resolve_fork, run, cut_targets(targets, cuts), refused)
+            )
+        except _Cut as cut:
+            cuts = {**cuts, cut.minor: cuts.get(cut.minor, frozenset()) | cut.patches}
+            continue
+        for name in sorted(find_orphans(done)):
+            raise refused[name]
+        return done
+
+
+def _resolve_fork(
+    run: _Run, targets: Sequence[Target], refused: dict[str, ResolutionError], fork: Fork, forks: Forks
+) -> tuple[Resolution, ...]:
+    """Resolve one fork for all targets; ``forks`` are those before it, of which the nearest go first."""
+    left_out = frozenset(run.conflicts.order) - fork
+    run = replace(run, request=run.request.without(left_out))
+    by_distance = groupby(
+        sorted(forks, key=lambda other: -len(other & fork)), lambda other: len(other & fork)
+    )
+    nearest = [[forks[other] for other in several] for _, several in by_distance]
+    done: list[Resolution] = []
+    earlier: dict[str, str] = {}
+    apart: dict[str, str] = {}  # of those, what cannot be as in the nearest fork
+    for place, target in enumerate(targets):
+        near = [_newest([other[place] for other in several], run.request) for several in nearest]
+        others = [apart, *near, earlier]
+        try:
+            resolution = _resolve_or_tolerate(run, target, run.old.levels(target, others, left_out), refused)
+        except ResolutionError as error:
+            raise _name_fork(_advise(run, error, target, targets), fork) from error
+        found = find_cuts(run.request, resolution, run.catalog.conditional(), run.shelf.answers(target))
+        if found:
+            raise _Cut(minor_of(target.floor), found)
+        done.append(replace(resolution, fork=fork))
+        versions = _versions(resolution)
+        earlier |= versions
+        if near:
+            apart |= {
+                name: version for name, version in versions.items() if near[0].get(name, version) != version
+            }
+    return tuple(done)
 
 
 def _resolve_or_tolerate(
@@ -193,11 +243,16 @@ class Old:
         self._released = released or frozenset()
         self._anywhere = self._keep(preferences(self._lock))
 
-    def levels(self, target: Target, earlier: Mapping[str, str]) -> tuple[Mapping[str, str], ...]:
-        """Return what a target prefers, best first: its own, that of earlier targets, that of others."""
-        near = self._keep(preferences(self._lock, target))
+    def levels(
+        self, target: Target, others: Sequence[Mapping[str, str]], left_out: Fork
+    ) -> tuple[Mapping[str, str], ...]:
+        """Return what a target prefers, best first: its own, that of ``others`` in this run, that of others.
+
+        Its own is what it had in the lock, without the lists that are ``left_out``.
+        """
+        near = self._keep(preferences(self._lock, target, left_out))
         own = near if self._lock is not None and covers(self._lock, target) else {}
-        return own, earlier, near, self._anywhere
+        return own, *others, near, self._anywhere
 
     def _keep(self, versions: Mapping[str, str]) -> Mapping[str, str]:
         return {name: version for name, version in versions.items() if name not in self._released}
@@ -266,11 +321,38 @@ def _name_target(error: ResolutionError, target: Target, count: int) -> Resoluti
     if len(also) + 1 == count:
         hint = f"this is so for all {count} targets"
     else:
-        names = [f"{target.name} with Python {target.python}", *also]
+        names = [target.label, *also]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         hint = f"this is so for {', '.join(names[:3])}{more}"
+    return _hint(error, hint)
+
+
+def _newest(resolutions: Sequence[Resolution], request: Request) -> dict[str, str]:
+    """Return the newest version of each project, the oldest where those are preferred."""
+    several: dict[str, set[str]] = {}
+    for resolution in resolutions:
+        for name, version in _versions(resolution).items():
+            several.setdefault(name, set()).add(version)
+    best = min if request.resolution == "lowest" else max
+    return {
+        name: best(versions, key=Version) if len(versions) > 1 else versions.pop()
+        for name, versions in several.items()
+    }
+
+
+def _name_fork(error: ResolutionError, fork: Fork) -> ResolutionError:
+    if not fork:
+        return error
+    return _hint(error, f"of the lists that conflict this has {', '.join(map(name_member, sorted(fork)))}")
+
+
+def _hint(error: ResolutionError, text: str) -> ResolutionError:
     return ResolutionError(
-        error.code, error.message, where=error.where, hints=(*error.hints, hint), conflict=error.conflict
+        error.code,
+        error.message,
+        where=error.where,
+        hints=(*error.hints, text),
+        conflict=error.conflict,
     )
 
 

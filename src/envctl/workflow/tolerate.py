@@ -8,7 +8,7 @@ older ones too, always go first, because only a search that failed with them com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from packaging.version import Version
 
@@ -16,11 +16,14 @@ from envctl.errors import ResolutionError
 from envctl.frozen import replace
 from envctl.model.artifact import Artifact, Wheel
 from envctl.model.events import Notice
-from envctl.model.resolution import Resolution
-from envctl.resolve.files import RefusalKind, Yardstick
+from envctl.model.resolution import Resolution, Resolved
+from envctl.resolve.files import RefusalKind, Yardstick, has_tag
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 
 _CODE = "no-usable-file"
+
+#: So many files of a release are named.
+_TOLD = 3
 
 
 def tolerate(
@@ -61,18 +64,43 @@ def find_orphans(resolutions: Sequence[Resolution]) -> frozenset[str]:
 
 
 def tell(resolutions: Sequence[Resolution]) -> Iterable[Notice]:
-    """Say which packages cannot be installed on which targets, one notice a release."""
+    """Say which packages cannot be installed on which targets, one notice a release, and what it has."""
     places: dict[tuple[str, str | None], dict[str, None]] = {}
     for resolution in resolutions:
-        target = resolution.target
-        for name, package in resolution.packages.items():
-            if not package.artifacts:
-                place = f"{target.name} with Python {target.python}"
-                places.setdefault((name, package.version), {})[place] = None
+        for target in resolution.target.all:
+            tags = frozenset(target.tags) if resolution.target.others else None
+            for name, package in resolution.packages.items():
+                if not _has_file(package, tags):
+                    place = f"{target.name} with Python {target.python}"
+                    places.setdefault((name, package.version), {})[place] = None
     hint = "it is locked for the other targets only; `[lock] overrides` with a marker can drop it there"
     for (name, version), where in sorted(places.items()):
         message = f"no file of {name} {version} can be used on {', '.join(where)}"
-        yield Notice("warning", _CODE, message, (hint,))
+        yield Notice("warning", _CODE, message, (*_tell_files(resolutions, name, version), hint))
+
+
+def _tell_files(resolutions: Sequence[Resolution], name: str, version: str | None) -> Iterable[str]:
+    """Name the wheels of a release that other targets can use, a few of many."""
+    packages = (resolution.packages.get(name) for resolution in resolutions)
+    files = sorted(
+        {
+            artifact.filename
+            for package in packages
+            if package is not None and package.version == version
+            for artifact in package.artifacts
+            if isinstance(artifact, Wheel)
+        }
+    )
+    if files:
+        more = f" and {len(files) - _TOLD} more" if len(files) > _TOLD else ""
+        yield f"its files are {', '.join(f'`{file}`' for file in files[:_TOLD])}{more}"
+
+
+def _has_file(package: Resolved, tags: Collection[str] | None) -> bool:
+    """Whether one of the files is for a target; with ``tags`` for one of several that are alike."""
+    return any(
+        tags is None or not isinstance(one, Wheel) or has_tag(one.filename, tags) for one in package.artifacts
+    )
 
 
 def _unusable(error: ResolutionError) -> frozenset[str]:
@@ -118,12 +146,17 @@ class _View:
     def strip(self, resolution: Resolution) -> Resolution:
         """Take back what only seemed to be a file."""
         packages = {
-            name: replace(package, artifacts=())
-            if any(isinstance(one, Wheel) and one.url in self._files for one in package.artifacts)
-            else package
+            name: replace(
+                package, artifacts=tuple(one for one in package.artifacts if not self._is_pretended(one))
+            )
             for name, package in resolution.packages.items()
         }
-        return Resolution(target=resolution.target, packages=packages)
+        return replace(resolution, packages=packages)
+
+    def _is_pretended(self, artifact: Artifact) -> bool:
+        if not isinstance(artifact, Wheel) or artifact.url not in self._files:
+            return False
+        return artifact.filename != self._files[artifact.url].filename
 
     def _real(self, artifact: ListedFile | Artifact) -> ListedFile | Artifact:
         return self._files.get(artifact.url, artifact) if isinstance(artifact, ListedFile) else artifact
@@ -136,7 +169,7 @@ class _View:
             return files
         self._files[wheel.url] = wheel
         distribution, version = wheel.filename.split("-")[:2]
-        return (replace(wheel, filename=f"{distribution}-{version}-py3-none-any.whl"),)
+        return (*files, replace(wheel, filename=f"{distribution}-{version}-py3-none-any.whl"))
 
 
 class _Pretender:
