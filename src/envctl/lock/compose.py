@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -30,7 +30,6 @@ from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_pytho
 from envctl.lock.merge import Merged, merge
 from envctl.lock.places import STRONG, Places, strip_url
 from envctl.manifest.manifest import Manifest
-from envctl.manifest.times import format_limit
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.targets import sort_targets
@@ -215,6 +214,16 @@ def _limits(manifest: Manifest) -> dict[str, object]:
     """Tell readers of the lock which uploads were too new for it; as written, so that time moves nothing."""
     limits = {name: format_limit(limit) for name, limit in sorted(manifest.lock.exclude_newer.items())}
     return {"exclude-newer": limits} if limits else {}
+
+
+def format_limit(limit: timedelta | datetime | date | None) -> str | bool:
+    """Write a limit so that the manifest would read it again: a span stays one, None is false."""
+    if limit is None:
+        return False
+    if not isinstance(limit, timedelta):
+        return limit.isoformat()
+    days, rest = divmod(limit, timedelta(days=1))
+    return f"{limit // timedelta(hours=1)} hours" if rest else f"{days} days"
 
 
 def _directory(directory: Directory) -> PackageDirectory:
