@@ -20,6 +20,7 @@ from envctl.manifest.manifest import (
 )
 from envctl.manifest.parse import parse
 from envctl.model.tables import Rule, Waiver
+from envctl.model.times import format_limit
 
 FOLDER = "/srv/shop"
 
@@ -258,6 +259,25 @@ def test_prerelease_is_for_all_or_by_package(text: str, expected: dict[str, str]
 )
 def test_exclude_newer_is_a_span_a_date_or_a_time(text: str, expected: object) -> None:
     assert manifest(f"[lock]\nexclude-newer = {text}").lock.exclude_newer == {"*": expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("'1 day'", "1 days"),
+        ("'2 weeks'", "14 days"),
+        ("'36 h'", "36 hours"),
+        ("'48 hours'", "2 days"),
+        ("2026-01-31", "2026-01-31"),
+        ("2026-01-31T12:00:00+02:00", "2026-01-31T12:00:00+02:00"),
+        ("'2026-01-31T12:00:00'", "2026-01-31T12:00:00+00:00"),
+    ],
+)
+def test_exclude_newer_is_written_so_that_it_can_be_read_again(text: str, written: str) -> None:
+    (limit,) = manifest(f"[lock]\nexclude-newer = {text}").lock.exclude_newer.values()
+
+    assert format_limit(limit) == written
+    assert manifest(f"[lock]\nexclude-newer = '{written}'").lock.exclude_newer == {"*": limit}
 
 
 def test_exclude_newer_false_is_none() -> None:
