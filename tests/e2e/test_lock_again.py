@@ -33,6 +33,8 @@ OURS = {
     "envctl.cli.show",
     "envctl.cli.show.words",
     "envctl.receipt",
+    "envctl.treedigest",
+    "envctl.twofold",
     "envctl.unchanged",
     "envctl.version",
 }

@@ -29,8 +29,8 @@ from envctl.lock.lock import Lock
 from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_python
 from envctl.lock.merge import Merged, merge
 from envctl.lock.places import STRONG, Places, strip_url
+from envctl.manifest.limits import format_limit
 from envctl.manifest.manifest import Manifest
-from envctl.manifest.times import format_limit
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.resolution import Resolution, Resolved
 from envctl.model.targets import sort_targets

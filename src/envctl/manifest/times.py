@@ -49,16 +49,6 @@ def parse_limit(
     return None
 
 
-def format_limit(limit: timedelta | datetime | date | None) -> str | bool:
-    """Write a limit so that `parse_limit` reads it again: a span stays one, None is false."""
-    if limit is None:
-        return False
-    if not isinstance(limit, timedelta):
-        return limit.isoformat()
-    days, rest = divmod(limit, timedelta(days=1))
-    return f"{limit // timedelta(hours=1)} hours" if rest else f"{days} days"
-
-
 def _read_span(text: str) -> timedelta | None:
     found = _SPAN.fullmatch(text)
     return timedelta(hours=int(found[1]) * _HOURS[found[2][0].lower()]) if found else None
