@@ -74,7 +74,7 @@ def keep_receipt(
     try:
         data = format_receipt(labels)
         atomic.make_directories(os.path.dirname(path))
-        atomic.replace(path, data)
+        atomic.replace(path, data, durable=False)
     except (OSError, ValueError):
         pass  # the next run reads everything again
 
