@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from envctl.manifest.locate import locate
 from envctl.manifest.manifest import Manifest
 from envctl.resolve.want import want_from
 
 
 def find_places(manifest: Manifest) -> Mapping[str, str]:
     """Map constraints and overrides, without markers, to file and line; none where the file has gone."""
+    # Of no use to a run that succeeds.
+    from envctl.manifest.locate import locate  # noqa: PLC0415 - the reason is above
+
     try:
         with open(manifest.path, encoding="utf-8") as file:
             lines = locate(file.read())
