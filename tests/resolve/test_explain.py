@@ -232,3 +232,11 @@ def test_how_much_was_tried_is_told_when_it_was_much() -> None:
 
     assert error.conflict.tried.projects == 2
     assert explain(error.conflict)[-1].startswith("tried 3")
+
+
+def test_a_project_without_files_is_told_once_however_many_want_it() -> None:
+    universe: Notation = {"a": {"1.0": ["x>1"], "2.0": ["x>2"], "3.0": ["y"]}, "y": {"1": ["x"]}, "x": {}}
+
+    lines = explain(fail(universe, request("a")).conflict)
+
+    assert [line for line in lines if "no files" in line] == ["the index lists no files of x"]

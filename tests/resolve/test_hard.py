@@ -27,12 +27,12 @@ WORK = {
     "ring": (450, 10),
     "hidden_contradiction": (345, 115),
     "chains": (675, 225),
-    "window": (280, 50),
-    "pigeons": (82, 135),
+    "window": (240, 50),
+    "pigeons": (75, 135),
     "steep": (775, 10),
     "tangle": (770, 10),
 }
-# A guard against work that is counted nowhere, not a measure: 0.6 s of the processor for the slowest.
+# A guard against work that is counted nowhere, not a measure: 0.4 s of the processor for the slowest.
 SECONDS = 10.0
 
 cases = pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)

@@ -233,8 +233,9 @@ def _say(fact: Fact, conflict: Conflict) -> str:
         case Absent():
             return f"no index lists `{fact.name}`"
         case NoMatch():
-            newest = f"; there are {', '.join(fact.newest)}" if fact.newest else ""
-            return f"no version of {fact.name} is `{fact.requirement}`{newest}"
+            if not fact.newest:
+                return f"the index lists no files of {fact.name}"
+            return f"no version of {fact.name} is `{fact.requirement}`; there are {', '.join(fact.newest)}"
         case Unusable():
             return f"{fact.name} {_spans(fact.versions)} {_reason(fact, conflict)}"
         case TooHard():

@@ -160,7 +160,8 @@ def _blockers(universe: Universe, wants: Iterable[Want], statements: Iterable[ob
             yield Absent(name=want.name, near=tuple(universe.shelf.catalog.near_names(want.name)))
         else:
             newest = tuple(str(version) for version in listing.versions[:5])
-            yield NoMatch(name=want.name, requirement=want.text, newest=newest)
+            # Where there is no version at all, it does not matter which is wanted.
+            yield NoMatch(name=want.name, requirement=want.text if newest else want.name, newest=newest)
     for one in statements:
         if isinstance(one, Unfit):
             yield from _unusable(universe, one.name, one.mask)
