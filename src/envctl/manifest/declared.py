@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 from envctl.errors import EnvctlError, InputError
 from envctl.frozen import dataclass, replace
-from envctl.manifest.conflicts import find_includes
+from envctl.manifest.conflict_table import find_includes
 from envctl.manifest.document import Document, show
 from envctl.manifest.lists import Lists, parse_extras, parse_groups, parse_list
 from envctl.manifest.manifest import Asked, PathSource, ProjectReference, Source

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.errors import raise_together
-from envctl.manifest.conflicts import parse_conflicts, refuse_conflicts
+from envctl.manifest.conflict_table import parse_conflicts, refuse_conflicts
 from envctl.manifest.conform import conform
 from envctl.manifest.declared import Declared, add_project, parse_declared, refuse_two_origins
 from envctl.manifest.digest import digest_data

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.frozen import dataclass, field
-from envctl.manifest.conflicts import find_includes
+from envctl.manifest.conflict_table import find_includes
 from envctl.manifest.conform import conform
 from envctl.manifest.document import Document, parse_document, show
 from envctl.manifest.keys import PYPROJECT
