@@ -191,6 +191,41 @@ def test_lock_says_what_moved(locked: Project) -> None:
     ]
 
 
+def test_lock_prints_a_line_for_each_change_and_the_summary_last(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["gamma"]')
+
+    result = locked.succeed("lock", "--upgrade", "--color", "never")
+
+    assert result.out.splitlines() == [
+        "  ~ up      beta 1.0 -> 2.0  [major] required by alpha (>=1)",
+        "  + add     gamma 1.0        asked for by group dev",
+        "Wrote pylock.toml (3 packages): 1 added, 1 up (1 major).",
+    ]
+
+
+def test_lock_has_nothing_to_say_of_packages_when_none_is_different(locked: Project) -> None:
+    locked.write_manifest("alpha>=0.5")
+
+    first, second = (locked.succeed("lock").out for _ in range(2))
+
+    assert first == "Wrote pylock.toml (2 packages): no package is different.\n"
+    assert second == "pylock.toml is up to date (2 packages).\n"
+
+
+def test_a_plan_has_the_changes_that_lock_would_print(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+    locked.write_manifest("alpha", "beta>1", "gamma")
+
+    planned = locked.plan()["lock_changes"]
+
+    assert planned == locked.succeed("lock", "--json").json["changes"]
+    assert [(each["name"], each["kind"], each["direct"]) for each in planned] == [
+        ("beta", "up", True),
+        ("gamma", "added", True),
+    ]
+
+
 @pytest.mark.parametrize("command", ["plan", "apply"])
 def test_locked_refuses_a_missing_lock(project: Project, command: str) -> None:
     before = project.snapshot()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
+from envctl.cli.show.documents import to_plain
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import Drift, DriftKind, Owner
@@ -18,6 +19,7 @@ from envctl.plan.change import Plan
 from envctl.plan.document import dump_plan, format_plan
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
 from plan.builders import plans
+from support.plans import lock_change
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8"))
@@ -191,7 +193,7 @@ STATUS = {
                 "fresh": False,
                 "written": True,
                 "packages": 4,
-                "changes": [{"name": "a", "before": None, "after": "1", "reason": ""}],
+                "changes": [to_plain(lock_change("a", None, "1"))],
             },
         ),
         ("cache", {"path": "/c", "buckets": {"wheels": {"bytes": 4, "entries": 1}}}),

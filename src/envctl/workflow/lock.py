@@ -18,6 +18,7 @@ from envctl.receipt import digest_file
 from envctl.store.store import Store, refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.answers import AnswerBook
+from envctl.workflow.askers import asked_by_anyone
 from envctl.workflow.context import Context, open_memo
 from envctl.workflow.coverage import (
     covered_minors,
@@ -125,7 +126,7 @@ def _renew(context: Context, manifest: Manifest, before: LoadedLock, made: Lock,
         fresh=fits,
         written=changed,
         packages=len(made.packages),
-        changes=compare(before.lock, made),
+        changes=compare(before.lock, made, asked=asked_by_anyone(manifest)),
     )
 
 

@@ -54,7 +54,7 @@ def run(arguments: Namespace, console: Console) -> int:
     deliver(
         console,
         arguments.format,
-        lines=lambda: locked_lines(locked, arguments.directory),
+        lines=lambda: locked_lines(locked, arguments.directory, verbose=console.verbose),
         document=document,
     )
     return 0

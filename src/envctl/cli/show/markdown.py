@@ -50,7 +50,7 @@ def plan_markdown(plan: Plan, outcome: str = "", *, max_bytes: int | None = None
         head += ["", escape(outcome)]
     body: list[str] = []
     body += _section("Environment", [_row(row) for row in change_rows(plan)])
-    body += _section("Lock", [_row(row) for row in lock_rows(plan)])
+    body += _section("Lock", [_row(row) for row in lock_rows(plan.lock_changes)])
     remarks = remark_rows(plan)
     if remarks:
         body += ["", *(f"- **{level}**: {escape(message)}" for level, message in remarks)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from envctl.cli.console import Line, Styled, plain
-from envctl.cli.show.plan import drift_lines, lock_change_lines
+from envctl.cli.show.plan import count_differences, difference_lines, drift_lines
 from envctl.cli.show.words import count, shorten, size, up_to_date
 from envctl.model.change import Action
 from envctl.plan.change import Plan
@@ -19,12 +19,13 @@ def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
     return [*lines, "Next: edit it, look at `envctl plan`, then `envctl apply`."]
 
 
-def locked_lines(locked: Locked, directory: str) -> list[Line]:
+def locked_lines(locked: Locked, directory: str, *, verbose: bool = False) -> list[Line]:
     """Say whether the lock was written, and what is different in it."""
     if not locked.written:
         return [up_to_date(locked.path, locked.packages, directory)]
     path, packages = shorten(locked.path, directory), count(locked.packages, "package")
-    return [*lock_change_lines(locked.changes), f"Wrote {path} ({packages})."]
+    counted = count_differences(locked.changes) or "no package is different"
+    return [*difference_lines(locked.changes, verbose=verbose), f"Wrote {path} ({packages}): {counted}."]
 
 
 def outcome_lines(report: Report) -> list[Line]:
