@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from support.project import Project
+from support.project import Project, publish_all
 
 
 @pytest.fixture
@@ -179,6 +179,47 @@ def test_upgrade_package_lets_go_of_that_version_alone(locked: Project) -> None:
     locked.succeed("lock", "--upgrade-package", "Beta")
 
     assert locked.locked() == {"alpha": "1.0", "beta": "2.0"}
+
+
+def test_upgrade_group_lets_go_of_what_the_group_needs_and_of_nothing_else(project: Project) -> None:
+    project.publish("tool", "1.0", requires=["helper"])
+    publish_all(project, [("helper", "1.0"), ("extra", "1.0")])
+    project.write_manifest(
+        "alpha",
+        rest='[dependency-groups]\nall = [{ include-group = "dev" }]\ndev = ["tool"]\ndoc = ["extra"]',
+    )
+    project.succeed("lock")
+    publish_all(project, [(name, "2.0") for name in ("beta", "tool", "helper", "extra")])
+    project.publish("tool", "2.0", requires=["helper"])
+
+    project.succeed("lock", "--upgrade-group", "All")
+
+    assert project.locked() == {
+        "alpha": "1.0",
+        "beta": "1.0",
+        "extra": "1.0",
+        "helper": "2.0",
+        "tool": "2.0",
+    }
+
+
+def test_upgrade_group_also_moves_what_other_lists_share_with_it(locked: Project) -> None:
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["beta"]')
+    locked.succeed("lock")
+    locked.publish("beta", "2.0")
+
+    locked.succeed("lock", "--upgrade-group", "dev")
+
+    assert locked.locked() == {"alpha": "1.0", "beta": "2.0"}
+
+
+def test_a_group_to_upgrade_must_be_one_of_the_manifest(locked: Project) -> None:
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["gamma"]')
+
+    result = locked.run("lock", "--upgrade-group", "def")
+
+    assert (result.code, result.codes) == (64, ["unknown-group"])
+    assert "did you mean `dev`?" in result.err
 
 
 def test_lock_says_what_moved(locked: Project) -> None:

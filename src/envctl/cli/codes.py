@@ -141,7 +141,7 @@ not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither re
 not-deleted: A part of the environment could not be deleted.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.
-not-locked: `why` or `--upgrade-package` names a package that the lock does not hold.
+not-locked: `why`, `upgrade` or `--upgrade-package` names a package that the lock does not hold.
 not-ours: The environment was made by others, or belongs to another user. `--adopt` takes over one that others
     made.
 not-readable: A file cannot be read.
