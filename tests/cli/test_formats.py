@@ -62,7 +62,7 @@ def test_markdown_that_is_cut_keeps_the_summary_and_counts_what_is_left_out() ->
 
     rows = sum(line.startswith("| +") for line in text.splitlines())
     assert "**Plan: 300 to create" in text
-    assert f"*{600 - rows} lines more; the JSON of this plan has all.*" in text
+    assert f"*{600 - rows} lines more; `--json` has all.*" in text
 
 
 def test_markdown_that_fits_is_whole() -> None:

@@ -82,6 +82,8 @@ file-conflict: Two packages hold the same file with different content, or one ho
     itself. `[install] allow-overwrite` lets one win by name.
 file-elsewhere: A locked file is not taken from the URL in the lock, but from where its index, or this
     machine's mirror of it, has the file of that name and digest now. A remark, told with `-v`.
+git-failed: `git` did not give what was asked of it; what it said stands in the message.
+git-missing: There is no `git` on the path, which reads what a revision holds.
 generation-damaged: The record of a generation cannot be read by this version of envctl.
 generations-kept: Earlier generations could not be moved to the trash; they stay until the next run.
 group-cycle: Dependency groups include each other in a circle.
@@ -128,8 +130,10 @@ no-pyproject: The manifest takes its lists from a pyproject.toml that is not the
 no-python: No interpreter on this machine fits what the manifest asks for.
 no-solution: The requirements contradict each other; the lines below the message say which.
 no-source: A path source is not there, or holds no project.
+no-repository: The lock lies in no git repository, so that there is no revision of it. Name two files instead.
 no-space: There is not enough room for the new environment. Nothing was begun.
 no-such-extra: A package has no extra of that name. It is installed without.
+no-such-revision: What was named is neither a file nor a revision of the git repository.
 no-such-file: A file that the lock or an index names is not on the server any more.
 no-such-generation: There is no generation of that number to roll back to. `envctl history` lists them.
 no-such-package: No index that may serve it lists a package of that name.
@@ -139,6 +143,7 @@ no-usable-file: The release has no file that can be used on this platform and Py
 not-a-plain-file: Something in the cache is neither a file nor a folder. It is not used.
 not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither replaces nor deletes it.
 not-deleted: A part of the environment could not be deleted.
+not-in-revision: A revision of the git repository does not hold the lock.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.
 not-locked: `why`, `upgrade` or `--upgrade-package` names a package that the lock does not hold.

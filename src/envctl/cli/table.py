@@ -37,6 +37,7 @@ COMMANDS = (
     Command("why", LOOK, "Show which lists and packages ask for a package", f"{_PLACE}.why"),
     Command("why-not", LOOK, "Show what keeps a package from a version", f"{_PLACE}.why_not"),
     Command("outdated", LOOK, "List locked packages that have newer releases", f"{_PLACE}.outdated"),
+    Command("diff", LOOK, "Show two locks beside each other", f"{_PLACE}.diff"),
     Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
     Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
     Command("cache", MACHINE, "Show or empty the cache", f"{_PLACE}.cache"),

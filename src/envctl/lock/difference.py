@@ -99,6 +99,17 @@ def compare(
     )
 
 
+def compare_coverage(old: Lock, new: Lock) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what only the new lock is for, and what only the old one was: targets, and ``Python 3.12``.
+
+    Nothing where one of them is of another tool, which does not say.
+    """
+    if not (old.is_ours and new.is_ours):
+        return (), ()
+    before, after = ([*lock.targets, *(f"Python {python}" for python in lock.pythons)] for lock in (old, new))
+    return tuple(one for one in after if one not in before), tuple(one for one in before if one not in after)
+
+
 def _by_name(lock: Lock | None) -> Mapping[str, tuple[_Package, ...]]:
     found: dict[str, tuple[_Package, ...]] = {}
     for package in () if lock is None else lock.packages:

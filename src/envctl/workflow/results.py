@@ -33,6 +33,32 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedLock:
+    """One of two locks beside each other; ``revision`` as it was asked for, and its full ``commit``."""
+
+    path: str
+    packages: int
+    revision: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The answer of ``diff``. ``covered`` are targets and Pythons that only ``after`` is for."""
+
+    before: ComparedLock
+    after: ComparedLock
+    changes: tuple[LockChange, ...] = ()
+    covered: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether the locks hold different things, or are for different machines or Pythons."""
+        return bool(self.changes or self.covered or self.uncovered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The answer of ``apply``. ``outcome`` is ``applied``, ``nothing-to-do`` or ``already-applied``."""
 

@@ -161,11 +161,11 @@ def difference_lines(
     changes: Sequence[LockChange],
     *,
     verbose: bool = False,
-    remark: Callable[[LockChange], str] = lambda _: "",
+    details: Callable[[LockChange], str] = lambda _: "",
 ) -> list[Line]:
     """Write one line for each difference between two locks: what, versions, how far, for whom.
 
-    ``remark`` gives what stands before the reason.
+    ``details`` gives what stands behind the reason.
     """
     whats = [describe_lock_change(change) for change in changes]
     wide = min(max((len(plain(what)) for what in whats), default=0), _WIDEST)
@@ -176,8 +176,8 @@ def difference_lines(
         flags = lock_flags(change)
         marked = f"[{', '.join(flags)}] " if flags else ""
         why = change.reason if verbose else _cut_requirers(change.reason, REQUIRERS)
-        rest = f"{marked}{remark(change)}{why}".rstrip()
-        lines.append(("  ", symbol, f" {what}", f"{' ' * (wide - len(plain(what)))}  {rest}" if rest else ""))
+        rest = marked + "; ".join(part for part in (why, details(change)) if part)
+        lines.append(("  ", symbol, f" {what}", f"{' ' * (wide - len(plain(what)))}  {rest}".rstrip()))
     return lines
 
 
