@@ -208,6 +208,7 @@ def test_a_document_holds_the_fields_of_its_value() -> None:
                 "size_after": None,
             }
         ],
+        "manifest_changes": [],
     }
 
 

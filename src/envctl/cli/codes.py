@@ -49,6 +49,8 @@ bad-variable: A variable of the environment, `ENVCTL_…`, holds what its option
 bad-wheel: A file is no wheel: its name, its parts or its metadata are not what the specification says.
 bare-environment-failed: No bare environment could be made for an interpreter, for a reason of the machine.
 bug: envctl contradicts itself. Please report it with the lines above the message.
+bound-not-set: A requirement could not be pinned, because the lock holds several versions of its package. It
+    stays as it is.
 build-failed: A build backend failed; the end of its output stands below the message. Your environment is as
     it was.
 build-not-allowed: Something must be built from source, which runs the code of others, and nothing allows
@@ -57,6 +59,8 @@ cache-failed: The cache folder could not be read or written, or is a file. `--ca
 cache-not-ours: The cache folder belongs to another user, or others may write into it, so nothing in it can be
     trusted.
 cancelled: The question was answered with no. Nothing was changed.
+cannot-edit: A file is written in a way that cannot be edited without changing more than was asked for. Edit
+    it by hand.
 cannot-read: A local file of an index or a cache could not be read.
 cannot-recover: What a killed run left could not be finished or undone. `envctl status` says what is there.
 cannot-switch: The new environment could not take the place of the old one. The old one is as it was.
@@ -77,7 +81,8 @@ duplicate-name: Two names are the same once they are normalised.
 duplicate-path: Two environments have the same path.
 dynamic-project: A pyproject.toml leaves to its backend what the manifest needs to know. Write it down in
     `[project]`.
-file-changed-meanwhile: Somebody else changed a file while envctl was at work. It is left as it is.
+file-changed-meanwhile: Somebody else changed a file while envctl was at work. It is left as it is, and what
+    was to be edited in it is not done.
 file-conflict: Two packages hold the same file with different content, or one holds a file of the environment
     itself. `[install] allow-overwrite` lets one win by name.
 file-elsewhere: A locked file is not taken from the URL in the lock, but from where its index, or this

@@ -9,6 +9,7 @@ from envctl.lock.follow import follow
 from envctl.lock.freshness import preferences
 from envctl.manifest.manifest import Asked, Manifest
 from envctl.manifest.near import suggest
+from envctl.workflow.askers import asked_by_anyone
 from envctl.workflow.locks import LoadedLock
 
 
@@ -21,20 +22,21 @@ def find_released(
     themselves included, and also what other lists need too: a version is one for all lists.
 
     Raises:
-        CheckError: `not-locked` for names that the lock does not hold.
+        CheckError: `not-locked` for names that neither the lock holds nor a list asks for.
         UsageError: `unknown-group` for groups that the manifest does not have.
     """
     asked = _asked_by(manifest.groups, groups)
     if lock.lock is None:
         return frozenset()
-    unknown = names - preferences(lock.lock).keys()
+    locked = preferences(lock.lock).keys()
+    unknown = names - locked - asked_by_anyone(manifest).keys()
     if unknown:
         raise CheckError(
             "not-locked",
             f"the lock holds no {', '.join(f'`{name}`' for name in sorted(unknown))}",
             where=lock.path,
         )
-    return names | follow(lock.lock, asked)
+    return (names & locked) | follow(lock.lock, asked)
 
 
 def _asked_by(known: Mapping[str, Iterable[Asked]], groups: Iterable[str]) -> set[str]:

@@ -22,6 +22,16 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestChange:
+    """A requirement that was rewritten, in the list ``by`` (``env.toml``, ``group dev``) of a file."""
+
+    path: str
+    by: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
     """The answer of ``lock``: ``fresh`` says it fitted before, ``written`` that the file was replaced."""
 
@@ -30,6 +40,7 @@ class Locked:
     written: bool
     packages: int
     changes: tuple[LockChange, ...] = ()
+    manifest_changes: tuple[ManifestChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +77,7 @@ class Report:
     outcome: str
     generation: int | None
     lock_written: bool = False
+    manifest_changes: tuple[ManifestChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

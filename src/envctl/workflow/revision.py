@@ -69,7 +69,7 @@ def read_revision(path: str, revision: str, settings: Settings) -> Recorded:
             "not-in-revision",
             f"`{revision}` ({commit[:12]}) holds no `{name}` in this folder",
             where=path,
-            hints=["`git log -- FILE` lists the commits that touched a file"],
+            hints=[f"`git log -- {name}` lists the commits that touched it"],
         )
     content = _ask(folder, environ, "cat-file", "blob", blob)
     if content.returncode:

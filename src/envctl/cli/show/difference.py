@@ -103,12 +103,13 @@ def diff_markdown(
     head = [f"### {before} → {after}", ""]
     if not difference.differs:
         return cut([*head, "**No differences.**"], [], max_bytes)
-    body = [f"- covers {escape(one)}" for one in difference.covered]
-    body += [f"- does not cover {escape(one)} any more" for one in difference.uncovered]
+    covered = [f"- covers {escape(one)}" for one in difference.covered]
+    covered += [f"- does not cover {escape(one)} any more" for one in difference.uncovered]
+    body = ["", *covered] if covered else []
     if difference.changes:
         body += ["", "| | what | before | after | uploaded | size | why |", "|---|---|---|---|---|---|---|"]
         body += _rows(difference.changes, now)
-    return cut([*head, f"**{escape(summarise(difference))}**", ""], body, max_bytes)
+    return cut([*head, f"**{escape(summarise(difference))}**"], body, max_bytes)
 
 
 def _rows(changes: Sequence[LockChange], now: datetime) -> list[str]:
