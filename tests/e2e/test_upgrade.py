@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -315,6 +317,23 @@ def test_a_pyproject_is_as_it_was_when_the_build_fails(installed: Project) -> No
     result = installed.run("upgrade", "--bounds", "lower")
 
     assert result.code == 1
+    assert (files(installed), installed.read("pyproject.toml")) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_pyproject_is_as_it_was_when_the_build_is_interrupted(installed: Project, number: int) -> None:
+    slow = installed.read("backend.py") + "    import time\n    time.sleep(5)\n"
+    installed.write("backend.py", slow.replace("    return _write(wheel", "    made = _write(wheel"))
+    before = files(installed), installed.read("pyproject.toml")
+    calls = installed.path(os.pardir, "calls.txt")
+    os.unlink(calls)
+
+    def is_building() -> bool:
+        return os.path.exists(calls) and "alpha>=1.1" in installed.read("pyproject.toml")
+
+    result = installed.interrupt("upgrade", "--bounds", "lower", number=number, when=is_building)
+
+    assert result.code == 128 + number
     assert (files(installed), installed.read("pyproject.toml")) == before
 
 
