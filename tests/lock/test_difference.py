@@ -6,6 +6,8 @@ import dataclasses
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from envctl.lock.compose import compose
 from envctl.lock.difference import LockChange, compare
@@ -159,6 +161,24 @@ def test_another_marker_and_other_requirements_are_changes() -> None:
 
     assert parts_of(compare(old, new))["requests"] == ("changed", ("requirements",))
     assert parts_of(compare(old, alone))["idna"] == ("changed", ("markers",))
+
+
+def test_what_somebody_wrote_into_a_lock_hides_no_difference() -> None:
+    old = make("requests", "idna<3.10", "pysocks")
+    touched = old.data.replace(b'\nname = "idna"', b'\n# theirs\nname = "idna"').replace(b"3.9", b"3.8")
+
+    assert parts_of(compare(parse(touched, path=old.path), old)) == {"idna": ("up", ())}
+
+
+@settings(max_examples=60, deadline=None)
+@given(*[st.sets(st.sampled_from(["requests", "requests[socks]", "idna<4", "idna<3.10", "pysocks"]))] * 2)
+def test_what_is_the_same_in_the_files_is_the_same_when_it_is_compared(one: set[str], two: set[str]) -> None:
+    old, new = make(*sorted(one)), make(*sorted(two))
+    read = [parse(lock.data + b"# read\n", path=lock.path) for lock in (old, new)]
+    # In this layout no table can be told from another by its text.
+    indented = [parse(lock.data.replace(b"\nname", b"\n name"), path=lock.path) for lock in (old, new)]
+
+    assert compare(old, new) == compare(*read) == compare(*indented) == compare(read[0], new)
 
 
 def test_a_lock_behind_a_mirror_is_the_same_lock() -> None:

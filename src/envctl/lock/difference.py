@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -78,13 +78,13 @@ def compare(
     if old is not None and old.data == new.data:
         return ()
     before, after = _by_name(old), _by_name(new)
-    names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+    names = sorted((before.keys() | after.keys()) - _find_untouched(old, new))
     parts = PARTS if old is None or old.is_ours == new.is_ours else _PARTS_OF_ANY
     found = [(name, _compare(before.get(name, ()), after.get(name, ()), parts)) for name in names]
-    if not any(kind for _, (kind, _) in found):
-        return ()
-    required_before = requirers(old.packages) if old is not None else {}
-    required_after = requirers(new.packages)
+    gone = tuple(name for name, (kind, _) in found if kind == REMOVED)
+    there = tuple(name for name, (kind, _) in found if kind and kind != REMOVED)
+    required_before = requirers(old.packages, of=gone) if old is not None and gone else {}
+    required_after = requirers(new.packages, of=there) if there else {}
     return tuple(
         _describe(
             name,
@@ -97,6 +97,27 @@ def compare(
         for name, (kind, differs) in found
         if kind
     )
+
+
+_TABLE = b"\n[[packages]]\n"
+_NAME = b'name = "'
+
+
+def _find_untouched(old: Lock | None, new: Lock) -> frozenset[str]:
+    """Find what is, byte for byte, the same in two files of ours; it need not be compared value by value.
+
+    Of a changed lock that is nearly all there is.
+    """
+    if old is None or not (old.is_ours and new.is_ours):
+        return frozenset()
+    before, after = (set(lock.data.split(_TABLE)[1:]) for lock in (old, new))
+    if not all(table.startswith(_NAME) for table in before | after):
+        return frozenset()  # somebody else wrote into one of them
+    return _names_in(before & after) - _names_in(before ^ after)
+
+
+def _names_in(tables: Iterable[bytes]) -> frozenset[str]:
+    return frozenset(table[len(_NAME) : table.index(b"\n")].decode().rstrip('"') for table in tables)
 
 
 def compare_coverage(old: Lock, new: Lock) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -113,15 +113,21 @@ def required_names(package: Package | Entry) -> frozenset[str]:
 
 
 def requirers(
-    packages: Iterable[Package | Entry], holds: Callable[[str], bool] = lambda _: True
+    packages: Iterable[Package | Entry],
+    holds: Callable[[str], bool] = lambda _: True,
+    *,
+    of: tuple[str, ...] = ("",),
 ) -> Mapping[str, tuple[str, ...]]:
     """Map each name to those of ``packages`` that require it, as ``requests (<4,>=2.5)``, sorted.
 
     ``holds`` says whether a requirement with this marker counts; the marker is empty where there is none.
+    Only names that begin with one of ``of`` need be in the result.
     """
     result: dict[str, set[str]] = {}
     for package in packages:
         for text in own_requires(package):
+            if not text.startswith(of):
+                continue
             requirement, _, marker = text.partition(" ; ")
             match = _REQUIREMENT.match(requirement)
             if match is None or match["name"] == package.name or not holds(marker):
