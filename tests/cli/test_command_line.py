@@ -200,9 +200,14 @@ def test_upgrades_reach_the_workflow_by_normalised_name(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("envctl.workflow.lock.lock", answer)
 
-    main(["lock", "--upgrade-package", "Foo_Bar", "--upgrade-package", "x"])
+    main(["lock", "--upgrade-package", "Foo_Bar", "--upgrade-package", "x", "--upgrade-group", "Dev"])
 
-    assert asked == {"check": False, "upgrade": False, "upgrade_packages": frozenset({"foo-bar", "x"})}
+    assert asked == {
+        "check": False,
+        "upgrade": False,
+        "upgrade_packages": frozenset({"foo-bar", "x"}),
+        "upgrade_groups": ("dev",),
+    }
 
 
 @pytest.mark.parametrize("option", ["--json", "--format=json", "--format json"])

@@ -62,7 +62,7 @@ def test_markdown_that_is_cut_keeps_the_summary_and_counts_what_is_left_out() ->
 
     rows = sum(line.startswith("| +") for line in text.splitlines())
     assert "**Plan: 300 to create" in text
-    assert f"*{600 - rows} lines more; the JSON of this plan has all.*" in text
+    assert f"*{600 - rows} lines more; `--json` has all.*" in text
 
 
 def test_markdown_that_fits_is_whole() -> None:
@@ -97,7 +97,7 @@ def test_annotations_say_the_plan_in_short_and_each_finding() -> None:
     lines = plan_annotations(FULL, "Applied.").splitlines()
 
     assert lines[0].startswith("::notice title=Plan for default::Plan: 1 to update; 1 change to the lock.")
-    assert lines[0].endswith("update idna, update idna")
+    assert lines[0].endswith("update idna, up idna")
     assert "::warning title=Drift::flask: 1 not as they were put" in lines
     assert "::error title=Plan for default::licenses: foo: GPL-3.0-only is denied" in lines
     assert lines[-1] == "::notice title=Plan for default::Applied."
@@ -191,7 +191,24 @@ def test_a_document_holds_the_fields_of_its_value() -> None:
         "fresh": False,
         "written": True,
         "packages": 1,
-        "changes": [{"name": "a", "before": None, "after": "1", "reason": ""}],
+        "changes": [
+            {
+                "name": "a",
+                "before": None,
+                "after": "1",
+                "kind": "added",
+                "reason": "",
+                "step": "",
+                "differs": [],
+                "direct": False,
+                "required_by": [],
+                "uploaded_before": None,
+                "uploaded_after": None,
+                "size_before": None,
+                "size_after": None,
+            }
+        ],
+        "manifest_changes": [],
     }
 
 

@@ -64,7 +64,7 @@ Environment default (.venv), Python 3.11.7
   - delete  bin/stray            put there by others
 
 Lock: 4 changes, 3 of them shown above
-  ~ update  click 8.0 -> 8.1
+  ~ up      click 8.0 -> 8.1  [minor]
 
 Policy: 2 findings
   denied  licenses: foo: GPL-3.0-only is denied
@@ -96,7 +96,7 @@ def test_another_step_of_the_lock_than_of_the_environment_is_shown() -> None:
         change("create", "a", None, "2"), lock_changes=(lock_change("a", "1", "2"),), lock_text="…"
     )
 
-    assert "Lock: 1 change\n  ~ update  a 1 -> 2\n" in text(plan_lines(plan))
+    assert "Lock: 1 change\n  ~ up      a 1 -> 2  [major]\n" in text(plan_lines(plan))
 
 
 def test_of_many_packages_that_require_one_three_are_named() -> None:
@@ -360,9 +360,8 @@ def test_a_lock_that_was_written_lists_its_changes() -> None:
     assert (
         text(locked_lines(locked, "/p"))
         == """\
-Lock: 1 change
-  ~ update  a 1 -> 2
-Wrote pylock.toml (2 packages)."""
+  ~ up      a 1 -> 2  [major]
+Wrote pylock.toml (2 packages): 1 up (1 major)."""
     )
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 from collections.abc import Callable, Mapping
 
-import jsonschema
 import pytest
 import yaml
 
+from support.documents import validate
 from support.project import Project, Result
-
-SCHEMAS = os.path.join(
-    os.path.dirname(importlib.util.find_spec("envctl").origin or ""),  # type: ignore[union-attr]
-    "schemas",
-)
 
 #: Each command once, in an order in which each has something to say; those of two environments last.
 STORY: Mapping[str, tuple[str, ...]] = {
@@ -44,14 +37,6 @@ STORY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _validate(document: Mapping[str, object]) -> None:
-    kind = str(document["kind"]).removeprefix("envctl.")
-    with open(os.path.join(SCHEMAS, f"{kind}.json"), encoding="utf-8") as file:
-        schema = json.load(file)
-    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-    validator.validate(document)
-
-
 def test_the_documents_of_a_whole_story_keep_to_their_schemas(make_project: Callable[..., Project]) -> None:
     project = make_project(fresh_cache=True)
     project.publish("alpha", "1.0", requires=["beta"])
@@ -61,11 +46,11 @@ def test_the_documents_of_a_whole_story_keep_to_their_schemas(make_project: Call
     for name, command in STORY.items():
         result = project.run(*command, "--json")
         assert result.code == 0, (name, result)
-        _validate(result.json)
+        validate(result.json)
 
 
 def test_init_prints_its_document(bare: Project) -> None:
-    _validate(bare.succeed("init", "--json").json)
+    validate(bare.succeed("init", "--json").json)
 
 
 def test_a_plan_with_drift_policy_and_foreign_files_keeps_to_its_schema(applied: Project) -> None:
@@ -75,7 +60,7 @@ def test_a_plan_with_drift_policy_and_foreign_files_keeps_to_its_schema(applied:
 
     plan = applied.plan()
 
-    _validate(plan)
+    validate(plan)
     assert plan["drift"]
     assert plan["policy"]
     assert plan["lock_changes"]
@@ -105,14 +90,14 @@ def test_a_failure_is_a_document_alone(project: Project, command: tuple[str, ...
 
     assert result.code == 65
     assert result.json["kind"] == "envctl.error"
-    _validate(result.json)
+    validate(result.json)
 
 
 def test_wrong_usage_is_a_document_too(project: Project) -> None:
     result = project.run("plan", "--json", "--nope")
 
     assert result.code == 64
-    _validate(result.json)
+    validate(result.json)
 
 
 def test_a_conflict_is_a_document_with_its_explanation(project: Project) -> None:
@@ -121,7 +106,7 @@ def test_a_conflict_is_a_document_with_its_explanation(project: Project) -> None
 
     document = project.run("plan", "--json").json
 
-    _validate(document)
+    validate(document)
     assert len(document["errors"][0]["explanation"]) == 3
 
 
@@ -131,7 +116,7 @@ def test_a_conflict_is_told_as_values_with_what_would_make_it_work(project: Proj
 
     document = project.run("lock", "--json").json
 
-    _validate(document)
+    validate(document)
     conflict = document["errors"][0]["conflict"]
     assert [fact["kind"] for fact in conflict["facts"]] == ["ask", "ask", "demand"]
     assert conflict["facts"][1]["where"].startswith("env.toml:")
@@ -145,7 +130,7 @@ def test_a_stale_plan_is_a_document_that_lists_what_moved(project: Project) -> N
 
     document = project.run("apply", "plan.json", "--json").json
 
-    _validate(document)
+    validate(document)
     assert document["errors"][0]["moved"]
 
 
@@ -160,7 +145,7 @@ def test_a_failure_among_several_environments_tells_what_was_done(project: Proje
     result = project.run("apply", "--all", "--json")
 
     assert result.code == 1
-    _validate(result.json)
+    validate(result.json)
     assert [each["plan"]["environment"]["name"] for each in result.json["done"]] == ["default"]
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from support.project import Project
+from support.project import Project, publish_all
 
 
 @pytest.fixture
@@ -181,6 +181,47 @@ def test_upgrade_package_lets_go_of_that_version_alone(locked: Project) -> None:
     assert locked.locked() == {"alpha": "1.0", "beta": "2.0"}
 
 
+def test_upgrade_group_lets_go_of_what_the_group_needs_and_of_nothing_else(project: Project) -> None:
+    project.publish("tool", "1.0", requires=["helper"])
+    publish_all(project, [("helper", "1.0"), ("extra", "1.0")])
+    project.write_manifest(
+        "alpha",
+        rest='[dependency-groups]\nall = [{ include-group = "dev" }]\ndev = ["tool"]\ndoc = ["extra"]',
+    )
+    project.succeed("lock")
+    publish_all(project, [(name, "2.0") for name in ("beta", "tool", "helper", "extra")])
+    project.publish("tool", "2.0", requires=["helper"])
+
+    project.succeed("lock", "--upgrade-group", "All")
+
+    assert project.locked() == {
+        "alpha": "1.0",
+        "beta": "1.0",
+        "extra": "1.0",
+        "helper": "2.0",
+        "tool": "2.0",
+    }
+
+
+def test_upgrade_group_also_moves_what_other_lists_share_with_it(locked: Project) -> None:
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["beta"]')
+    locked.succeed("lock")
+    locked.publish("beta", "2.0")
+
+    locked.succeed("lock", "--upgrade-group", "dev")
+
+    assert locked.locked() == {"alpha": "1.0", "beta": "2.0"}
+
+
+def test_a_group_to_upgrade_must_be_one_of_the_manifest(locked: Project) -> None:
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["gamma"]')
+
+    result = locked.run("lock", "--upgrade-group", "def")
+
+    assert (result.code, result.codes) == (64, ["unknown-group"])
+    assert "did you mean `dev`?" in result.err
+
+
 def test_lock_says_what_moved(locked: Project) -> None:
     locked.publish("beta", "2.0")
 
@@ -188,6 +229,41 @@ def test_lock_says_what_moved(locked: Project) -> None:
 
     assert [(each["name"], each["before"], each["after"]) for each in document["changes"]] == [
         ("beta", "1.0", "2.0")
+    ]
+
+
+def test_lock_prints_a_line_for_each_change_and_the_summary_last(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+    locked.write_manifest("alpha", rest='[dependency-groups]\ndev = ["gamma"]')
+
+    result = locked.succeed("lock", "--upgrade", "--color", "never")
+
+    assert result.out.splitlines() == [
+        "  ~ up      beta 1.0 -> 2.0  [major] required by alpha (>=1)",
+        "  + add     gamma 1.0        asked for by group dev",
+        "Wrote pylock.toml (3 packages): 1 added, 1 up (1 major).",
+    ]
+
+
+def test_lock_has_nothing_to_say_of_packages_when_none_is_different(locked: Project) -> None:
+    locked.write_manifest("alpha>=0.5")
+
+    first, second = (locked.succeed("lock").out for _ in range(2))
+
+    assert first == "Wrote pylock.toml (2 packages): no package is different.\n"
+    assert second == "pylock.toml is up to date (2 packages).\n"
+
+
+def test_a_plan_has_the_changes_that_lock_would_print(locked: Project) -> None:
+    locked.publish("beta", "2.0")
+    locked.write_manifest("alpha", "beta>1", "gamma")
+
+    planned = locked.plan()["lock_changes"]
+
+    assert planned == locked.succeed("lock", "--json").json["changes"]
+    assert [(each["name"], each["kind"], each["direct"]) for each in planned] == [
+        ("beta", "up", True),
+        ("gamma", "added", True),
     ]
 
 

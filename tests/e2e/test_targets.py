@@ -75,7 +75,9 @@ def test_another_target_makes_the_lock_stale_and_moves_nothing(many: Project) ->
     name_lock(many, "top", targets=[HERE, THERE, "macos-arm64"], python=[PYTHON, OTHER_PYTHON])
 
     assert many.run("lock", "--check").code == 3
-    assert many.succeed("lock", "--json").json["changes"] == []
+    changes = many.succeed("lock", "--json").json["changes"]
+    assert {each["name"]: each["differs"] for each in changes} == {"here": ["markers"]}
+    assert all(each["kind"] == "changed" and each["before"] == each["after"] for each in changes)
     assert many.run("lock", "--check").code == 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from envctl.errors import UpstreamError
 from envctl.lock.compose import compose
-from envctl.lock.difference import LockChange, compare
 from envctl.lock.format import format_lock
 from envctl.lock.freshness import covers, preferences
 from envctl.lock.parse import parse
@@ -289,30 +287,6 @@ def test_a_lock_covers_its_targets_and_pythons_only() -> None:
     assert covers(lock, make_target("3.11.2"))
     assert not covers(lock, make_target("3.12.1"))
     assert not covers(lock, make_target(system="win32", machine="AMD64"))
-
-
-class TestCompare:
-    def test_two_equal_locks_have_no_changes(self) -> None:
-        assert compare(make("requests"), make("requests")) == ()
-
-    def test_new_gone_and_moved_projects_are_changes(self) -> None:
-        old, new = make("requests", "idna<3.10"), make("requests", "pysocks")
-
-        assert compare(old, new) == (
-            LockChange(name="idna", before="3.9", after="3.10"),
-            LockChange(name="pysocks", before=None, after="1.0"),
-        )
-        assert compare(None, old)[0] == LockChange(name="idna", before=None, after="3.9")
-        assert compare(new, old)[-1] == LockChange(name="pysocks", before="1.0", after=None)
-
-    def test_another_origin_of_one_version_is_a_change(self) -> None:
-        old = compose_one(Resolved(name="core", version="1.0", artifacts=(CORE,)))
-        pinned = dataclasses.replace(CORE, editable=False)
-        new = compose_one(Resolved(name="core", version="1.0", artifacts=(pinned,)))
-
-        assert compare(old, new) == (
-            LockChange(name="core", before="1.0 (../core, editable)", after="1.0 (../core)"),
-        )
 
 
 @settings(max_examples=60, deadline=None)

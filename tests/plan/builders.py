@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from envctl.lock.difference import LockChange
+from envctl.lock.difference import KINDS, PARTS, LockChange
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel, identify
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin, Selection
@@ -358,7 +358,22 @@ plans = st.builds(
         max_size=2,
     ).map(tuple),
     lock_changes=st.lists(
-        st.builds(LockChange, name=texts, before=optional_texts, after=optional_texts, reason=texts),
+        st.builds(
+            LockChange,
+            name=texts,
+            before=optional_texts,
+            after=optional_texts,
+            reason=texts,
+            kind=st.sampled_from(KINDS),
+            step=st.sampled_from(("", "major", "minor", "patch")),
+            differs=st.lists(st.sampled_from(PARTS), max_size=2).map(tuple),
+            direct=st.booleans(),
+            required_by=st.lists(texts, max_size=2).map(tuple),
+            uploaded_before=optional_texts,
+            uploaded_after=optional_texts,
+            size_before=st.none() | counts,
+            size_after=st.none() | counts,
+        ),
         max_size=2,
     ).map(tuple),
     lock_text=optional_texts,

@@ -11,13 +11,27 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
+from envctl.cli.show.difference import diff_document
+from envctl.cli.show.documents import to_plain
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import Drift, DriftKind, Owner
 from envctl.plan.change import Plan
 from envctl.plan.document import dump_plan, format_plan
-from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
+from envctl.workflow.results import (
+    CacheInfo,
+    ComparedLock,
+    Difference,
+    Generation,
+    Listed,
+    Locked,
+    ManifestChange,
+    Report,
+    RolledBack,
+    Status,
+)
 from plan.builders import plans
+from support.plans import lock_change
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8"))
@@ -41,6 +55,10 @@ def test_there_is_a_schema_for_every_kind_of_document() -> None:
         "history",
         "list",
         "lock",
+        "diff",
+        "why",
+        "why-not",
+        "outdated",
         "cache",
         "rollback",
         "init",
@@ -84,6 +102,11 @@ def test_a_schema_within_another_is_the_same_one(outer: str, inner: str) -> None
     assert SCHEMAS[outer]["$defs"][inner] == alone
 
 
+@pytest.mark.parametrize("kind", ["plan", "diff"])
+def test_a_change_of_the_lock_is_the_same_in_every_document(kind: str) -> None:
+    assert SCHEMAS[kind]["$defs"]["lock_change"] == SCHEMAS["lock"]["$defs"]["lock_change"]
+
+
 @given(plans)
 def test_every_plan_fits_its_schema(plan: Plan) -> None:
     PLAN.validate(json.loads(dump_plan(plan)))
@@ -119,6 +142,10 @@ def test_a_closed_set_is_the_same_in_schema_and_code(place: dict[str, Any], word
         (SCHEMAS["status"], Status),
         (SCHEMAS["report"], Report),
         (SCHEMAS["lock"], Locked),
+        (SCHEMAS["lock"]["$defs"]["manifest_change"], ManifestChange),
+        (SCHEMAS["report"]["$defs"]["manifest_change"], ManifestChange),
+        (SCHEMAS["diff"], Difference),
+        (SCHEMAS["diff"]["$defs"]["compared_lock"], ComparedLock),
         (SCHEMAS["rollback"], RolledBack),
         (SCHEMAS["cache"], CacheInfo),
         (SCHEMAS["history"]["properties"]["generations"]["items"], Generation),
@@ -145,6 +172,14 @@ STATUS = {
     "pending": None,
     "fits": False,
 }
+
+
+DIFFERENCE = Difference(
+    before=ComparedLock(path="/p/pylock.toml", packages=3, revision="HEAD", commit="1a2b"),
+    after=ComparedLock(path="/p/pylock.toml", packages=4),
+    changes=(lock_change("a", "1.2", "1.1"),),
+    covered=("Python 3.13",),
+)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +226,15 @@ STATUS = {
                 "fresh": False,
                 "written": True,
                 "packages": 4,
-                "changes": [{"name": "a", "before": None, "after": "1", "reason": ""}],
+                "changes": [to_plain(lock_change("a", None, "1"))],
+            },
+        ),
+        (
+            "diff",
+            {
+                key: value
+                for key, value in diff_document(DIFFERENCE).items()
+                if key not in {"kind", "format_version"}
             },
         ),
         ("cache", {"path": "/c", "buckets": {"wheels": {"bytes": 4, "entries": 1}}}),

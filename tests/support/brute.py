@@ -14,7 +14,8 @@ from random import Random
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from support.universes import Release
+from envctl.resolve.request import Request
+from support.universes import Release, request
 
 Picks = Mapping[str, str]
 
@@ -71,6 +72,20 @@ def make_puzzle(random: Random) -> Puzzle:
     )
 
 
+def ask(puzzle: Puzzle) -> Request:
+    """Make the request of a puzzle."""
+    return request(
+        *puzzle.roots,
+        constraints=puzzle.constraints,
+        prerelease={"*": puzzle.prerelease},
+        preferences=puzzle.kept,
+        elsewhere=puzzle.elsewhere,
+        overrides=puzzle.overrides,
+        excludes=frozenset(puzzle.excludes),
+        resolution=puzzle.resolution,
+    )
+
+
 def solutions(puzzle: Puzzle, roots: Sequence[str] | None = None) -> Iterator[Picks]:
     """Yield every set of picks that satisfies what is asked, each project reached and admitted."""
     yield from _extend(puzzle, puzzle.roots if roots is None else roots, {})
@@ -80,9 +95,17 @@ def is_solution(puzzle: Puzzle, picks: Picks) -> bool:
     """Whether these picks, no more and no fewer, are a solution."""
     wants = _wants(puzzle, puzzle.roots, picks)
     return set(wants) == set(picks) and all(
-        picks[name] in puzzle.releases[name] and _admits(puzzle, name, wants[name], picks[name])
+        picks[name] in puzzle.releases[name]
+        and _fits(puzzle, name, wants[name], picks[name])
+        and _admits(puzzle, name, wants[name], picks[name])
         for name in picks
     )
+
+
+def restrict(puzzle: Puzzle, picks: Picks) -> Picks | None:
+    """Leave out of picks what nothing reaches; None where something is reached that was not picked."""
+    wants = _wants(puzzle, puzzle.roots, picks)
+    return {name: picks[name] for name in wants} if wants.keys() <= picks.keys() else None
 
 
 def _extend(puzzle: Puzzle, roots: Sequence[str], picks: dict[str, str]) -> Iterator[Picks]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from packaging.version import Version
+
 from envctl.lock.difference import LockChange
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side, Verdict
 from envctl.model.state import Drift, DriftKind
+from envctl.model.step import measure_step
 from envctl.plan.change import Inputs, Observed, Plan, PlannedEnvironment
 
 __all__ = ["change", "denied", "drifted", "lock_change", "make_plan", "remark"]
@@ -48,7 +51,13 @@ def drifted(name: str, path: str, kind: str = "modified", detail: str = "") -> D
 
 
 def lock_change(name: str, before: str | None, after: str | None) -> LockChange:
-    return LockChange(name=name, before=before, after=after)
+    if before is None or after is None:
+        return LockChange(
+            name=name, before=before, after=after, kind="added" if before is None else "removed"
+        )
+    old, new = Version(before.partition(" ")[0]), Version(after.partition(" ")[0])
+    kind = "up" if old < new else "down"
+    return LockChange(name=name, before=before, after=after, kind=kind, step=measure_step(old, new))
 
 
 def denied(

@@ -32,8 +32,8 @@ from envctl.resolve.solve import solve
 from envctl.resolve.statements import Refutation
 from envctl.resolve.universe import Universe
 from envctl.resolve.walk import walk
-from support.brute import Picks, Puzzle, is_solution, make_puzzle, solutions
-from support.universes import DictCatalog, make_target, request
+from support.brute import Picks, Puzzle, ask, is_solution, make_puzzle, solutions
+from support.universes import DictCatalog, make_target
 
 TARGET = make_target()
 
@@ -41,16 +41,7 @@ TARGET = make_target()
 def judge(puzzle: Puzzle, tally: Counter[str] | None = None) -> list[str]:
     """Return what is wrong with the answers to a puzzle; count in ``tally`` which solver answered."""
     expected = next(solutions(puzzle), None)
-    wanted = request(
-        *puzzle.roots,
-        constraints=puzzle.constraints,
-        prerelease={"*": puzzle.prerelease},
-        preferences=puzzle.kept,
-        elsewhere=puzzle.elsewhere,
-        overrides=puzzle.overrides,
-        excludes=frozenset(puzzle.excludes),
-        resolution=puzzle.resolution,
-    )
+    wanted = ask(puzzle)
     faults = _judge_chain(puzzle, wanted, expected)
     faults += _judge_pubgrub(puzzle, wanted, expected)
     if tally is not None:

@@ -49,6 +49,8 @@ bad-variable: A variable of the environment, `ENVCTL_…`, holds what its option
 bad-wheel: A file is no wheel: its name, its parts or its metadata are not what the specification says.
 bare-environment-failed: No bare environment could be made for an interpreter, for a reason of the machine.
 bug: envctl contradicts itself. Please report it with the lines above the message.
+bound-not-set: A requirement could not be pinned, because the lock holds several versions of its package. It
+    stays as it is.
 build-failed: A build backend failed; the end of its output stands below the message. Your environment is as
     it was.
 build-not-allowed: Something must be built from source, which runs the code of others, and nothing allows
@@ -57,6 +59,8 @@ cache-failed: The cache folder could not be read or written, or is a file. `--ca
 cache-not-ours: The cache folder belongs to another user, or others may write into it, so nothing in it can be
     trusted.
 cancelled: The question was answered with no. Nothing was changed.
+cannot-edit: A file is written in a way that cannot be edited without changing more than was asked for. Edit
+    it by hand.
 cannot-read: A local file of an index or a cache could not be read.
 cannot-recover: What a killed run left could not be finished or undone. `envctl status` says what is there.
 cannot-switch: The new environment could not take the place of the old one. The old one is as it was.
@@ -77,11 +81,14 @@ duplicate-name: Two names are the same once they are normalised.
 duplicate-path: Two environments have the same path.
 dynamic-project: A pyproject.toml leaves to its backend what the manifest needs to know. Write it down in
     `[project]`.
-file-changed-meanwhile: Somebody else changed a file while envctl was at work. It is left as it is.
+file-changed-meanwhile: Somebody else changed a file while envctl was at work. It is left as it is, and what
+    was to be edited in it is not done.
 file-conflict: Two packages hold the same file with different content, or one holds a file of the environment
     itself. `[install] allow-overwrite` lets one win by name.
 file-elsewhere: A locked file is not taken from the URL in the lock, but from where its index, or this
     machine's mirror of it, has the file of that name and digest now. A remark, told with `-v`.
+git-failed: `git` did not give what was asked of it; what it said stands in the message.
+git-missing: There is no `git` on the path, which reads what a revision holds.
 generation-damaged: The record of a generation cannot be read by this version of envctl.
 generations-kept: Earlier generations could not be moved to the trash; they stay until the next run.
 group-cycle: Dependency groups include each other in a circle.
@@ -128,8 +135,10 @@ no-pyproject: The manifest takes its lists from a pyproject.toml that is not the
 no-python: No interpreter on this machine fits what the manifest asks for.
 no-solution: The requirements contradict each other; the lines below the message say which.
 no-source: A path source is not there, or holds no project.
+no-repository: The lock lies in no git repository, so that there is no revision of it. Name two files instead.
 no-space: There is not enough room for the new environment. Nothing was begun.
 no-such-extra: A package has no extra of that name. It is installed without.
+no-such-revision: What was named is neither a file nor a revision of the git repository.
 no-such-file: A file that the lock or an index names is not on the server any more.
 no-such-generation: There is no generation of that number to roll back to. `envctl history` lists them.
 no-such-package: No index that may serve it lists a package of that name.
@@ -139,9 +148,10 @@ no-usable-file: The release has no file that can be used on this platform and Py
 not-a-plain-file: Something in the cache is neither a file nor a folder. It is not used.
 not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither replaces nor deletes it.
 not-deleted: A part of the environment could not be deleted.
+not-in-revision: A revision of the git repository does not hold the lock.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.
-not-locked: `why` or `--upgrade-package` names a package that the lock does not hold.
+not-locked: `why`, `upgrade` or `--upgrade-package` names a package that the lock does not hold.
 not-ours: The environment was made by others, or belongs to another user. `--adopt` takes over one that others
     made.
 not-readable: A file cannot be read.

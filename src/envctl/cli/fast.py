@@ -77,8 +77,9 @@ def _try_lock(argv: list[str]) -> int | None:
         from envctl.cli.show.deliver import dump
         from envctl.cli.show.documents import document
 
-        content = {"path": lock, "fresh": True, "written": False, "packages": packages, "changes": ()}
-        sys.stdout.write(dump(document("lock", **content), "json") + "\n")
+        content = {"path": lock, "fresh": True, "written": False, "packages": packages}
+        unchanged = document("lock", **content, changes=(), manifest_changes=())
+        sys.stdout.write(dump(unchanged, "json") + "\n")
     else:
         from envctl.cli.console import Console
         from envctl.cli.show.words import up_to_date

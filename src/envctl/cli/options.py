@@ -254,8 +254,17 @@ def add_lock_timeout(parser: Parser) -> None:
 
 def project_name(text: str) -> str:
     """Read the name of a project and normalise it (PEP 503)."""
+    return _normalise(text, "package")
+
+
+def group_name(text: str) -> str:
+    """Read the name of a dependency group and normalise it (PEP 735)."""
+    return _normalise(text, "dependency group")
+
+
+def _normalise(text: str, kind: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"`{text}` is no name of a package")
+        raise argparse.ArgumentTypeError(f"`{text}` is no name of a {kind}")
     return re.sub(r"[-_.]+", "-", text).lower()
 
 

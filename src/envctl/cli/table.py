@@ -15,12 +15,13 @@ class Command(NamedTuple):
 
 
 THE_FLOW = "The flow"
+EDIT = "Edit the manifest"
 LOOK = "Look"
 HAND_OVER = "Hand over"
 MACHINE = "Machine"
 
 #: In the order of help.
-GROUPS = (THE_FLOW, LOOK, HAND_OVER, MACHINE)
+GROUPS = (THE_FLOW, EDIT, LOOK, HAND_OVER, MACHINE)
 
 _PLACE = "envctl.cli.commands"
 
@@ -33,10 +34,12 @@ COMMANDS = (
     Command("rollback", THE_FLOW, "Put an earlier generation of the environment back", f"{_PLACE}.rollback"),
     Command("history", THE_FLOW, "List the generations of the environment", f"{_PLACE}.history"),
     Command("destroy", THE_FLOW, "Delete the environment and all its generations", f"{_PLACE}.destroy"),
+    Command("upgrade", EDIT, "Move locked versions, and bounds with them", f"{_PLACE}.upgrade"),
     Command("list", LOOK, "List what is installed", f"{_PLACE}.list"),
     Command("why", LOOK, "Show which lists and packages ask for a package", f"{_PLACE}.why"),
     Command("why-not", LOOK, "Show what keeps a package from a version", f"{_PLACE}.why_not"),
     Command("outdated", LOOK, "List locked packages that have newer releases", f"{_PLACE}.outdated"),
+    Command("diff", LOOK, "Show two locks beside each other", f"{_PLACE}.diff"),
     Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
     Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
     Command("cache", MACHINE, "Show or empty the cache", f"{_PLACE}.cache"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NoReturn, cast
 
@@ -23,12 +22,10 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from envctl.errors import InputError, ResolutionError
-from envctl.lock.lock import Lock, own_requires, own_text
+from envctl.lock.lock import Lock, own_text, requirers
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.selection import Pin, Selection
 from envctl.model.target import Target
-
-_REQUIREMENT = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?(?P<rest>.*)")
 
 Chosen = PackageWheel | PackageSdist | PackageDirectory | PackageArchive | PackageVcs
 
@@ -73,11 +70,11 @@ def choose(
         ]
     except PylockSelectError as error:
         _refuse(lock, target, error)
-    requirers = _requirers([package for package, _ in chosen], environment)
+    required_by = requirers([package for package, _ in chosen], lambda marker: _holds(marker, environment))
     pins = {}
     for package, artifact in chosen:
         lists = asked.get(package.name, ()) if asked else ()
-        packages = requirers.get(package.name, ())
+        packages = required_by.get(package.name, ())
         pins[str(package.name)] = Pin(
             name=package.name,
             version=_version(package),
@@ -200,21 +197,6 @@ def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:
 
 def _version(package: Package) -> str | None:
     return own_text(package, "version") if package.version is None else str(package.version)
-
-
-def _requirers(packages: Sequence[Package], environment: Environment) -> dict[str, tuple[str, ...]]:
-    """Map each name to the selected packages that require it there, as ``requests (<4,>=2.5)``."""
-    result: dict[str, set[str]] = {}
-    for package in packages:
-        for text in own_requires(package):
-            requirement, _, marker = text.partition(" ; ")
-            match = _REQUIREMENT.match(requirement)
-            if match is None or match["name"] == package.name or not _holds(marker, environment):
-                continue
-            rest = match["rest"].strip()
-            by = f"{package.name} ({rest})" if rest else str(package.name)
-            result.setdefault(match["name"], set()).add(by)
-    return {name: tuple(sorted(texts)) for name, texts in result.items()}
 
 
 def _holds(marker: str, environment: Environment) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
@@ -10,6 +11,9 @@ if TYPE_CHECKING:  # plans name this module and need not pay for packaging's par
 
     from envctl.lock.entries import Entries
     from envctl.lock.entries import Package as Entry
+
+
+_REQUIREMENT = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?(?P<rest>.*)")
 
 
 class Lock:
@@ -100,3 +104,35 @@ def own_text(package: Package | Entry, key: str) -> str | None:
     """Return a text of ``[packages.tool.envctl]``."""
     value = own_table(package).get(key)
     return value if isinstance(value, str) else None
+
+
+def required_names(package: Package | Entry) -> frozenset[str]:
+    """Return the names of the projects that a package requires, on whatever target."""
+    matches = (_REQUIREMENT.match(text) for text in own_requires(package))
+    return frozenset(match["name"] for match in matches if match is not None)
+
+
+def requirers(
+    packages: Iterable[Package | Entry],
+    holds: Callable[[str], bool] = lambda _: True,
+    *,
+    of: tuple[str, ...] = ("",),
+) -> Mapping[str, tuple[str, ...]]:
+    """Map each name to those of ``packages`` that require it, as ``requests (<4,>=2.5)``, sorted.
+
+    ``holds`` says whether a requirement with this marker counts; the marker is empty where there is none.
+    Only names that begin with one of ``of`` need be in the result.
+    """
+    result: dict[str, set[str]] = {}
+    for package in packages:
+        for text in own_requires(package):
+            if not text.startswith(of):
+                continue
+            requirement, _, marker = text.partition(" ; ")
+            match = _REQUIREMENT.match(requirement)
+            if match is None or match["name"] == package.name or not holds(marker):
+                continue
+            rest = match["rest"].strip()
+            by = f"{package.name} ({rest})" if rest else str(package.name)
+            result.setdefault(match["name"], set()).add(by)
+    return {name: tuple(sorted(texts)) for name, texts in result.items()}

@@ -39,11 +39,11 @@ _FILE_SCHEMES = frozenset({"http", "https", "file"})
 _VCS_SCHEMES = frozenset({"https", "http", "ssh", "file"})
 
 
-def parse(data: bytes, *, path: str, allowed_paths: Collection[str] = ()) -> Lock:
+def parse(data: bytes, *, path: str, allowed_paths: Collection[str] | None = ()) -> Lock:
     """Parse a lock that lies at ``path`` (absolute).
 
     ``allowed_paths`` are absolute: what the manifest names in its sources, and may lie outside the
-    lock's folder.
+    lock's folder. None is for a lock that is only looked at: its paths may lead anywhere.
 
     Raises:
         InputError: `bad-lock`, with the key at fault.
@@ -107,7 +107,7 @@ def _check_expression(value: object, context: str) -> None:
         raise PylockValidationError("Too long or nested too deeply", context=context)
 
 
-def _problems(package: Package, folder: str, allowed_paths: Collection[str]) -> Iterator[str]:
+def _problems(package: Package, folder: str, allowed_paths: Collection[str] | None) -> Iterator[str]:
     """Yield what is wrong with one package; the first is enough to refuse the lock."""
     for file in (*(package.wheels or ()), package.sdist, package.archive):
         if file is not None:
@@ -153,7 +153,7 @@ def _url_problems(url: str, schemes: Collection[str]) -> Iterator[str]:
         yield "a URL carries credentials"
 
 
-def _vcs_problems(vcs: PackageVcs, folder: str, allowed_paths: Collection[str]) -> Iterator[str]:
+def _vcs_problems(vcs: PackageVcs, folder: str, allowed_paths: Collection[str] | None) -> Iterator[str]:
     if vcs.type != "git":
         yield f"`{vcs.type}` checkouts are not supported"
     if not _COMMIT.fullmatch(vcs.commit_id):
@@ -164,12 +164,14 @@ def _vcs_problems(vcs: PackageVcs, folder: str, allowed_paths: Collection[str]) 
     yield from _subdirectory_problems(vcs.subdirectory)
 
 
-def _path_problems(path: str | None, folder: str, allowed_paths: Collection[str]) -> Iterator[str]:
+def _path_problems(path: str | None, folder: str, allowed_paths: Collection[str] | None) -> Iterator[str]:
     """Refuse a path out of the lock's folder that nobody allowed, as text: links are not followed here."""
     if path is None:
         return
     if not path.isprintable() or "\\" in path or re.match(r"[A-Za-z]:", path):
         yield f"`{path}` is no portable path"
+        return
+    if allowed_paths is None:
         return
     absolute = os.path.normpath(os.path.join(folder, path))
     inside = absolute == os.path.normpath(folder) or absolute.startswith(os.path.join(folder, ""))

@@ -159,7 +159,21 @@ def _format_reason(reason: Reason) -> dict[str, Any]:
 
 
 def _format_lock_change(change: LockChange) -> dict[str, Any]:
-    return {"name": change.name, "before": change.before, "after": change.after, "reason": change.reason}
+    return {
+        "name": change.name,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+        "kind": change.kind,
+        "step": change.step,
+        "differs": list(change.differs),
+        "direct": change.direct,
+        "required_by": list(change.required_by),
+        "uploaded_before": change.uploaded_before,
+        "uploaded_after": change.uploaded_after,
+        "size_before": change.size_before,
+        "size_after": change.size_after,
+    }
 
 
 def format_verdict(verdict: Verdict) -> dict[str, Any]:

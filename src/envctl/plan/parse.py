@@ -198,6 +198,15 @@ def _parse_lock_change(node: Node) -> LockChange:
         before=node.field("before").optional_text(),
         after=node.field("after").optional_text(),
         reason=node.field("reason").text(),
+        kind=node.field("kind").text(),
+        step=node.field("step").text(),
+        differs=tuple(part.text() for part in node.field("differs").items()),
+        direct=node.field("direct").flag(),
+        required_by=tuple(each.text() for each in node.field("required_by").items()),
+        uploaded_before=node.field("uploaded_before").optional_text(),
+        uploaded_after=node.field("uploaded_after").optional_text(),
+        size_before=node.field("size_before").optional_count(),
+        size_after=node.field("size_after").optional_count(),
     )
 
 

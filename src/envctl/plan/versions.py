@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from packaging.version import InvalidVersion, Version
 
+from envctl.model.step import leading
+
 
 def is_same_version(before: str, after: str) -> bool:
     """Tell whether two texts mean one version; those that are no versions are compared as text."""
@@ -16,15 +18,14 @@ def is_same_version(before: str, after: str) -> bool:
 def choose_flags(before: str | None, after: str | None) -> tuple[str, ...]:
     """Choose the flags of a step from one version to another: ``major``, ``downgrade``, ``prerelease``.
 
-    ``major`` is a change of the epoch or of the first number of the release; while that is 0, of the
-    second, as projects below 1.0 break things there. What is no version has no flags.
+    ``major`` is as `leading` has it. What is no version has no flags.
     """
     new = None if after is None else _read(after)
     if new is None:
         return ()
     old = None if before is None else _read(before)
     flags = []
-    if old is not None and _leading(old) != _leading(new):
+    if old is not None and leading(old) != leading(new):
         flags.append("major")
     if old is not None and new < old:
         flags.append("downgrade")
@@ -38,9 +39,3 @@ def _read(text: str) -> Version | None:
         return Version(text)
     except InvalidVersion:
         return None
-
-
-def _leading(version: Version) -> tuple[int, ...]:
-    if version.major == 0:
-        return (version.epoch, 0, version.minor)
-    return (version.epoch, version.major)

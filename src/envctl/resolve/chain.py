@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from envctl.resolve.rank import admits
-from envctl.resolve.reach import reach
 from envctl.resolve.universe import Universe
 from envctl.resolve.walk import walk
 from envctl.resolve.want import Want
@@ -30,31 +28,22 @@ def find(
     """Pick one release for every project that ``wants`` reach, or prove that it cannot be done.
 
     ``lowest`` names those that are picked oldest first; None stands for all. ``advance`` is told each
-    project once. The picks may hold leftovers that nothing reaches.
+    project once. The picks may hold leftovers that nothing reaches. Of the versions of ``preferences`` none
+    is given up that could be put back by itself.
     """
     advance = _once(advance)
     picks = walk(universe, wants, lowest=lowest, advance=advance)
     if picks is not None:
         return picks
-    from envctl.resolve.pubgrub import prove  # noqa: PLC0415 - 8 ms that few resolutions need
+    from envctl.resolve.keep import is_admitted, keep  # noqa: PLC0415 - few resolutions need them
+    from envctl.resolve.pubgrub import prove  # noqa: PLC0415 - 8 ms
     from envctl.resolve.search import search  # noqa: PLC0415 - likewise
 
-    picks = search(universe, wants, lowest=lowest, advance=advance)
+    found: Mapping[str, int] | Refutation | None = search(universe, wants, lowest=lowest, advance=advance)
     # Where it is not admitted, what let a pre-release in was given up later.
-    if picks is not None and _is_admitted(universe, picks, wants):
-        return picks
-    return prove(universe, wants, lowest=lowest, advance=advance)
-
-
-def _is_admitted(universe: Universe, picks: Mapping[str, int], wants: Sequence[Want]) -> bool:
-    reached = reach(universe, picks, wants)
-    asked: dict[str, list[Want]] = {}
-    for want in wants:
-        asked.setdefault(want.name, []).append(want)
-    for name, extras in reached.items():
-        for want in universe.depends(name, picks[name], extras):
-            asked.setdefault(want.name, []).append(want)
-    return all(admits(universe, name, asked[name], picks[name]) for name in reached)
+    if not isinstance(found, Mapping) or not is_admitted(universe, found, wants):
+        found = prove(universe, wants, lowest=lowest, advance=advance)
+    return keep(universe, found, wants) if isinstance(found, Mapping) else found
 
 
 def _once(advance: Callable[[str], None]) -> Callable[[str], None]:

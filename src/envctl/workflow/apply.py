@@ -9,11 +9,12 @@ from envctl.errors import CancelledError
 from envctl.model.change import Action
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
-from envctl.plan.goal import Goal
+from envctl.plan.goal import Goal, GoalLock
 from envctl.store.entry import Entry
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
 from envctl.transaction.execute import Held
 from envctl.workflow.context import Context, Run
+from envctl.workflow.edits import FileEdit, laid_out, refuse_moved
 from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
 from envctl.workflow.later import compile_later
@@ -54,26 +55,35 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
     if not plan.applyable:
         confirm(plan)  # it is shown; whatever the answer, it is not carried out
         raise refuse_policy(plan)
-    if plan.is_empty:
+    if plan.is_empty and not prepared.edits:
         _renew(prepared)
         return Report(plan=plan, outcome="nothing-to-do", generation=plan.observed.generation)
     if not confirm(plan):
         raise CancelledError("cancelled", "nothing was changed")
-    replacements = _replacements(goal)
+    replacements = list_replacements(prepared.edits, goal.lock)
     if all(change.action is Action.NO_OP for change in plan.changes):
+        if prepared.edits:
+            refuse_moved(replacements)
         held.replace_files(replacements)
         _renew(prepared)
         generation = plan.observed.generation
     else:
         generation = _switch(run, held, prepared, replacements)
-    return Report(plan=plan, outcome="applied", generation=generation, lock_written=bool(replacements))
+    return Report(
+        plan=plan,
+        outcome="applied",
+        generation=generation,
+        lock_written=goal.lock.text is not None,
+        manifest_changes=prepared.manifest_changes,
+    )
 
 
-def _replacements(goal: Goal) -> list[Replacement]:
-    lock = goal.lock
-    if lock.text is None:
-        return []
-    return [Replacement(path=lock.path, before=lock.digest, after=lock.text.encode())]
+def list_replacements(edits: Sequence[FileEdit], lock: GoalLock) -> list[Replacement]:
+    """List the files that a run replaces: those that it edits, and the lock where it has a new text."""
+    replacements = [edit.replacement for edit in edits]
+    if lock.text is not None:
+        replacements.append(Replacement(path=lock.path, before=lock.digest, after=lock.text.encode()))
+    return replacements
 
 
 def _lock_digest_after(goal: Goal) -> str | None:
@@ -84,7 +94,8 @@ def _lock_digest_after(goal: Goal) -> str | None:
 def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Replacement]) -> int:
     goal, settings = prepared.goal, run.context.settings
     compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
-    placed = obtain(run, goal, compiled=compiling != "false")
+    with laid_out(prepared.edits):
+        placed = obtain(run, goal, compiled=compiling != "false")
     judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
     if compiling == "true":
         placed = _compile_now(run, goal, placed)
@@ -99,7 +110,12 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         allow_overwrite=goal.install.allow_overwrite,
     )
     number = held.apply(
-        blueprint, store=run.store, environ=settings.environ, keep=goal.install.keep_generations
+        blueprint,
+        store=run.store,
+        environ=settings.environ,
+        keep=goal.install.keep_generations,
+        # What was edited from must still be there; a lock alone that somebody wrote is left, and told.
+        guard=(lambda: refuse_moved(replacements)) if prepared.edits else None,
     )
     if not settings.no_cache:  # else there is nothing left to fill
         compile_later(

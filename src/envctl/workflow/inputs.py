@@ -71,15 +71,19 @@ def read_file(path: str) -> bytes:
         ) from error
 
 
-def load_manifest(context: Context) -> Loaded:
+def load_manifest(context: Context, edited: Mapping[str, bytes] | None = None) -> Loaded:
     """Find, read and parse the manifest, and the ``pyproject.toml`` that it may name.
+
+    ``edited`` has texts that count instead of those on disk, by absolute path.
 
     Raises:
         InputError: `no-manifest`, or everything that is wrong with the files, together.
     """
     path = locate_manifest(context)
-    tell_manifest(context, path)
-    data = read_file(path)
+    if edited is None:
+        edited = {}
+        tell_manifest(context, path)
+    data = edited[path] if path in edited else read_file(path)
     digests = {path: hashlib.sha256(data).hexdigest()}
     memo, key = open_memo(context.settings), _key(path, data)
     known = memo.find(_MANIFESTS, key)
@@ -91,7 +95,7 @@ def load_manifest(context: Context) -> Loaded:
         project, before, text = json.loads(known)
     pyproject = None
     if project is not None:
-        pyproject = read_file(project)
+        pyproject = edited[project] if project in edited else read_file(project)
         digests[project] = hashlib.sha256(pyproject).hexdigest()
     now = None if project is None else digests[project]
     if text and before == now:

@@ -7,9 +7,8 @@ import os
 from envctl import atomic
 from envctl.environment.configuration import choose_executable, read_configuration
 from envctl.environment.interpreters import find as find_interpreter
-from envctl.errors import CheckError, MachineError
+from envctl.errors import MachineError
 from envctl.lock.difference import compare
-from envctl.lock.freshness import preferences
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import python_requests
@@ -18,7 +17,8 @@ from envctl.receipt import digest_file
 from envctl.store.store import Store, refuse_file
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.workflow.answers import AnswerBook
-from envctl.workflow.context import Context, open_memo
+from envctl.workflow.askers import asked_by_anyone
+from envctl.workflow.context import Context, Released, open_memo
 from envctl.workflow.coverage import (
     covered_minors,
     find_interpreters,
@@ -29,6 +29,7 @@ from envctl.workflow.coverage import (
 from envctl.workflow.fresh import keep_receipt
 from envctl.workflow.inputs import declared, load_manifest
 from envctl.workflow.locks import LoadedLock, load_lock
+from envctl.workflow.releasing import find_released
 from envctl.workflow.results import Locked
 from envctl.workflow.sources import find_direct_artifacts
 from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
@@ -43,14 +44,16 @@ def lock(
     check: bool = False,
     upgrade: bool = False,
     upgrade_packages: frozenset[str] = frozenset(),
+    upgrade_groups: tuple[str, ...] = (),
 ) -> Locked:
     """Bring the lock up to date, keeping every locked version that still fits.
 
-    ``upgrade`` lets go of all versions, ``upgrade_packages`` of some (normalised names). ``check`` writes
-    nothing and opens no socket.
+    ``upgrade`` lets go of all versions, ``upgrade_packages`` of some (normalised names), ``upgrade_groups``
+    of what those groups need. ``check`` writes nothing and opens no socket.
 
     Raises:
-        CheckError: `lock-stale` or `lock-missing` with ``check``.
+        CheckError: `lock-stale` or `lock-missing` with ``check``; `not-locked`.
+        UsageError: `unknown-group`.
         ResolutionError, UpstreamError, BuildError: when no lock can be made.
     """
     if check:
@@ -71,11 +74,13 @@ def lock(
     )
     coverage = wanted_coverage(manifest, before.lock, found)
     fits = coverage == stated_coverage(manifest, before.lock) and is_up_to_date(manifest, before.lock, direct)
-    if fits and not upgrade and not upgrade_packages:
+    released: Released = None
+    if not upgrade:
+        released = find_released(before, manifest, names=upgrade_packages, groups=upgrade_groups)
+    if fits and released == frozenset():
         keep_receipt(context.settings, loaded, before, direct, found)
         return _unchanged(before)
     book = AnswerBook(memo)
-    released = None if upgrade else _released(before, upgrade_packages)
     remote = context.make_remote(context, manifest, interpreter, Store(context.settings.cache_dir))
     try:
         made = remote.resolve(
@@ -105,17 +110,6 @@ def _unchanged(lock: LoadedLock) -> Locked:
     return Locked(path=lock.path, fresh=True, written=False, packages=count)
 
 
-def _released(lock: LoadedLock, names: frozenset[str]) -> frozenset[str]:
-    unknown = names - preferences(lock.lock).keys() if lock.lock is not None else frozenset[str]()
-    if unknown:
-        raise CheckError(
-            "not-locked",
-            f"the lock holds no {', '.join(f'`{name}`' for name in sorted(unknown))}",
-            where=lock.path,
-        )
-    return names
-
-
 def _renew(context: Context, manifest: Manifest, before: LoadedLock, made: Lock, *, fits: bool) -> Locked:
     changed = before.lock is None or before.lock.data != made.data
     if changed:
@@ -125,7 +119,7 @@ def _renew(context: Context, manifest: Manifest, before: LoadedLock, made: Lock,
         fresh=fits,
         written=changed,
         packages=len(made.packages),
-        changes=compare(before.lock, made),
+        changes=compare(before.lock, made, asked=asked_by_anyone(manifest)),
     )
 
 

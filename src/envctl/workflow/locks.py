@@ -86,6 +86,10 @@ _EXPORTS = {
 
 def _suggest(path: str) -> tuple[str, ...]:
     """Say what ``--from`` takes, and how to come by it."""
-    hint = "`--from` takes a `pylock.toml` (PEP 751) of any tool"
+    return ("`--from` takes a `pylock.toml` (PEP 751) of any tool", *suggest_export(path))
+
+
+def suggest_export(path: str) -> tuple[str, ...]:
+    """Say how the lock of another tool becomes one that all can read."""
     export = _EXPORTS.get(os.path.basename(path))
-    return (hint,) if export is None else (hint, f"`{export}` writes one")
+    return () if export is None else (f"`{export}` writes one",)

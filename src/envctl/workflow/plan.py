@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from typing import TYPE_CHECKING
 
 from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
@@ -23,8 +24,11 @@ from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.goals import recall_goal
 from envctl.workflow.look import look
 from envctl.workflow.remarks import tell_active, tell_manifest
-from envctl.workflow.results import PlanOptions
+from envctl.workflow.results import ManifestChange, PlanOptions
 from envctl.workflow.verdicts import pronounce
+
+if TYPE_CHECKING:
+    from envctl.workflow.edits import FileEdit
 
 
 def make_plan(context: Context, options: PlanOptions) -> Plan:
@@ -42,11 +46,16 @@ def make_plan(context: Context, options: PlanOptions) -> Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with what it was made from, for whoever goes on to apply it."""
+    """A plan with what it was made from, for whoever goes on to apply it.
+
+    ``edits`` are put in place together with the lock; ``manifest_changes`` says what is in them.
+    """
 
     goal: Goal
     state: State
     plan: Plan
+    edits: tuple[FileEdit, ...] = ()
+    manifest_changes: tuple[ManifestChange, ...] = ()
 
 
 def prepare(run: Run, options: PlanOptions) -> Prepared:

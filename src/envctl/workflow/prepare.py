@@ -22,6 +22,7 @@ from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Selection
 from envctl.model.target import Target, choose_target
+from envctl.workflow.askers import asked_by_anyone, asked_by_lists
 from envctl.workflow.context import Context, Released, Run
 from envctl.workflow.coverage import (
     Coverage,
@@ -134,7 +135,7 @@ def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
         lock=lock,
         text=format_lock(lock),
         selection=choose_for(situation, lock),
-        changes=compare(situation.lock.lock, lock),
+        changes=compare(situation.lock.lock, lock, asked=asked_by_anyone(situation.manifest)),
     )
 
 
@@ -229,17 +230,3 @@ def _with_directories(selection: Selection, situation: Situation) -> Selection:
         for name, pin in selection.pins.items()
     }
     return replace(selection, pins=pins)
-
-
-def asked_by_lists(manifest: Manifest, declaration: Declaration) -> Mapping[str, tuple[str, ...]]:
-    """Say which lists of the manifest ask for what, for one environment: project name to lists."""
-    lists = [manifest.dependencies]
-    lists += [manifest.groups[group] for group in declaration.groups]
-    lists += [manifest.extras[extra] for extra in declaration.extras]
-    asked: dict[str, tuple[str, ...]] = {}
-    for entries in lists:
-        for entry in entries:
-            name = entry.requirement.name
-            if entry.by not in asked.get(name, ()):
-                asked[name] = (*asked.get(name, ()), entry.by)
-    return asked

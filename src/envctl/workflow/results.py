@@ -22,6 +22,16 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestChange:
+    """A requirement that was rewritten, in the list ``by`` (``env.toml``, ``group dev``) of a file."""
+
+    path: str
+    by: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
     """The answer of ``lock``: ``fresh`` says it fitted before, ``written`` that the file was replaced."""
 
@@ -30,6 +40,33 @@ class Locked:
     written: bool
     packages: int
     changes: tuple[LockChange, ...] = ()
+    manifest_changes: tuple[ManifestChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedLock:
+    """One of two locks beside each other; ``revision`` as it was asked for, and its full ``commit``."""
+
+    path: str
+    packages: int
+    revision: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The answer of ``diff``. ``covered`` are targets and Pythons that only ``after`` is for."""
+
+    before: ComparedLock
+    after: ComparedLock
+    changes: tuple[LockChange, ...] = ()
+    covered: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether the locks hold different things, or are for different machines or Pythons."""
+        return bool(self.changes or self.covered or self.uncovered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +77,7 @@ class Report:
     outcome: str
     generation: int | None
     lock_written: bool = False
+    manifest_changes: tuple[ManifestChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

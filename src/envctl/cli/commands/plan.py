@@ -105,6 +105,17 @@ def check_output(arguments: Namespace) -> None:
     refuse_all_with_one(arguments)
     if arguments.all and arguments.out is not None:
         raise UsageError("bad-usage", "`--out` takes one plan, `--all` makes several")
+    check_max_bytes(arguments)
+
+
+def check_max_bytes(arguments: Namespace) -> None:
+    """Refuse ``--max-bytes`` beside any format but Markdown.
+
+    Raises:
+        UsageError: `bad-usage`.
+    """
+    from envctl.errors import UsageError
+
     if arguments.max_bytes is not None and arguments.format != "markdown":
         raise UsageError("bad-usage", "`--max-bytes` goes with `--format markdown` only")
 

@@ -40,7 +40,7 @@ def _escape_property(text: str) -> str:
 def plan_annotations(plan: Plan, outcome: str = "") -> str:
     """Write a plan as annotations: what it is in short, drift by package, verdicts, remarks, the outcome."""
     title = f"Plan for {plan.environment.name}"
-    rows = [*change_rows(plan), *lock_rows(plan)]
+    rows = [*change_rows(plan), *lock_rows(plan.lock_changes)]
     named = ", ".join(f"{row.action} {row.subject}" for row in rows[:NAMED])
     more = f", and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     lines = [annotate("notice", title, f"{summarise_in_words(plan)} {named}{more}".rstrip())]

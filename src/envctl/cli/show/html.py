@@ -61,7 +61,7 @@ def _describe(plan: Plan, outcome: str) -> list[str]:
         f"<p><code>{escape(environment.path)}</code>, {escape(python)}</p>",
         f"<p><strong>{escape(summarise_in_words(plan))}</strong> {escape(outcome)}</p>",
         *_table("Environment", change_rows(plan)),
-        *_table("Lock", lock_rows(plan)),
+        *_table("Lock", lock_rows(plan.lock_changes)),
         *_remarks(remark_rows(plan)),
         *_drift(plan.drift),
     ]

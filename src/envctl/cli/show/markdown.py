@@ -50,12 +50,12 @@ def plan_markdown(plan: Plan, outcome: str = "", *, max_bytes: int | None = None
         head += ["", escape(outcome)]
     body: list[str] = []
     body += _section("Environment", [_row(row) for row in change_rows(plan)])
-    body += _section("Lock", [_row(row) for row in lock_rows(plan)])
+    body += _section("Lock", [_row(row) for row in lock_rows(plan.lock_changes)])
     remarks = remark_rows(plan)
     if remarks:
         body += ["", *(f"- **{level}**: {escape(message)}" for level, message in remarks)]
     body += _drift(plan.drift)
-    return _cut(head, body, max_bytes)
+    return cut(head, body, max_bytes)
 
 
 def _section(title: str, rows: list[str]) -> list[str]:
@@ -83,7 +83,11 @@ def _drift(drift: tuple[Drift, ...]) -> list[str]:
     return lines
 
 
-def _cut(head: list[str], body: list[str], max_bytes: int | None) -> str:
+def cut(head: list[str], body: list[str], max_bytes: int | None) -> str:
+    """Join the lines of a page to at most ``max_bytes`` bytes of UTF-8; what is left out is counted.
+
+    The head is kept longest; of less room than it needs only the beginning is left.
+    """
     text = "\n".join([*head, *body]) + "\n"
     if max_bytes is None or len(text.encode()) <= max_bytes:
         return text
@@ -95,8 +99,8 @@ def _cut(head: list[str], body: list[str], max_bytes: int | None) -> str:
         if room < 0:
             break
         kept.append(line)
-    left = sum(1 for line in body[len(kept) :] if line.startswith(("| ", "- ")) and line not in _TABLE)
-    text = "\n".join([*head, *kept, "", f"*{left} lines more; the JSON of this plan has all.*"]) + "\n"
+    left = sum(1 for line in body[len(kept) :] if line.startswith(("| ", "- ")) and line[:8] != _TABLE[0][:8])
+    text = "\n".join([*head, *kept, "", f"*{left} lines more; `--json` has all.*"]) + "\n"
     return _clip(text, max_bytes)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from envctl.cli.console import Line, Styled, plain
 from envctl.cli.show.words import count, size
+from envctl.lock.difference import ADDED, CHANGED, DOWN, KINDS, REMOVED, UP
 from envctl.model.change import Action, Change, Side, Verdict
 from envctl.model.state import Drift
 from envctl.plan.address import ENVIRONMENT, PYTHON, parse_file, parse_package
@@ -41,7 +44,7 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
     blocks: list[list[Line]] = [
         drift_lines(plan.drift),
         change_lines(plan, verbose=verbose),
-        lock_change_lines(plan.lock_changes, shown=() if verbose else plan.changes),
+        lock_change_lines(plan.lock_changes, shown=() if verbose else plan.changes, verbose=verbose),
         carried_lines(plan, verbose=verbose),
         policy_lines(plan.policy if verbose else plan.pressing_verdicts),
         _diagnostic_lines(plan, verbose=verbose),
@@ -137,23 +140,44 @@ def _cut_requirers(phrase: str, most: int) -> str:
     return f"{before}{found}{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
-def lock_change_lines(changes: tuple[LockChange, ...], *, shown: tuple[Change, ...] = ()) -> list[Line]:
-    """Write what the new lock has at another version, newly, or no more.
+def lock_change_lines(
+    changes: tuple[LockChange, ...], *, shown: tuple[Change, ...] = (), verbose: bool = False
+) -> list[Line]:
+    """Write what the new lock has newly, no more, or not as it was, below a heading.
 
     What one of the lines ``shown`` says already is only counted.
     """
     if not changes:
         return []
     steps = {_step(change) for change in shown}
-    left = [change for change in changes if change.reason or _lock_step(change) not in steps]
+    left = [change for change in changes if change.differs or _lock_step(change) not in steps]
     folded = len(changes) - len(left)
     told = f", {folded:,} of them shown above" if left else ", all shown above"
     heading = f" {count(len(changes), 'change')}{told if folded else ''}"
-    lines: list[Line] = [(Styled("Lock:", "bold"), heading)]
-    for change in left:
-        action, what = describe_lock_change(change)
-        symbol = Styled(f"{SYMBOLS[action]} {_LOCK_WORDS[action]:<7}", _STYLES[action])
-        lines.append(("  ", symbol, f" {what}", f"  {change.reason}" if change.reason else ""))
+    return [(Styled("Lock:", "bold"), heading), *difference_lines(left, verbose=verbose)]
+
+
+def difference_lines(
+    changes: Sequence[LockChange],
+    *,
+    verbose: bool = False,
+    details: Callable[[LockChange], str] = lambda _: "",
+) -> list[Line]:
+    """Write one line for each difference between two locks: what, versions, how far, for whom.
+
+    ``details`` gives what stands behind the reason.
+    """
+    whats = [describe_lock_change(change) for change in changes]
+    wide = min(max((len(plain(what)) for what in whats), default=0), _WIDEST)
+    lines: list[Line] = []
+    for change, what in zip(changes, whats, strict=True):
+        action = LOCK_ACTIONS[change.kind]
+        symbol = Styled(f"{SYMBOLS[action]} {LOCK_WORDS[change.kind]:<7}", _STYLES[action])
+        flags = lock_flags(change)
+        marked = f"[{', '.join(flags)}] " if flags else ""
+        why = change.reason if verbose else _cut_requirers(change.reason, REQUIRERS)
+        rest = marked + "; ".join(part for part in (why, details(change)) if part)
+        lines.append(("  ", symbol, f" {what}", f"{' ' * (wide - len(plain(what)))}  {rest}".rstrip()))
     return lines
 
 
@@ -171,21 +195,43 @@ def _number(side: Side | None) -> str:
 def _lock_step(change: LockChange) -> tuple[Action, str, str, str]:
     # A version may be followed by its origin, which the line above shows by itself or not at all.
     before, after = ((label or "").partition(" (")[0] for label in (change.before, change.after))
-    return describe_lock_change(change)[0], change.name, before, after
+    return LOCK_ACTIONS[change.kind], change.name, before, after
 
 
-_LOCK_WORDS = {Action.CREATE: "add", Action.DELETE: "remove", Action.UPDATE: "update"}
+LOCK_ACTIONS = {
+    ADDED: Action.CREATE,
+    REMOVED: Action.DELETE,
+    UP: Action.UPDATE,
+    DOWN: Action.UPDATE,
+    CHANGED: Action.UPDATE,
+}
+
+LOCK_WORDS = {ADDED: "add", REMOVED: "remove", UP: "up", DOWN: "down", CHANGED: "change"}
 
 
-def describe_lock_change(change: LockChange) -> tuple[Action, str]:
-    """Tell an addition from a removal and an update, and write it with its versions."""
-    if change.before is None:
-        return Action.CREATE, f"{change.name} {change.after or ''}".rstrip()
-    if change.after is None:
-        return Action.DELETE, f"{change.name} {change.before}"
-    if change.before == change.after:
-        return Action.UPDATE, f"{change.name} {change.after}"
-    return Action.UPDATE, f"{change.name} {change.before} -> {change.after}"
+def describe_lock_change(change: LockChange) -> str:
+    """Write a difference with its versions: ``idna 3.6 -> 3.10``."""
+    if change.before is None or change.after is None or change.before == change.after:
+        return f"{change.name} {change.after or change.before or ''}".rstrip()
+    return f"{change.name} {change.before} -> {change.after}"
+
+
+def lock_flags(change: LockChange) -> tuple[str, ...]:
+    """Say how far a version moved, and what else is not as it was: ``major``, ``other files``."""
+    # The label of another origin, or of other versions, shows them.
+    others = (f"other {part}" for part in change.differs if part not in {"versions", "origin"})
+    return (*((change.step,) if change.step else ()), *others)
+
+
+def count_differences(changes: Sequence[LockChange]) -> str:
+    """Count differences by kind: ``1 added, 2 up (1 major)``."""
+    parts = []
+    for kind in KINDS:
+        found = [change for change in changes if change.kind == kind]
+        major = sum(change.step == "major" for change in found)
+        if found:
+            parts.append(f"{len(found):,} {kind}" + (f" ({major:,} major)" if major else ""))
+    return ", ".join(parts)
 
 
 def carried_lines(plan: Plan, *, verbose: bool) -> list[Line]:

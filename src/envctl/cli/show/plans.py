@@ -54,6 +54,7 @@ def report_document(report: Report) -> dict[str, Any]:
         outcome=report.outcome,
         generation=report.generation,
         lock_written=report.lock_written,
+        manifest_changes=report.manifest_changes,
         plan=format_plan(report.plan),
     )
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from envctl.cli.show.plan import (
+    LOCK_ACTIONS,
+    LOCK_WORDS,
     SYMBOLS,
-    describe_lock_change,
     explain,
     in_order,
+    lock_flags,
     subject,
     summarise_carried,
 )
 from envctl.model.change import Action
-from envctl.plan.change import Plan
+from envctl.plan.change import LockChange, Plan
 
 
 class Row(NamedTuple):
@@ -51,19 +54,19 @@ def change_rows(plan: Plan) -> list[Row]:
     return rows
 
 
-def lock_rows(plan: Plan) -> list[Row]:
-    """Give a row for each change of the lock."""
+def lock_rows(changes: Sequence[LockChange]) -> list[Row]:
+    """Give a row for each difference between two locks."""
     return [
         Row(
-            SYMBOLS[describe_lock_change(change)[0]],
-            describe_lock_change(change)[0].value,
+            SYMBOLS[LOCK_ACTIONS[change.kind]],
+            LOCK_WORDS[change.kind],
             change.name,
             change.before or "",
             change.after or "",
-            "",
+            ", ".join(lock_flags(change)),
             change.reason,
         )
-        for change in plan.lock_changes
+        for change in changes
     ]
 
 

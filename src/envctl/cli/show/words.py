@@ -40,6 +40,11 @@ def days(amount: int) -> str:
     return count(amount // 365, "year")
 
 
+def age(amount: int) -> str:
+    """Write how many days old something is: ``3 days old``, ``5 months old``."""
+    return f"{days(amount)} old" if amount else "less than a day old"
+
+
 def shorten(place: str, directory: str) -> str:
     """Write a place below the working folder relative to it; any other is left as it is."""
     prefix = os.path.join(directory, "") if directory else ""
