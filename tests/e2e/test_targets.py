@@ -234,6 +234,7 @@ class TestAlike:
         assert covered(project) == (self.TARGETS, [PYTHON])
         assert len(read_lock(project)["environments"]) == 1
         assert project.run("lock", "--check").code == 0
+        assert "native 1.0" in project.succeed("why", "native").out
 
     @pytest.mark.skipif(HERE != "linux-x86_64", reason="installs on this machine")
     def test_each_gets_its_own_file(self, project: Project) -> None:

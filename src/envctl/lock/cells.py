@@ -18,7 +18,7 @@ from envctl.lock.lock import Lock, own_requires
 from envctl.manifest.manifest import Manifest
 from envctl.model.dependency import marker_of
 from envctl.model.target import Target
-from envctl.model.targets import is_known, make_target, move_floor, sort_targets
+from envctl.model.targets import is_known, join_alike, make_target, move_floor, sort_targets
 
 _PATCH = re.compile(r"['\"](\d+\.\d+)\.(\d+)")
 
@@ -86,7 +86,7 @@ def find_cells(
     ]
     if not named and here is not None:
         return LockGrid((here,))
-    return LockGrid(sort_targets(_cut(named, _markers(lock, manifest))))
+    return LockGrid(sort_targets(_cut(join_alike(named), _markers(lock, manifest))))
 
 
 def _markers(lock: Lock, manifest: Manifest) -> Iterable[str]:

@@ -1,8 +1,7 @@
 """``[lock] conflicts``: which groups and extras one environment may not hold together.
 
 A conflict is written as a set of members; of each set an environment holds at most one. Two members of
-one set are *rivals*. A list that includes a member (``{include-group = …}``, or the project's own extra)
-is a rival of that member's rivals, too.
+one set are *rivals*.
 
 Rivals, and rivals of rivals, are a *part*. What is resolved together is a *fork*: of each part none, or as
 many members as can be without rivals. Each set of members that an environment may hold belongs to one

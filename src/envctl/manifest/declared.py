@@ -9,11 +9,11 @@ from packaging.requirements import Requirement
 
 from envctl.errors import EnvctlError, InputError
 from envctl.frozen import dataclass, replace
-from envctl.manifest.conflict_table import find_includes
 from envctl.manifest.document import Document, show
 from envctl.manifest.lists import Lists, parse_extras, parse_groups, parse_list
 from envctl.manifest.manifest import Asked, PathSource, ProjectReference, Source
 from envctl.manifest.project import PYPROJECT_NAME, Project, parse_pyproject_bytes, parse_reference
+from envctl.manifest.rivals import find_includes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

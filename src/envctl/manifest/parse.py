@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.errors import raise_together
-from envctl.manifest.conflict_table import parse_conflicts, refuse_conflicts
 from envctl.manifest.conform import conform
 from envctl.manifest.declared import Declared, add_project, parse_declared, refuse_two_origins
 from envctl.manifest.digest import digest_data
@@ -22,6 +21,7 @@ from envctl.manifest.manifest import Manifest, PythonRequest
 from envctl.manifest.policy import parse_policy
 from envctl.manifest.python import parse_python
 from envctl.manifest.requires import check_version
+from envctl.manifest.rivals import parse_conflicts, refuse_conflicts
 from envctl.manifest.settings import parse_build_settings, parse_install_settings, parse_lock_settings
 from envctl.manifest.sources import parse_indexes, parse_sources
 

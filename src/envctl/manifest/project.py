@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.frozen import dataclass, field
-from envctl.manifest.conflict_table import find_includes
 from envctl.manifest.conform import conform
 from envctl.manifest.document import Document, parse_document, show
 from envctl.manifest.keys import PYPROJECT
@@ -18,6 +17,7 @@ from envctl.manifest.manifest import ProjectReference, PythonRequest
 from envctl.manifest.names import parse_name
 from envctl.manifest.requirements import parse_specifier
 from envctl.manifest.requires import is_for_this_version
+from envctl.manifest.rivals import find_includes
 from envctl.manifest.urls import parse_path
 
 PYPROJECT_NAME = "pyproject.toml"

@@ -1,4 +1,8 @@
-"""``[lock] conflicts`` as it is written, and what includes make of it: see `envctl.manifest.conflicts`."""
+"""``[lock] conflicts`` as written, and the lists that conflict through what they include.
+
+A list that includes a member of a conflict (``{include-group = …}``, or the project's own extra) is a rival
+of that member's rivals, too.
+"""
 
 from __future__ import annotations
 
