@@ -47,12 +47,16 @@ ONE_PLATFORM = ("xgboost-cpu",)
 
 @dataclass(frozen=True)
 class Side:
-    """One tool in one case: its command, where it runs, and what is made true before, untimed."""
+    """One tool in one case: its command, where it runs, and what is made true before, untimed.
+
+    ``rounds`` limits how often it runs: what takes a minute need not take its turn each time.
+    """
 
     tool: str
     command: list[str]
     prepare: Callable[[], None]
     folder: str
+    rounds: int | None = None
 
 
 @dataclass
@@ -114,6 +118,10 @@ class Workload:
     @property
     def uv_venv(self) -> str:
         return os.path.join(self.uv_folder, ".venv")
+
+    @property
+    def pip_venv(self) -> str:
+        return os.path.join(self.uv_folder, ".venv-pip")
 
     @property
     def pins(self) -> str:
@@ -178,9 +186,10 @@ class Workload:
 class Cases:
     """The sides of each case of one workload."""
 
-    def __init__(self, load: Workload, tools: dict[str, str]) -> None:
+    def __init__(self, load: Workload, tools: dict[str, str], *, pip_rounds: int) -> None:
         self.load = load
         self.envctl, self.uv, self.pip = tools["envctl"], tools["uv"], tools["pip"]
+        self.pip_rounds = pip_rounds
 
     # -- states that cases begin from
 
@@ -219,6 +228,40 @@ class Cases:
         python = os.path.join(self.load.uv_venv, "bin/python")
         return [self.uv, "pip", "sync", "-q", "-p", python, "--no-build", "--require-hashes", *more, pins]
 
+    # -- pip, which takes its turn less often
+
+    def _pip(self, command: list[str], prepare: Callable[[], None]) -> list[Side]:
+        python = os.path.join(self.load.pip_venv, "bin/python")
+        whole = [self.pip, "--python", python, "-q", *command]
+        return [Side("pip", whole, prepare, self.load.uv_folder, self.pip_rounds)] if self.pip_rounds else []
+
+    def _pip_lock(self, prepare: Callable[[str], None]) -> list[Side]:
+        output = os.path.join(self.load.uv_folder, "pylock.pip.toml")
+        command = ["lock", "--only-binary", ":all:", "-r", self.load.requirements, "-o", output]
+
+        def ready() -> None:
+            if not os.path.exists(self.load.pip_venv):
+                self.fresh_pip()
+            prepare(output)
+
+        return self._pip(command, ready)
+
+    def _pip_install(self, pins: str, prepare: Callable[[], None]) -> list[Side]:
+        options = ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+        return self._pip(["install", *options, "-r", pins], prepare)
+
+    def fresh_pip(self) -> None:
+        remove(self.load.pip_venv)
+        self.load.call(
+            [self.uv, "venv", "-q", "-p", self.load.python, self.load.pip_venv], self.load.uv_folder
+        )
+
+    def filled_pip(self) -> None:
+        self.fresh_pip()
+        python = os.path.join(self.load.pip_venv, "bin/python")
+        command = [self.uv, "pip", "sync", "-q", "-p", python, "--no-build", "--require-hashes"]
+        self.load.call([*command, self.load.pins], self.load.uv_folder)
+
     # -- the cases
 
     def lock_cold(self) -> list[Side]:
@@ -231,6 +274,7 @@ class Cases:
                 load.project,
             ),
             Side("uv", self._compile(output), lambda: remove(output, load.caches["uv"]), load.uv_folder),
+            *self._pip_lock(lambda made: remove(made, load.caches["pip"])),
         ]
 
     def lock_warm(self) -> list[Side]:
@@ -238,6 +282,7 @@ class Cases:
         return [
             Side("envctl", [self.envctl, "lock", "-q"], lambda: remove(load.lock), load.project),
             Side("uv", self._compile(output), lambda: remove(output), load.uv_folder),
+            *self._pip_lock(remove),
         ]
 
     def lock_noop(self) -> list[Side]:
@@ -245,6 +290,7 @@ class Cases:
         return [
             Side("envctl", [self.envctl, "lock", "-q"], lambda: None, load.project),
             Side("uv", self._compile(load.pins), lambda: None, load.uv_folder),
+            *self._pip_lock(lambda _: None),
         ]
 
     def lock_edit(self) -> list[Side]:
@@ -281,9 +327,14 @@ class Cases:
             remove(load.caches["uv"])
             self.fresh_uv()
 
+        def pip_cold() -> None:
+            remove(load.caches["pip"])
+            self.fresh_pip()
+
         return [
             Side("envctl", [self.envctl, "apply", "-q"], envctl_cold, load.project),
             Side("uv", self._uv_sync(load.pins), uv_cold, load.uv_folder),
+            *self._pip_install(load.pins, pip_cold),
         ]
 
     def apply_warm(self) -> list[Side]:
@@ -292,6 +343,7 @@ class Cases:
             Side("envctl", [self.envctl, "apply", "-q"], self.no_envctl, load.project),
             Side("uv", self._uv_sync(load.pins), self.fresh_uv, load.uv_folder),
             Side("uv +pyc", self._uv_sync(load.pins, "--compile-bytecode"), self.fresh_uv, load.uv_folder),
+            *self._pip_install(load.pins, self.fresh_pip),
         ]
 
     def apply_import(self) -> list[Side]:
@@ -315,6 +367,7 @@ class Cases:
         return [
             Side("envctl", [self.envctl, "plan", "-q"], lambda: None, load.project),
             Side("uv", self._uv_sync(load.pins), lambda: None, load.uv_folder),
+            *self._pip_install(load.pins, self.filled_pip),
         ]
 
     def change_one(self) -> list[Side]:
@@ -344,10 +397,6 @@ class Cases:
             put("after")
             self.settle()
 
-        def uv_before() -> None:
-            load.call(self._uv_sync(load.pins), load.uv_folder)
-            self.settle()
-
         return [
             Side("envctl", [self.envctl, "apply", "-q"], envctl_before, load.project),
             Side(
@@ -356,6 +405,7 @@ class Cases:
                 lambda: load.call(self._uv_sync(load.pins), load.uv_folder),
                 load.uv_folder,
             ),
+            *self._pip_install(changed, self.filled_pip),
         ]
 
     def _warm_changed(self, changed: str) -> None:
@@ -410,6 +460,8 @@ def measure(load: Workload, sides: list[Side], runs: int) -> dict[str, Times]:
     times = {side.tool: Times() for side in sides}
     for number in range(-1, runs):
         for side in sides:
+            if side.rounds is not None and not 0 <= number < side.rounds:
+                continue
             wall, peak = load.once(side)
             if number >= 0:
                 times[side.tool].wall.append(wall)
@@ -422,7 +474,7 @@ def row(name: str, load: Workload, times: dict[str, Times]) -> str:
     ours = times["envctl"].wall
     shown = [f"{tool} {statistics.median(each.wall):.3f}" for tool, each in times.items()]
     ratios = [
-        f"{statistics.median(a / b for a, b in zip(ours, each.wall, strict=True)):.2f} of {tool}"
+        f"{statistics.median(a / b for a, b in zip(ours, each.wall, strict=False)):.2f} of {tool}"
         for tool, each in times.items()
         if tool != "envctl"
     ]
@@ -441,6 +493,7 @@ def main() -> None:
     parser.add_argument("--workloads", default="small,medium,large")
     parser.add_argument("--cases", default=",".join(NAMES))
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--pip-rounds", type=int, default=1, help="in how many rounds pip takes its turn")
     parser.add_argument("--work", help="folder for caches and environments (default: a temporary one)")
     parser.add_argument("--python", default=os.path.realpath(sys.executable))
     parser.add_argument("--envctl", default=os.path.join(beside, "envctl"))
@@ -456,7 +509,7 @@ def main() -> None:
         print("| case | workload | seconds | envctl is | peak MB |\n|---|---|---|---|---|", flush=True)
         for name in options.workloads.split(","):
             load = Workload(name, work, served.url, options.python)
-            cases = Cases(load, tools)
+            cases = Cases(load, tools, pip_rounds=options.pip_rounds)
             cases.ready()
             if options.record:
                 load.declare(CHANGED)

@@ -167,7 +167,8 @@ def test_why_not_of_what_only_the_lock_holds_says_how_to_get_it(locked: Project)
     assert result.out == (
         "Nothing but the lock holds it: `envctl lock --upgrade-package beta`\n"
         "This would change:\n"
-        "  ~ update  beta 1.0 -> 2.0\n"
+        "  ~ up      beta 1.0 -> 2.0  [major] required by alpha (>=1)\n"
+        "  ~ change  gamma 1.0        [other markers] required by beta\n"
     )
     locked.succeed("lock", "--upgrade-package", "beta")
     assert locked.locked()["beta"] == "2.0"
@@ -222,7 +223,7 @@ def test_why_not_of_what_would_move_others_down_does_not_say_that_only_the_lock_
     result = project.succeed("why-not", "beta==2.0")
     packages = project.succeed("outdated", "--explain", "--json").json["packages"]
 
-    assert "  ~ update  top 1.1 -> 1.0\n" in result.out
+    assert "  ~ down    top 1.1 -> 1.0    [minor] asked for directly\n" in result.out
     assert "To have that, write `beta==2.0` into a list.\n" in result.out
     assert "  it requires `gamma>=2`, but\n    env.toml asks for `top` (env.toml:3)\n" in result.out
     (package,) = [each for each in packages if each["name"] == "beta"]

@@ -92,16 +92,16 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     if linker.how == "copy" and linker.asked != "copy":
         emit(_tell_copies(draft, store))
-    inventory = _lay_all(draft, linker, emit)
+    inventory, promised = _lay_all(draft, linker, emit)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     record = _describe(draft)
     folder = os.path.join(draft.root, ".envctl")
     if not os.path.isdir(folder):
         atomic.make_directory(folder)
-    atomic.write(os.path.join(draft.root, INVENTORY), format_inventory(inventory))
+    atomic.write(os.path.join(draft.root, INVENTORY), inventory)
     atomic.write(os.path.join(draft.root, GENERATION), format_generation(record))
     emit(Ended(Phase.LINK, f"{'Copied' if linker.how == 'copy' else 'Linked'} {total:,} files"))
-    tree, newest = verify(draft.root, inventory, carried)
+    tree, newest = verify(draft.root, promised, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
     return Staged(record, newest)
@@ -116,8 +116,8 @@ def _tell_copies(draft: Draft, store: Store) -> Notice:
     )
 
 
-def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> Inventory:
-    """Lay every distribution; give the list of all files.
+def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> tuple[bytes, frozenset[str]]:
+    """Lay every distribution; give the list of all files, as text and for `verify`.
 
     Laying is the kernel's work. What an installer makes itself is made meanwhile, and the list written.
     """
@@ -134,10 +134,11 @@ def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> Inventory:
             tell(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
         raise_marks(placements)
 
-    def write() -> Inventory:
+    def write() -> tuple[bytes, frozenset[str]]:
         owned = {ENVIRONMENT: _look_at_bare(draft)}
         owned |= {each.placed.pin.name: _write_made(draft, each, folders) for each in draft.laid}
-        return make_inventory_of(draft, owned)
+        inventory = make_inventory_of(draft, owned)
+        return format_inventory(inventory), inventory.outlines()
 
     if atomic.hook is None and sum(len(each.linked) for each in draft.laid) >= _WORTH_SHARING:
         return do_beside(lay, write)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 
-from envctl.environment.inventory import Inventory, escape
+from envctl.environment.inventory import escape
 from envctl.errors import SwitchError
 from envctl.treedigest import measure_tree
 
@@ -16,15 +16,14 @@ from envctl.treedigest import measure_tree
 _WRONG = 1 << 40
 
 
-def verify(root: str, inventory: Inventory, carried: Collection[str]) -> tuple[str, int]:
-    """Compare the tree at ``root`` with its file list; ``carried`` files may be there besides.
+def verify(root: str, promised: frozenset[str], carried: Collection[str]) -> tuple[str, int]:
+    """Compare the tree at ``root`` with its file list (`Inventory.outlines`); ``carried`` may be there, too.
 
     One walk serves this and the receipt: returns the digest of the tree, and the newest mtime in it (ns).
 
     Raises:
         SwitchError: `stage-differs`, naming up to ten paths.
     """
-    promised = inventory.outlines()
     beside = {escape(path) for path in carried}
 
     def count(folder: str, lines: list[str]) -> int:
