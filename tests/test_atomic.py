@@ -242,6 +242,7 @@ def test_every_operation_is_announced_before_it_is_done(tmp_path: Path, seen: li
     root = str(tmp_path)
     atomic.make_directories(f"{root}/a/b")
     atomic.write(f"{root}/file", b"x")
+    atomic.append(f"{root}/file", b"y")
     atomic.link(f"{root}/file", f"{root}/hard")
     atomic.linker()(f"{root}/file", f"{root}/harder")
     atomic.symlink("file", f"{root}/soft")
@@ -255,6 +256,7 @@ def test_every_operation_is_announced_before_it_is_done(tmp_path: Path, seen: li
         "mkdir",
         "mkdir",
         "write",
+        "append",
         "link",
         "link",
         "symlink",
@@ -264,6 +266,25 @@ def test_every_operation_is_announced_before_it_is_done(tmp_path: Path, seen: li
         "unlink",
         "rmtree",
     ]
+
+
+def test_what_is_appended_comes_after_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+
+    atomic.append(str(path), b"one\n")
+    atomic.append(str(path), b"two\n")
+
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_nothing_is_appended_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("file")
+
+    with pytest.raises(OSError, match="link"):
+        atomic.append(str(tmp_path / "link"), b"x")
+
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_the_module_is_light() -> None:

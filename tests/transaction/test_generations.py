@@ -147,6 +147,7 @@ def test_a_torn_line_of_the_history_is_passed_over(bench: Bench) -> None:
 
     assert [line.number for line in history(bench.site)] == [1]
     assert bench.apply() == 2
+    assert [line.number for line in history(bench.site)] == [2, 1]
 
 
 def test_the_history_does_not_grow_for_ever(bench: Bench) -> None:

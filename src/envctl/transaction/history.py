@@ -64,11 +64,24 @@ def read_history(site: Site) -> tuple[Event, ...]:
 
 
 def add_lines(site: Site, lines: Sequence[str]) -> None:
-    """Add lines to the history, unless they are its last ones already. Raises `OSError`."""
-    found = _read(site).splitlines()
-    if lines and found[-len(lines) :] != list(lines):
-        text = "".join(f"{line}\n" for line in [*found, *lines][-LIMIT:])
-        atomic.replace(site.history, text.encode())
+    """Add lines to the history, unless they are its last ones already. Raises `OSError`.
+
+    Not flushed: it informs, and a power cut may cost the last lines, never those before.
+    """
+    text = _read(site)
+    found = text.splitlines()
+    if not lines or found[-len(lines) :] == list(lines):
+        return
+    if len(found) + len(lines) > LIMIT:
+        atomic.replace(site.history, _join([*found, *lines][-LIMIT:]))
+    else:
+        # A line that was torn by a power cut stays one of its own, which nobody can parse.
+        gap = b"\n" if text and not text.endswith("\n") else b""
+        atomic.append(site.history, gap + _join(lines))
+
+
+def _join(lines: Sequence[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _read(site: Site) -> str:
