@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -51,6 +52,7 @@ from envctl.model.settings import Settings
 from envctl.model.targets import make_target
 from envctl.resolve.chain import find
 from envctl.resolve.check import check
+from envctl.resolve.deduce import Deduction, Incompatibility
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile, Metadata
 from envctl.resolve.reach import reach
@@ -92,6 +94,7 @@ class Answer:
     link: str
     seconds: float
     visited: int
+    conflicts: int
     picks: Mapping[str, str] | None
     named: frozenset[str] = frozenset()
     gave_up: bool = False
@@ -416,20 +419,35 @@ def solve_case(case: Case) -> Answer:
     universe = Universe(case.request, target, shelf)
     wants = distinct_wants(find_roots(universe))
     began = time.process_time()
-    found = find(universe, wants, lowest=HIGHEST, advance=_ignore)
+    with count_conflicts() as conflicts:
+        found = find(universe, wants, lowest=HIGHEST, advance=_ignore)
     seconds = time.process_time() - began
     visited = len(universe.tried())
     if isinstance(found, Refutation):
         named = {one.want.name for one in found.statements if isinstance(one, Required)}
-        return Answer("PubGrub", seconds, visited, None, frozenset(named), found.gave_up)
+        return Answer("PubGrub", seconds, visited, conflicts[0], None, frozenset(named), found.gave_up)
     reached = reach(universe, found, wants)
     check(universe, found, reached, wants)
     picks = {name: str(universe.listing(name).versions[found[name]]) for name in reached}
     again = Universe(case.request, target, shelf)
     for link, one in (("walk", walk), ("resolvelib", search)):
         if one(again, wants, lowest=HIGHEST, advance=_ignore) is not None:
-            return Answer(link, seconds, visited, picks)
-    return Answer("PubGrub", seconds, visited, picks)
+            return Answer(link, seconds, visited, conflicts[0], picks)
+    return Answer("PubGrub", seconds, visited, conflicts[0], picks)
+
+
+@contextmanager
+def count_conflicts() -> Iterator[list[int]]:
+    """Count what PubGrub learns from, in a list of one number."""
+    found = [0]
+    learn = Deduction.learn
+
+    def count(deduction: Deduction, broken: Incompatibility) -> Incompatibility | None:
+        found[0] += 1
+        return learn(deduction, broken)
+
+    with patch.object(Deduction, "learn", count):
+        yield found
 
 
 def _ignore(name: str) -> None:
@@ -483,20 +501,20 @@ def main() -> int:
     read = read_cases(options.folder, live=options.live)
     cases = [case for case in read if fnmatch.fnmatch(case.name, options.only)]
     failed = 0
-    print("| case | answer | by | CPU | releases visited | theirs |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("| case | answer | by | CPU | releases visited | conflicts | theirs |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for case in cases:
         try:
             with time_limit(options.patience):
                 answer = solve_case(case)
         except (EnvctlError, OutOfTimeError) as error:
-            print(f"| {case.name} | {str(error) or 'out of time'} | | | | {case.theirs} |", flush=True)
+            print(f"| {case.name} | {str(error) or 'out of time'} | | | | | {case.theirs} |", flush=True)
             continue
         verdict, well = judge(case, answer)
         failed += not well
         print(
             f"| {case.name} | {verdict} | {answer.link} | {answer.seconds:.2f} s | {answer.visited} "
-            f"| {case.theirs} |",
+            f"| {answer.conflicts} | {case.theirs} |",
             flush=True,
         )
     return 1 if failed else 0

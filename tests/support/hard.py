@@ -140,9 +140,45 @@ def tangle() -> Case:
     return Case(universe, ("top==27",), solvable=True)
 
 
+def let_in_by_nobody() -> Case:
+    """Ask for a package that once did without a parser, of which only pre-releases fit."""
+    universe = _parsers()
+    universe["notebook"] = {f"{n}.0": ["parser"] if n > 5 else [] for n in range(1, 41)}
+    return Case(universe, ("notebook", "markdown<2", *_many("filler")), solvable=True)
+
+
+def let_in_by_an_old_release() -> Case:
+    """Ask for such a package, and for one of which an old release alone lets the pre-releases in."""
+    universe = _parsers()
+    universe["notebook"] = {f"{n}.0": ["parser"] for n in range(1, 41)}
+    universe["theme"] = {f"{n}.0": ["parser>=1.0b1"] if n < 3 else [] for n in range(1, 41)}
+    return Case(universe, ("notebook", "markdown<2", "theme", *_many("filler")), solvable=True)
+
+
+def shut_out() -> Case:
+    """Ask for such a package, where nothing lets the pre-releases in."""
+    universe = _parsers()
+    universe["notebook"] = {f"{n}.0": ["parser"] for n in range(1, 41)}
+    return Case(universe, ("notebook", "markdown<2", *_many("filler")), solvable=False)
+
+
+def _parsers() -> dict[str, dict[str, list[str]]]:
+    """Make a parser whose final releases need a newer library than its pre-releases, among fillers."""
+    finals = {f"{n}.0": ["markdown>=2"] for n in range(1, 20)}
+    early = {f"{n}.0b1": ["markdown<2"] for n in range(1, 20)}
+    return {**_fillers(), "parser": {**finals, **early}, "markdown": {"1.0": [], "2.0": []}}
+
+
+def _many(name: str) -> list[str]:
+    return [f"{name}{n}" for n in range(8)]
+
+
 def _fillers() -> dict[str, dict[str, list[str]]]:
     """Make packages that have nothing to do with anything, and many releases."""
     return {f"filler{n}": {f"{r}.0": [] for r in range(1, 31)} for n in range(8)}
 
 
-CASES = (late_conflict, ring, hidden_contradiction, chains, window, pigeons, steep, tangle)
+CASES = (
+    late_conflict, ring, hidden_contradiction, chains, window, pigeons, steep, tangle,
+    let_in_by_nobody, let_in_by_an_old_release, shut_out,
+)  # fmt: skip

@@ -98,7 +98,8 @@ def _summarise(conflict: Conflict) -> tuple[str, str, tuple[str, ...]]:
         case [Unusable(), *_] if len({getattr(fact, "name", "") for fact in blockers}) == 1:
             return _summarise_unusable(conflict, [fact for fact in blockers if isinstance(fact, Unusable)])
         case [TooHard()]:
-            message = "no solution was found after trying thousands of releases"
+            releases = 0 if conflict.tried is None else conflict.tried.releases
+            message = f"no solution was found in reasonable time; {releases} releases were tried"
             return "too-hard", message, ("Narrow a requirement with a lower bound", *explain(conflict)[:8])
         case _:
             return "no-solution", _contradiction(conflict), ()

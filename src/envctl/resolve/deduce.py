@@ -63,6 +63,7 @@ class Deduction:
     def __init__(self) -> None:
         self.domains: dict[str, int] = {}
         self.level = 0
+        self.effort = 0  # how many statements were read so far, about
         self._whole: dict[str, int] = {}
         self._trail: list[_Step] = []
         self._history: dict[str, list[int]] = {}
@@ -89,7 +90,7 @@ class Deduction:
 
     def widen(self, fact: Incompatibility, variable: str, values: int) -> None:
         """State the same fact of more values of one of its variables."""
-        if variable in fact.terms:
+        if variable in fact.terms and values & ~fact.terms[variable]:
             fact.terms[variable] |= values
             self._read_again(fact)
 
@@ -107,7 +108,9 @@ class Deduction:
                     return fact
             if not self._changed:
                 return None
-            for fact in self._about[self._changed.popleft()]:
+            about = self._about[self._changed.popleft()]
+            self.effort += len(about)
+            for fact in about:
                 if self._examine(fact):
                     return fact
 
@@ -117,13 +120,16 @@ class Deduction:
         Returns None after that. When no supposition takes part there is nothing to go back to: returns
         the statement that nothing is possible, from which the facts can be told.
         """
-        terms = dict(broken.terms)
+        terms = {variable: mask for variable, mask in broken.terms.items() if not self._holds(variable, mask)}
         sources = [broken]
         while terms:
             variable, step, earlier = self._last_satisfier(terms)
             if step.level > 0 and (step.cause is None or earlier < step.level):
                 self._jump_back(earlier)
-                self._add(Incompatibility(terms, sources=tuple(sources)))
+                if len(sources) == 1:  # it says all there is to learn
+                    self._read_again(broken)
+                else:
+                    self._add(Incompatibility(terms, sources=tuple(sources)))
                 return None
             cause = step.cause
             assert cause is not None  # noqa: S101 - suppositions are made above level 0 only
@@ -135,14 +141,18 @@ class Deduction:
         """Make ``terms`` what follows from them and ``cause``: union at the pivot, else intersection."""
         for variable, mask in cause.terms.items():
             if variable not in terms:
-                terms[variable] = mask
+                if not self._holds(variable, mask):
+                    terms[variable] = mask
             elif variable != pivot:
                 terms[variable] &= mask
             else:
                 terms[variable] |= mask
-        whole = self._whole[pivot]
-        if terms[pivot] & whole == whole:
+        if self._holds(pivot, terms[pivot]):
             del terms[pivot]
+
+    def _holds(self, variable: str, mask: int) -> bool:
+        """Whether a term always holds."""
+        return not self._whole[variable] & ~mask
 
     def _last_satisfier(self, terms: Mapping[str, int]) -> tuple[str, _Step, int]:
         """Return the term that was met last, the step that met it, and the level at which all others were."""
@@ -165,8 +175,7 @@ class Deduction:
 
     def _add(self, fact: Incompatibility) -> Incompatibility:
         for variable, mask in tuple(fact.terms.items()):
-            whole = self._whole[variable]
-            if mask & whole == whole:
+            if self._holds(variable, mask):
                 del fact.terms[variable]
             else:
                 self._about[variable].append(fact)

@@ -69,6 +69,11 @@ class Offer:
         """The files that a lock lists: those that count, else those that count exceptionally."""
         return self.fresh or self.yanked or self.late
 
+    @property
+    def is_source(self) -> bool:
+        """Whether the best file is a source distribution: its metadata is costly, and may need a build."""
+        return bool(self.files) and not self.files[0].filename.endswith(".whl")
+
 
 class Yardstick:
     """Measures files for one target and request; remembers tags and specifiers it has met."""

@@ -3,7 +3,8 @@
 Complete: it finds a solution where there is one, or statements from which it follows that there is
 none. Which pre-releases and yanked releases may be picked depends on what the whole solution wants of
 them, so that is looked at when all is picked; a pick that nothing lets in is forbidden for as long as
-nothing lets it in.
+nothing lets it in. At first under the assumption that what was not looked at lets nothing in: see
+`World.assume`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from envctl.resolve.universe import Universe
 from envctl.resolve.want import Want
 from envctl.resolve.world import World
 
-# Beyond these a search is not going to end while somebody waits.
+# Beyond these a search is not going to end while somebody waits (docs/explanation/solver.md).
 _CONFLICTS = 20_000
+_EFFORT = 30_000_000  # statements read, and projects looked through
 
 
 def prove(
@@ -33,7 +35,7 @@ def prove(
 ) -> Mapping[str, int] | Refutation:
     """Pick one release for every project that ``wants`` reach, or prove that it cannot be done.
 
-    Gives up after so many ``conflicts``, and says so.
+    Gives up after so many ``conflicts``, or after too much effort, and says so.
     """
     return _Proof(universe, wants, lowest, advance).run(_CONFLICTS if conflicts is None else conflicts)
 
@@ -53,13 +55,14 @@ class _Proof:
         self._world = World(universe, self._wants)
         self._met: set[tuple[str, int]] = set()
         self._foresight = Foresight(universe)
+        self._surveyed = 0
 
     def run(self, conflicts: int) -> Mapping[str, int] | Refutation:
         deduction = self._world.deduction
         while True:
             broken = deduction.propagate()
             if broken is not None:
-                if not conflicts:
+                if not conflicts or deduction.effort + self._surveyed > _EFFORT:
                     return Refutation((), gave_up=True)
                 conflicts -= 1
                 impossible = deduction.learn(broken)
@@ -73,15 +76,12 @@ class _Proof:
     def _proceed(self) -> bool:
         """Load what is settled, else pick one more release; False when there is nothing left to pick."""
         world = self._world
-        undecided: list[str] = []
-        for name in tuple(world.names):
-            if not world.is_needed(name):
-                continue
-            position = world.settled(name)
-            if position is None:
-                undecided.append(name)
-            elif self._load(name, position):
-                return True
+        if world.assume():
+            return True
+        self._surveyed += len(world.names)
+        unread, undecided = world.survey()
+        if unread is not None:
+            return self._load(*unread)
         if not undecided:
             return False
         # What is shut out now may be let in by what others want, so those are picked first.

@@ -25,6 +25,9 @@ _ROUNDS = 20_000
 _REJECTIONS = 200
 # With each jump back resolvelib may double what it remembers as excluded, and hands over all of it.
 _EXCLUDED = 200_000
+# What a release without a wheel requires, often only a build can tell, so few of them are looked at beyond
+# the first of a project.
+_SOURCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Candidate:
 
 
 class _OverBudgetError(Exception):
-    """Too many candidates were rejected, or are remembered as excluded."""
+    """Too many candidates were rejected, are remembered as excluded, or have no wheel."""
 
 
 def search(
@@ -95,6 +98,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         self._foresight = Foresight(universe)
         self._asked: dict[str, dict[Want, None]] = {}
         self._left = _EXCLUDED
+        self._sources: dict[str, int] = {}  # those looked at, as masks
 
     def identify(self, requirement_or_candidate: Want | Candidate) -> str:
         return requirement_or_candidate.name
@@ -180,7 +184,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         return bool(mask >> candidate.position & 1)
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Want]:
-        wants = self._universe.depends(candidate.name, candidate.position, candidate.extras)
+        wants = self._depends(candidate.name, candidate.position, candidate.extras)
         self._universe.shelf.prefetch(want.name for want in wants if not want.is_never)
         return wants
 
@@ -191,7 +195,15 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
         """
         universe = self._universe
         contained = tuple(universe.mask(want) >> position & 1 for want in self._asked[name])
-        return frozenset(universe.depends(name, position, extras)), contained
+        return frozenset(self._depends(name, position, extras)), contained
+
+    def _depends(self, name: str, position: int, extras: frozenset[str]) -> tuple[Want, ...]:
+        universe = self._universe
+        if universe.listing(name).artifact is None and universe.offer(name, position).is_source:
+            self._sources[name] = self._sources.get(name, 0) | 1 << position
+            if sum(mask.bit_count() - 1 for mask in self._sources.values()) > _SOURCES:
+                raise _OverBudgetError
+        return universe.depends(name, position, extras)
 
     def _is_settled(self, information: Iterator[RequirementInformation[Want, Candidate]]) -> bool:
         """Whether a want of the project names one version or one origin."""

@@ -18,6 +18,8 @@ from envctl.resolve.want import Want
 
 _ASKED_FOR = 1
 _NOT_ASKED_FOR = 2
+_HOLDS = 1
+_FAILS = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +50,14 @@ class World:
         self._urls: dict[str, dict[str, int]] = {}
         self._demands: dict[tuple[str, str, Want], _Demand] = {}
         self._demands_on: dict[str, list[_Demand]] = {}
-        self._loaded: dict[tuple[str, str], int] = {}
+        self._loaded: dict[str, int] = {}  # by variable: the releases whose wants, with an extra, are known
         self._unfit: dict[str, tuple[Unfit, Incompatibility]] = {}
+        self._forbidden: dict[tuple[object, frozenset[str]], Incompatibility] = {}
+        # A variable of two values, see `assume`; with what must be true of wants for it to hold.
+        self._assumption: str | None = None
+        self._guards: dict[object, Callable[[Want], bool]] = {}
+        self._assumptions = 0
+        self._is_refuted = False
         universe.shelf.prefetch(want.name for want in self._roots)
         for want in self._roots:
             self._state_want({}, want, Asked(want))
@@ -70,6 +78,26 @@ class World:
         if domain & self.names[name] or domain & (domain - 1):
             return None
         return domain.bit_length() - 1
+
+    def survey(self) -> tuple[tuple[str, int] | None, list[str]]:
+        """Return what is settled and not loaded, if anything is, or else what is needed and not settled.
+
+        In the order in which projects were met. Asked for before every pick, so it must be cheap.
+        """
+        domains, loaded = self.deduction.domains, self._loaded
+        undecided = []
+        for name, absent in self.names.items():
+            domain = domains[name]
+            if domain & absent:
+                continue
+            if domain & (domain - 1):
+                undecided.append(name)
+            elif not loaded.get(name, 0) & domain or (
+                name in self._extras_of
+                and any(not loaded.get(_extra(name, extra), 0) & domain for extra in self.asked_extras(name))
+            ):
+                return (name, domain.bit_length() - 1), undecided
+        return None, undecided
 
     def asked_extras(self, name: str) -> list[str]:
         """Return the extras that must be there with a project."""
@@ -117,9 +145,10 @@ class World:
         """State what a release requires, with the extras asked for; return whether that was news."""
         news = False
         for extra in ("", *self.asked_extras(name)):
-            loaded = self._loaded.get((name, extra), 0)
+            variable = _extra(name, extra) if extra else name
+            loaded = self._loaded.get(variable, 0)
             if not loaded >> position & 1:
-                self._loaded[name, extra] = loaded | 1 << position
+                self._loaded[variable] = loaded | 1 << position
                 self._load(name, position, extra)
                 news = True
         return news
@@ -146,6 +175,31 @@ class World:
                 return True
         return False
 
+    def assume(self) -> bool:
+        """Suppose, before all else, that no release that was not looked at lets anything in.
+
+        Then a statement about what nothing lets in has to do with what is known to let it in, not with
+        every project, so that it binds. Where a release turns out to let something in after all, such
+        statements are dropped, and a new assumption made. Where nothing is possible under it, the search
+        goes on without. Returns whether something was supposed.
+        """
+        if self._is_refuted:
+            return False
+        if self._assumption is not None:
+            domain = self.deduction.domains[self._assumption]
+            if domain == _HOLDS:
+                return False
+            if domain == _FAILS:
+                self._assumption = None
+                self._is_refuted = True
+                return False
+        else:
+            self._assumptions += 1
+            self._assumption = f"~{self._assumptions}"
+            self.deduction.declare(self._assumption, _HOLDS | _FAILS)
+        self.deduction.decide(self._assumption, _HOLDS)
+        return True
+
     def forbid_unadmitted(self, name: str, mask: int, witness: int | None) -> None:
         """State that releases are no candidates as long as nobody wants more of their project than now.
 
@@ -165,36 +219,67 @@ class World:
             )
 
         # What the releases themselves require could let them in, too: only those count whose wants are known.
-        stay = self._stay(is_harmless, ())
-        mask &= stay[name]
-        self.deduction.state({**stay, name: mask}, Unfit(name, mask))
+        key = (name, mentioned, exact, witness)
+        stay = self._stay(is_harmless, (), key)
+        mask &= stay.get(name, mask)
+        self._forbid(key, {**stay, name: mask}, Unfit(name, mask))
 
     def forbid_unfounded(self, unfounded: frozenset[str]) -> None:
         """State that what only wants each other is not there unless another wants some of it."""
         one = min(unfounded)
         there = _ASKED_FOR if one in self.extras else self.deduction.whole(one) & ~self.names[one]
-        stay = self._stay(lambda want: unfounded.isdisjoint(_variables(want)), unfounded)
-        self.deduction.state({**stay, one: there}, None)
+        stay = self._stay(lambda want: unfounded.isdisjoint(_variables(want)), unfounded, unfounded)
+        self._forbid(unfounded, {**stay, one: there}, None)
 
-    def _stay(self, is_harmless: Callable[[Want], bool], but: Collection[str]) -> dict[str, int]:
-        """Return terms that hold while all variables, ``but`` some, want harmless things only."""
+    def _forbid(self, key: object, terms: dict[str, int], reason: Unfit | None) -> None:
+        """State what is forbidden, or state it of more where it was stated of the same variables."""
+        place = key, frozenset(terms)
+        known = self._forbidden.get(place)
+        if known is None:
+            self._forbidden[place] = self.deduction.state(terms, reason)
+            return
+        if reason is not None and isinstance(known.reason, Unfit):
+            known.reason.mask |= reason.mask
+        for variable, mask in terms.items():
+            self.deduction.widen(known, variable, mask)
+
+    def _stay(self, is_harmless: Callable[[Want], bool], but: Collection[str], key: object) -> dict[str, int]:
+        """Return terms that hold while all variables, ``but`` some, want harmless things only.
+
+        Under the assumption they are about those only of which something harmful is known, else about all.
+        ``key`` tells apart what is harmless to what.
+        """
+        brief = self._assumption is not None
         harmful: dict[str, int] = {}
+        about: set[str] = set()  # projects and extras of which something harmful is known
         for demand in self._demands.values():
             if not is_harmless(demand.reason.want):
                 harmful[demand.variable] = harmful.get(demand.variable, 0) | demand.reason.mask
+                about.update((demand.name, demand.variable))
         terms: dict[str, int] = {}
+        if self._assumption is not None:
+            terms[self._assumption] = _HOLDS
+            self._guards[key] = is_harmless
         for name, absent in self.names.items():
-            if name not in but:
-                terms[name] = absent | self._loaded.get((name, ""), 0) & ~harmful.get(name, 0)
-        for variable, (name, extra) in self.extras.items():
-            if name in but or variable in but:
+            if name not in but and (not brief or name in about):
+                known = -1 if brief else self._loaded.get(name, 0)
+                terms[name] = absent | known & ~harmful.get(name, 0)
+        for variable, (name, _) in self.extras.items():
+            if name in but or variable in but or (brief and variable not in about):
                 continue
             if self.deduction.domains[variable] != _ASKED_FOR:
                 terms[variable] = _NOT_ASKED_FOR
             else:
-                harmless = self._loaded.get((name, extra), 0) & ~harmful.get(variable, 0)
-                terms[name] &= self.names[name] | harmless
+                known = -1 if brief else self._loaded.get(variable, 0)
+                terms[name] &= self.names[name] | known & ~harmful.get(variable, 0)
         return terms
+
+    def _reconsider(self, want: Want) -> None:
+        """Give the assumption up, for a new one, where a want lets in what statements under it shut out."""
+        if self._assumption is not None and not all(guard(want) for guard in self._guards.values()):
+            self.deduction.state({self._assumption: _HOLDS}, None)
+            self._assumption = None
+            self._guards.clear()
 
     def _load(self, name: str, position: int, extra: str) -> None:
         universe = self.universe
@@ -210,6 +295,7 @@ class World:
             if want.is_never and not extra:
                 self.state_unfit(name, bit)
                 continue
+            self._reconsider(want)
             demand = self._demands.get((name, extra, want))
             if demand is None:
                 self._demand(name, extra, bit, want)
