@@ -464,3 +464,77 @@ def test_only_what_comes_from_an_index_is_outdated(project: Project) -> None:
 
     assert project.succeed("outdated", "--json").json["packages"] == []
     assert kinds(project.succeed("why-not", "core==2.0", "--json").json) == ["source"]
+
+
+# lists that conflict -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apart(bare: Project) -> Project:
+    """A lock in which `old` and `new` are never together, nor therefore the versions that they bring."""
+    for version in ("1.0", "1.1", "2.0", "2.1"):
+        bare.publish("num", version)
+    bare.publish("frame", "2.0", requires=["num<2"])
+    bare.publish("frame", "3.0", requires=["num>=2"])
+    bare.write_manifest(
+        "frame",
+        rest='[dependency-groups]\nold = ["num<2"]\nnew = ["num>=2,<2.2"]\n'
+        '[lock]\nconflicts = [[{group = "old"}, {group = "new"}]]',
+    )
+    bare.succeed("lock")
+    for name, version in (("num", "1.2"), ("num", "2.1.1"), ("num", "3.0"), ("frame", "3.1")):
+        bare.publish(name, version, requires=["num>=2,<3"] if name == "frame" else ())
+    return bare
+
+
+def test_why_tells_of_each_version_the_paths_that_are_selected_with_it(apart: Project) -> None:
+    assert apart.succeed("why", "num", "frame").out == (
+        "num 1.1 where 'old' in dependency_groups\n"
+        "  group old asks for `num<2` (env.toml:8)\n"
+        "  env.toml asks for `frame` (env.toml:3)\n"
+        "    frame 2.0 requires `num<2`\n"
+        "\n"
+        "num 2.1 where 'old' not in dependency_groups\n"
+        "  group new asks for `num<2.2,>=2` (env.toml:9)\n"
+        "  env.toml asks for `frame` (env.toml:3)\n"
+        "    frame 3.0 requires `num>=2`\n"
+        "\n"
+        "frame 2.0 where 'old' in dependency_groups\n"
+        "  env.toml asks for `frame` (env.toml:3)\n"
+        "\n"
+        "frame 3.0 where 'old' not in dependency_groups\n"
+        "  env.toml asks for `frame` (env.toml:3)\n"
+    )
+
+
+def test_outdated_names_nobody_who_is_never_selected_with_a_version(apart: Project) -> None:
+    document = apart.succeed("outdated", "--explain", "--json").json
+
+    assert [(each["name"], each["locked"], each["fits"], each["asked_by"]) for each in document["packages"]] == [
+        ("frame", "2.0", "2.0", ["env.toml"]),
+        ("frame", "3.0", "3.1", ["env.toml"]),
+        ("num", "1.1", "1.2", ["group old"]),
+        ("num", "2.1", "2.1.1", ["group new"]),
+    ]  # fmt: skip
+
+
+def test_outdated_says_with_which_member_a_version_is_locked(apart: Project) -> None:
+    document = apart.succeed("outdated", "--explain", "--json").json
+
+    (held,) = [each for each in document["packages"] if each["locked"] == "2.0"]
+    (reason,) = held["releases"][0]["obstacles"]
+
+    assert held["marker"] == "'old' in dependency_groups"
+    assert (reason["kind"], reason["detail"], reason["way"]["by"]) == ("dependency", "num<3,>=2", "group old")
+    assert "env.toml where 'old' in dependency_groups" in apart.succeed("outdated").out
+
+
+def test_why_not_tries_a_version_where_its_rivals_are_not(apart: Project) -> None:
+    newer = apart.succeed("why-not", "num==2.1.1", "--json").json
+    other = apart.succeed("why-not", "num==2.0", "--json").json
+
+    for document in (newer, other):
+        (judged,) = document["releases"]
+        assert {each["marker"] for each in judged["obstacles"]} == {"'old' in dependency_groups"}
+    assert (newer["outcome"], newer["upgrade"]) == ("free", ["num"])
+    assert (other["outcome"], other["upgrade"], other["attempt"]["works"]) == ("free", [], True)

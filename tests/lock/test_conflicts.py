@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from random import Random
 
 import pytest
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from envctl.errors import EnvctlError
+from envctl.frozen import replace
+from envctl.lock.cells import find_cells
+from envctl.lock.graph import LockGraph
+from envctl.lock.lock import Lock
+from envctl.lock.presence import Way, explain_presence
 from envctl.manifest.conflicts import Member, held_by
+from envctl.model.target import Target
 from support.cases import (
     LINUX,
     MAC,
@@ -250,3 +259,61 @@ def test_every_allowed_environment_gets_what_it_needs_and_nothing_else() -> None
 
     assert solved > COUNT / 2
     assert choices > 20 * COUNT
+
+
+@pytest.mark.slow
+def test_every_package_of_an_allowed_environment_has_a_path_that_is_selected_with_it() -> None:
+    random = Random(13)
+    looked_at = 0
+
+    for _ in range(COUNT):
+        case = make_case(random)
+        try:
+            lock = case.lock()
+        except EnvctlError as error:
+            assert error.code in {"no-solution", "no-matching-version"}  # noqa: PT017
+            continue
+        if "python_full_version" in lock.data.decode():  # its targets are not those of the case
+            continue
+        found = explain_all(case, lock)
+        for target, held in itertools.product(case.targets, case.combinations()):
+            picks = chosen(lock, target, *held).items()
+            told = {
+                package
+                for package, ways in found.items()
+                for way in ways
+                if holds(way, target, held) and assert_selected(way, package, picks)
+            }
+            assert told == set(picks)
+            looked_at += len(picks)
+
+    assert looked_at > 100 * COUNT
+
+
+def explain_all(case: Case, lock: Lock) -> Mapping[tuple[str, str | None], Sequence[Way]]:
+    manifest = replace(case.manifest, dependencies=case.request.base)
+    graph = LockGraph(lock, manifest, find_cells(lock, manifest))
+    return {
+        (entry.name, entry.version): explain_presence(graph, entry, manifest.lock, limit=5000).ways
+        for entry in graph.entries
+    }
+
+
+def holds(way: Way, target: Target, held: Iterable[Member]) -> bool:
+    """Whether a path is one of an environment, by what it says itself."""
+    lists = {"env.toml", *(f"{kind} {name}" for kind, name in held)}
+    names = {kind: frozenset(name for one, name in held if one == kind) for kind in ("group", "extra")}
+    environment: dict[str, str | AbstractSet[str]] = {
+        **target.markers,
+        "dependency_groups": names["group"],
+        "extras": names["extra"],
+    }
+    marker = Marker(way.marker) if way.marker else None
+    return way.by in lists and (marker is None or marker.evaluate(environment, context="lock_file"))
+
+
+def assert_selected(
+    way: Way, package: tuple[str, str | None], picks: Collection[tuple[str, str | None]]
+) -> bool:
+    assert {package, *((step.name, step.version) for step in way.steps)} <= set(picks), (way, picks)
+    return True

@@ -277,3 +277,89 @@ def test_what_a_search_found_is_told_of_releases_that_were_free() -> None:
         (("3.0",), ObstacleKind.PYTHON),
         (("2.0",), ObstacleKind.CONFLICT),
     ]
+
+
+def in_forks(now: Notation | None = None, *wanted: str) -> Bench:
+    """A lock in which `old` and `new` are never together, and what differs with them."""
+    universe: Notation = {
+        "num": {"1.0": [], "2.0": [], "2.1": []},
+        "frame": {"2.0": ["num<2"], "3.0": ["num>=2,<2.1"]},
+    }
+    groups = {"old": asked("num<2", by="group old"), "new": asked("num>=2", by="group new")}
+    conflicts = ((("group", "old"), ("group", "new")),)
+    manifest = make_manifest(dependencies=asked(*wanted), groups=groups, conflicts=conflicts)
+    return Bench(universe, now or universe, manifest)
+
+
+def judged_in_forks(here: Bench, name: str, locked: str, version: str) -> Judged:
+    (entry,) = [one for one in here.graph.entries_of(name) if one.version == locked]
+    (position,) = [
+        place for place, one in enumerate(here.shelf.listing(name).versions) if str(one) == version
+    ]
+    return here.judge.judge(name, position, here.graph.cells_of(entry))
+
+
+def test_a_list_keeps_nothing_away_from_what_it_is_never_together_with() -> None:
+    here = in_forks(None, "frame")
+
+    judged = judged_in_forks(here, "num", "2.0", "2.1")
+
+    assert [each.detail for each in judged.obstacles] == ["num<2.1,>=2"]
+
+
+def test_a_list_keeps_away_what_it_is_together_with() -> None:
+    judged = judged_in_forks(in_forks(None, "frame"), "num", "1.0", "2.0")
+
+    ways = [each.way for each in judged.obstacles if each.way is not None]
+    assert [way.by for way in ways] == ["env.toml", "group old"]
+    assert {way.marker for way in ways} == {None, "'old' in dependency_groups"}
+
+
+def test_what_keeps_a_version_away_with_one_member_only_says_so() -> None:
+    here = in_forks(None, "num")
+
+    judged = judged_in_forks(here, "num", "2.1", "1.0")
+    everywhere = here.look("num", "2.1")
+
+    assert [(each.detail, each.marker) for each in judged.obstacles] == [
+        ("num>=2", "'new' in dependency_groups")
+    ]
+    assert judged.is_free
+    assert [(each.detail, each.marker) for each in everywhere.obstacles] == [
+        ("num<2", "'old' in dependency_groups")
+    ]
+
+
+def test_the_path_to_what_keeps_a_version_away_is_one_that_is_selected_with_it() -> None:
+    universe: Notation = {
+        "num": {"1.0": [], "2.0": [], "2.1": []},
+        "lib": {"1.0": ["num!=2.1"]},
+        "long": {"1.0": ["lib"]},
+    }
+    groups = {
+        "old": asked("num<2", "lib", by="group old"),
+        "new": asked("num>=2", "long", by="group new"),
+    }
+    conflicts = ((("group", "old"), ("group", "new")),)
+    here = Bench(universe, universe, make_manifest(groups=groups, conflicts=conflicts))
+
+    (obstacle,) = judged_in_forks(here, "num", "2.0", "2.1").obstacles
+
+    assert obstacle.way is not None
+    assert (obstacle.way.by, [step.name for step in obstacle.way.steps]) == ("group new", ["long", "lib"])
+
+
+def test_what_is_wanted_of_all_locked_versions_is_told_once() -> None:
+    universe: Notation = {"num": {"1.0": [], "2.0": [], "3.0": []}, "lib": {"1.0": ["num<3"]}}
+    groups = {"old": asked("num<2", by="group old"), "new": asked("num>=2", by="group new")}
+    conflicts = ((("group", "old"), ("group", "new")),)
+    manifest = make_manifest(dependencies=asked("lib", "num<3"), groups=groups, conflicts=conflicts)
+
+    judged = Bench(universe, universe, manifest).look("num", "3.0")
+
+    assert [(each.detail, each.marker) for each in judged.obstacles] == [
+        ("num<3", None),
+        ("num<3", None),
+        ("num<2", "'old' in dependency_groups"),
+    ]
+    assert [each.way.marker for each in judged.obstacles if each.way is not None] == [None, None, None]

@@ -9,6 +9,7 @@ from envctl.lock.cells import find_cells
 from envctl.lock.compose import compose
 from envctl.lock.graph import LockGraph
 from envctl.lock.lock import Lock
+from envctl.manifest.conflicts import conflicts_of
 from envctl.manifest.manifest import Manifest
 from envctl.model.target import Target
 from envctl.model.targets import make_target, sort_targets
@@ -37,6 +38,7 @@ def make_lock(universe: Notation, manifest: Manifest, where: Sequence[Target] = 
         lambda _: None,
         old=None,
         released=frozenset(),
+        conflicts=conflicts_of(manifest),
     )
     return compose(resolutions, manifest=manifest, digest="sha256:0", old=None)
 
@@ -47,4 +49,5 @@ def make_graph(
     """Lock a manifest and read who asks for what; with an environment only as far as that goes."""
     lock = make_lock(universe, manifest, where)
     declaration = None if environment is None else manifest.environments[environment]
-    return LockGraph(lock, manifest, find_cells(lock, manifest), declaration=declaration)
+    grid = find_cells(lock, manifest, declaration=declaration)
+    return LockGraph(lock, manifest, grid, declaration=declaration)

@@ -60,12 +60,17 @@ def find_paths(graph: LockGraph, entry: Entry, *, limit: int, cells: int | None 
 
 
 def find_needs_above(graph: LockGraph, entry: Entry) -> tuple[Need, ...]:
-    """Return every requirement that lies on a way to a package, from it upwards."""
+    """Return every requirement that lies on a way to a package, from it upwards.
+
+    Of packages that are chosen, but never together, one is not required by the other.
+    """
     seen = {entry}
     queue = [entry]
     needs: list[Need] = []
     for one in queue:  # grows while it is walked
         for need in graph.needs_on(one):
+            if graph.cells_of(one) and graph.cells_of(need.requirer) and not graph.meeting(need):
+                continue
             needs.append(need)
             if need.requirer not in seen:
                 seen.add(need.requirer)

@@ -68,7 +68,6 @@ class Presence:
 def explain_presence(graph: LockGraph, entry: Entry, settings: LockSettings, *, limit: int) -> Presence:
     """Explain why a package is in the lock; without ways where no list of the manifest reaches it."""
     paths = find_paths(graph, entry, limit=limit)
-    describe = graph.grid.describe
     links = [
         Link(
             name=need.requirer.name,
@@ -76,15 +75,14 @@ def explain_presence(graph: LockGraph, entry: Entry, settings: LockSettings, *, 
             requirement=need.requirement,
             required=need.required.name,
             required_version=need.required.version,
-            marker=describe(need.cells),
+            marker=_describe_need(graph, need),
         )
         for need in find_needs_above(graph, entry)
     ]
-    cells = graph.cells_of(entry)
     return Presence(
         name=entry.name,
         version=entry.version,
-        marker=describe(cells) if cells else None,
+        marker=graph.describe(entry),
         ways=tuple(tell_way(graph, path) for path in paths.found),
         complete=paths.complete,
         limit=limit,
@@ -108,10 +106,17 @@ def tell_way(graph: LockGraph, path: Path, *more: Need) -> Way:
             Step(name=need.requirer.name, version=need.requirer.version, requirement=need.requirement)
             for need in steps
         ),
-        marker=graph.grid.describe(cells),
+        marker=graph.grid.describe(cells, path.start.among),
     )
 
 
 def tell_start(graph: LockGraph, start: Start) -> Way:
     """Tell that a list asks for a package itself."""
     return tell_way(graph, Path(start, (), start.cells))
+
+
+def _describe_need(graph: LockGraph, need: Need) -> str | None:
+    """Say where a package requires another one, as far as that does not follow from where itself is."""
+    around = graph.grid.around
+    forks = around(graph.meeting(need)) or graph.grid.all  # a stale lock has what no list chooses
+    return graph.grid.describe(need.cells & forks, around(graph.cells_of(need.requirer)) or None)

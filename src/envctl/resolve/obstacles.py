@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from packaging.requirements import Requirement
 
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, replace
 from envctl.lock.graph import Entry, LockGraph, Need, Start
-from envctl.lock.paths import find_paths
+from envctl.lock.paths import Path, find_paths
 from envctl.lock.presence import Way, tell_start, tell_way
 from envctl.resolve.diagnose import spans
 from envctl.resolve.files import RefusalKind, read_moment
@@ -113,7 +113,7 @@ class _Wish:
 
 
 class Judge:
-    """Judges releases against one lock. ``universes`` are of the graph's cells, in their order."""
+    """Judges releases against one lock. ``universes`` are of the targets of the graph, in their order."""
 
     def __init__(
         self,
@@ -128,7 +128,9 @@ class Judge:
         self._cooldowns = cooldowns
         self._rules = rules
         self._wishes: dict[str, tuple[_Wish, ...]] = {}
-        self._ways: dict[Need | Start, Way | None] = {}
+        self._paths: dict[tuple[Need, int], Path | None] = {}
+        self._cells: dict[Need | Start, int] = {}
+        self._splits: dict[tuple[str, int], tuple[tuple[int, int], ...]] = {}
 
     def judge(
         self, name: str, position: int, cells: int, *, known: int | None = None, first_only: bool = False
@@ -140,14 +142,14 @@ class Judge:
         """
         where: dict[_Found, int] = {}
         free = 0
-        for cell in _bits(cells):
+        for cell, alike in self._split(name, cells):
             found = sorted(self._look(name, position, cell), key=_rank)
-            free |= int(not found) << cell
+            free |= 0 if found else alike
             for each in found[:1] if first_only else found:
-                where[each] = where.get(each, 0) | 1 << cell
+                where[each] = where.get(each, 0) | alike
         whole = cells if known is None else known
         obstacles = [
-            self._tell(*each, marker=None if seen == whole else self._graph.grid.describe(seen))
+            self._tell(each, seen, whole)
             for each, seen in sorted(where.items(), key=lambda pair: _rank(pair[0]))
         ]
         version = str(self._universes[0].listing(name).versions[position])
@@ -189,7 +191,10 @@ class Judge:
 
     def free_cells(self, name: str, position: int, cells: int) -> int:
         """Return those of some cells in which nothing but the lock keeps a release away."""
-        return sum(1 << cell for cell in _bits(cells) if next(self._look(name, position, cell), None) is None)
+        free = 0
+        for cell, alike in self._split(name, cells):
+            free |= alike if next(self._look(name, position, cell), None) is None else 0
+        return free
 
     def find_clashes(self, name: str, position: int, cells: int) -> tuple[Obstacle, ...]:
         """Say who wants otherwise than a release: of what it requires, and of which no version suits both.
@@ -198,7 +203,7 @@ class Judge:
         """
         clashes: dict[tuple[str, Need | Start], int] = {}
         for cell in _bits(cells):
-            universe = self._universes[cell]
+            universe = self._universe(cell)
             if universe.listing(name).artifact is None and not universe.offer(name, position).files:
                 continue
             for want in universe.depends(name, position, frozenset()):
@@ -210,13 +215,7 @@ class Judge:
                         key = want.text, wish.source
                         clashes[key] = clashes.get(key, 0) | 1 << cell
         return tuple(
-            self._tell(
-                ObstacleKind.DEPENDENCY,
-                text,
-                None,
-                source,
-                marker=None if seen == cells else self._graph.grid.describe(seen),
-            )
+            self._tell((ObstacleKind.DEPENDENCY, text, None, source), seen, cells)
             for (text, source), seen in clashes.items()
         )
 
@@ -229,9 +228,26 @@ class Judge:
         """Return what the lock wants of a project in one cell."""
         return tuple(wish.want for wish in self._wishes_on(name) if wish.cells >> cell & 1)
 
+    def _universe(self, cell: int) -> Universe:
+        return self._universes[self._graph.grid.target_of(cell)]
+
+    def _split(self, name: str, cells: int) -> tuple[tuple[int, int], ...]:
+        """Return one of each cells in which the same is to be said of a project, with all of those.
+
+        Such are the cells of one target in those forks in which the same is wanted of it.
+        """
+        if (name, cells) not in self._splits:
+            alike: dict[tuple[int, tuple[int, ...]], int] = {}
+            for cell in _bits(cells):
+                wanted = tuple(wish.cells >> cell & 1 for wish in self._wishes_on(name))
+                key = self._graph.grid.target_of(cell), wanted
+                alike[key] = alike.get(key, 0) | 1 << cell
+            self._splits[name, cells] = tuple((next(_bits(one)), one) for one in alike.values())
+        return self._splits[name, cells]
+
     def _look(self, name: str, position: int, cell: int) -> Iterator[_Found]:
         """Yield what speaks against a release in one cell."""
-        universe = self._universes[cell]
+        universe = self._universe(cell)
         listing = universe.listing(name)
         if name in universe.request.excludes:
             yield ObstacleKind.EXCLUDE, name, None, None
@@ -274,50 +290,54 @@ class Judge:
         return admits(universe, name, wants, position)
 
     def _wishes_on(self, name: str) -> tuple[_Wish, ...]:
+        """Return what is wanted of a project; once what is wanted of several of its locked versions."""
         if name not in self._wishes:
+            merged: dict[tuple[object, ...], _Wish] = {}
+            for wish in (wish for entry in self._graph.entries_of(name) for wish in self._find_wishes(entry)):
+                known = merged.setdefault(_identify(wish.source), wish)
+                merged[_identify(wish.source)] = replace(known, cells=known.cells | wish.cells)
+            self._cells |= {wish.source: wish.cells for wish in merged.values()}
+            # Of a stale lock some packages may be left that no list leads to any more.
             self._wishes[name] = tuple(
-                wish for entry in self._graph.entries_of(name) for wish in self._find_wishes(entry)
+                wish for wish in merged.values() if self._way(wish.source, wish.cells) is not None
             )
         return self._wishes[name]
 
     def _find_wishes(self, entry: Entry) -> Iterator[_Wish]:
         graph = self._graph
         for need in graph.needs_on(entry):
-            cells = need.cells & graph.cells_of(need.requirer) & graph.cells_of(entry)
-            # Of a stale lock some packages may be left that no list leads to any more.
-            if cells and self._way(need) is not None:
+            if cells := graph.meeting(need):
                 yield _Wish(want_from(Requirement(need.requirement)), need, cells)
         for start in graph.starts_on(entry):
             yield _Wish(want_from(start.asked.requirement), start, start.cells)
 
-    def _tell(
-        self,
-        kind: ObstacleKind,
-        detail: str,
-        until: str | None,
-        source: Need | Start | None,
-        *,
-        marker: str | None,
-    ) -> Obstacle:
-        way = None if source is None else self._way(source)
+    def _tell(self, found: _Found, seen: int, whole: int) -> Obstacle:
+        """Tell what was seen in some cells, of the ``whole`` that goes without saying."""
+        kind, detail, until, source = found
+        grid = self._graph.grid
         return Obstacle(
             kind=kind,
             detail=detail,
-            way=way,
+            way=None if source is None else self._way(source, seen),
             may_move=isinstance(source, Need),
             until=until,
-            marker=marker,
+            marker=None if seen == whole else grid.describe(seen, grid.around(whole)),
         )
 
-    def _way(self, source: Need | Start) -> Way | None:
-        """Find the shortest way down to a requirement; None where no list leads there."""
-        if source not in self._ways:
-            if isinstance(source, Start):
-                self._ways[source] = tell_start(self._graph, source)
-            else:
-                paths = find_paths(self._graph, source.requirer, limit=1, cells=source.cells).found
-                self._ways[source] = tell_way(self._graph, paths[0], source) if paths else None
-        return self._ways[source]
+    def _way(self, source: Need | Start, seen: int) -> Way | None:
+        """Find the shortest way down to a requirement that there is where it was seen; None without one."""
+        if isinstance(source, Start):
+            return tell_start(self._graph, replace(source, cells=self._cells[source]))
+        path = self._path(source, self._cells[source])
+        if path is not None and not path.cells & seen:
+            path = self._path(source, self._cells[source] & seen)
+        return None if path is None else tell_way(self._graph, path, source)
+
+    def _path(self, need: Need, cells: int) -> Path | None:
+        if (need, cells) not in self._paths:
+            paths = find_paths(self._graph, need.requirer, limit=1, cells=cells).found
+            self._paths[need, cells] = paths[0] if paths else None
+        return self._paths[need, cells]
 
     def _end_of_cooldown(self, name: str, late: Iterable[ListedFile]) -> str | None:
         """Return the day from which the first of some files counts; None when time changes nothing."""
@@ -326,6 +346,13 @@ class Judge:
         if not isinstance(span, timedelta) or not moments:
             return None
         return (min(moments) + span).date().isoformat()
+
+
+def _identify(source: Need | Start) -> tuple[object, ...]:
+    """Tell apart who wants something, whatever version of it is locked for that."""
+    if isinstance(source, Need):
+        return source.requirer, source.requirement, source.cells
+    return source.asked.by, source.asked.where, str(source.asked.requirement)
 
 
 def _rank(found: _Found) -> int:

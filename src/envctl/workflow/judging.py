@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from envctl.frozen import dataclass, replace
 from envctl.lock.difference import LockChange, compare
 from envctl.lock.graph import Entry, LockGraph
 from envctl.lock.lock import Lock
+from envctl.manifest.conflicts import Member
 from envctl.manifest.manifest import Asked, Manifest
 from envctl.model.events import Emit, Ended, Event, Notice
 from envctl.model.selection import Pin, Selection
@@ -163,16 +164,19 @@ def _make_bench(run: Run, situation: Situation, lock: Lock, *, fits: bool) -> Be
     )
 
 
-def attempt(bench: Bench, released: Released, *, wanted: str | None = None, by: str = "") -> Attempt | None:
+def attempt(
+    bench: Bench, released: Released, *, wanted: str | None = None, by: str = "", cells: int | None = None
+) -> Attempt | None:
     """Lock in memory: with some versions let go, and with one requirement more, which ``by`` asks for.
 
+    Of lists that conflict it is added to those alone that are meant by ``cells`` (of the graph), if given.
     None where that takes more than the cache has, offline.
 
     Raises:
         UpstreamError: an index does not answer, or is wrong.
     """
     try:
-        made = relock(bench, released, wanted=wanted, by=by)
+        made = relock(bench, released, wanted=wanted, by=by, cells=cells)
     except ResolutionError as error:
         lines = explain(error.conflict) if isinstance(error.conflict, Conflict) else ()
         return Attempt(works=False, error=error.message, explanation=lines or (error.message, *error.hints))
@@ -185,7 +189,9 @@ def attempt(bench: Bench, released: Released, *, wanted: str | None = None, by: 
     return Attempt(works=True, changes=compare(bench.lock, made))
 
 
-def relock(bench: Bench, released: Released, *, wanted: str | None = None, by: str = "") -> Lock:
+def relock(
+    bench: Bench, released: Released, *, wanted: str | None = None, by: str = "", cells: int | None = None
+) -> Lock:
     """Make the lock that would be if some versions were let go and one requirement more were asked for.
 
     Raises:
@@ -194,16 +200,28 @@ def relock(bench: Bench, released: Released, *, wanted: str | None = None, by: s
     manifest = bench.manifest
     if wanted is not None:
         more = Asked(requirement=Requirement(wanted), by=by, where="")
-        manifest = replace(manifest, dependencies=(*manifest.dependencies, more))
-    cells = make_cells(Coverage(bench.lock.targets, bench.lock.pythons), bench.situation.target)
+        members = () if cells is None else bench.graph.grid.members_of(cells)
+        manifest = _ask_more(manifest, more, members)
+    targets = make_cells(Coverage(bench.lock.targets, bench.lock.pythons), bench.situation.target)
     return bench.remote.resolve(
         manifest,
-        cells or bench.graph.grid.targets,
+        targets or bench.graph.grid.targets,
         direct=bench.situation.direct,
         digest="",
         old=bench.lock,
         released=released,
     )
+
+
+def _ask_more(manifest: Manifest, more: Asked, members: Collection[Member]) -> Manifest:
+    """Add a requirement to some groups and extras, to the dependencies where there are none."""
+    if not members:
+        return replace(manifest, dependencies=(*manifest.dependencies, more))
+
+    def add(kind: str, lists: Mapping[str, tuple[Asked, ...]]) -> Mapping[str, tuple[Asked, ...]]:
+        return {name: (*asked, more) if (kind, name) in members else asked for name, asked in lists.items()}
+
+    return replace(manifest, groups=add("group", manifest.groups), extras=add("extra", manifest.extras))
 
 
 def _rules(manifest: Manifest, now: datetime) -> Rules:

@@ -9,11 +9,10 @@ from packaging.version import Version
 from envctl.errors import BuildError, ResolutionError, UpstreamError
 from envctl.frozen import dataclass, replace
 from envctl.lock.graph import Entry, LockGraph
-from envctl.lock.lock import Lock
 from envctl.resolve.files import read_moment
 from envctl.resolve.listing import Listing, newest_first
 from envctl.resolve.obstacles import Judged, Obstacle, ObstacleKind
-from envctl.workflow.context import Context
+from envctl.workflow.context import Context, Released
 from envctl.workflow.judging import Bench, attempt, open_bench, relock
 from envctl.workflow.why_not import tell_index
 
@@ -112,7 +111,7 @@ def _compare(bench: Bench, entry: Entry) -> Outdated | None:
         locked=entry.version,
         fits=fits,
         newest=str(listing.versions[newest]),
-        marker=graph.grid.describe(cells),
+        marker=graph.describe(entry),
         direct=bool(starts),
         asked_by=tuple(dict.fromkeys(start.asked.by for start in starts)) or _requirers(graph, entry),
         age=_age(bench, listing, listing.position(Version(entry.version))),
@@ -137,7 +136,7 @@ def _counts(bench: Bench, listing: Listing, position: int, entry: Entry) -> bool
 
 
 def _requirers(graph: LockGraph, entry: Entry) -> tuple[str, ...]:
-    return tuple(sorted({need.requirer.name for need in graph.needs_on(entry)}))
+    return tuple(sorted({need.requirer.name for need in graph.needs_on(entry) if graph.meeting(need)}))
 
 
 def _age(bench: Bench, listing: Listing, position: int | None) -> int | None:
@@ -157,7 +156,7 @@ def _explain(bench: Bench, outdated: Sequence[tuple[Entry, Outdated]]) -> list[O
     for entry, one in outdated:
         listing, cells = bench.listing(entry.name), bench.graph.cells_of(entry)
         found: Mapping[int, Obstacle] = {}
-        if is_tried and one.fits != one.locked and one.fits not in _versions(upgraded, one.name):
+        if is_tried and one.fits != one.locked and one.fits not in _versions(upgraded, one.name, cells):
             one, found = _try(bench, listing, one, cells)  # noqa: PLW2901 - it is known better now
         releases = bench.judge.judge_all(
             entry.name,
@@ -170,7 +169,7 @@ def _explain(bench: Bench, outdated: Sequence[tuple[Entry, Outdated]]) -> list[O
     return explained
 
 
-def _upgrade(bench: Bench, outdated: Sequence[tuple[Entry, Outdated]]) -> tuple[bool, Lock | None]:
+def _upgrade(bench: Bench, outdated: Sequence[tuple[Entry, Outdated]]) -> tuple[bool, LockGraph | None]:
     """Make the lock that ``lock --upgrade`` would, if there is one; say first whether it could be tried.
 
     Raises:
@@ -178,20 +177,32 @@ def _upgrade(bench: Bench, outdated: Sequence[tuple[Entry, Outdated]]) -> tuple[
     """
     if all(one.fits == one.locked for _, one in outdated):
         return True, None
+    is_tried, upgraded = _relock(bench, None)
+    if not is_tried:
+        bench.tell_untried()
+    return is_tried, upgraded
+
+
+def _relock(bench: Bench, released: Released) -> tuple[bool, LockGraph | None]:
+    """Make the lock with some versions let go, if there is one; say first whether it could be tried."""
     try:
-        return True, relock(bench, None)
+        lock = relock(bench, released)
     except (ResolutionError, BuildError):
         return True, None
     except UpstreamError as error:
         if error.code != "offline":
             raise
-        bench.tell_untried()
         return False, None
+    return True, LockGraph(lock, bench.manifest, bench.graph.grid)
 
 
-def _versions(lock: Lock | None, name: str) -> Collection[str]:
-    packages = () if lock is None else lock.packages
-    return {str(package.version) for package in packages if package.name == name}
+def _versions(graph: LockGraph | None, name: str, cells: int) -> Collection[str]:
+    """Return the versions that a project has in any of some cells."""
+    if graph is None:
+        return ()
+    return {
+        entry.version for entry in graph.entries_of(name) if entry.version and graph.cells_of(entry) & cells
+    }
 
 
 def _try(
@@ -201,10 +212,9 @@ def _try(
 
     Returns what fits now, and what is in the way of the releases between that and the newest.
     """
-    released = frozenset((one.name,))
-    result = attempt(bench, released)
-    got = max([Version(one.locked), *(() if result is None else result.versions_of(one.name))])
-    if result is None or got >= Version(one.fits):
+    is_tried, made = _relock(bench, frozenset((one.name,)))
+    got = max(map(Version, (one.locked, *_versions(made, one.name, cells))))
+    if not is_tried or got >= Version(one.fits):
         return one, {}
     missing = sum(
         1 << position
@@ -219,15 +229,15 @@ def _try(
         if clashes:
             found[position] = clashes[0]
         else:
-            found[position] = _find_conflict(bench, one) if not found else _NOT_BROUGHT
+            found[position] = _find_conflict(bench, one, cells) if not found else _NOT_BROUGHT
     return replace(one, fits=str(got)), found
 
 
-def _find_conflict(bench: Bench, one: Outdated) -> Obstacle:
+def _find_conflict(bench: Bench, one: Outdated, cells: int) -> Obstacle:
     """Say what comes of asking for a release: why it cannot be had, or what it would move."""
-    marker = f" ; {one.marker}" if one.marker else ""
-    wanted = f"{one.name}=={one.fits}{marker}"
-    result = attempt(bench, frozenset((one.name,)), wanted=wanted, by="this question")
+    marker = bench.graph.grid.describe_targets(cells)
+    wanted = f"{one.name}=={one.fits}" + (f" ; {marker}" if marker else "")
+    result = attempt(bench, frozenset((one.name,)), wanted=wanted, by="this question", cells=cells)
     if result is None:
         return _NOT_BROUGHT
     moves = [f"{each.name} {each.before} to {each.after}" for each in result.moved(one.name)]

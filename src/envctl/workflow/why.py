@@ -101,7 +101,7 @@ def read_graph(
     if declaration is not None:
         requests = python_requests(manifest, declaration)
         pythons = [python for python in lock.pythons if admits(requests, python)]
-    grid = find_cells(lock, manifest, pythons=pythons, here=here)
+    grid = find_cells(lock, manifest, declaration=declaration, pythons=pythons, here=here)
     return LockGraph(lock, manifest, grid, declaration=declaration)
 
 

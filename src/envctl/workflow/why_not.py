@@ -101,8 +101,8 @@ def _judge(bench: Bench, answer: WhyNot, specifier: SpecifierSet, cells: int, kn
     releases = bench.judge.judge_all(name, mask, cells, known=known)
     if not any(map(_may_work, releases)):
         return replace(answer, outcome="blocked", releases=releases)
-    released, wanted = _choose_trial(bench, name, specifier, releases, cells)
-    tried = attempt(bench, released, wanted=wanted, by="why-not")
+    released, wanted, where = _choose_trial(bench, name, specifier, releases, cells)
+    tried = attempt(bench, released, wanted=wanted, by="why-not", cells=where)
     answer = replace(answer, releases=releases, attempt=tried, tried=wanted)
     if not any(judged.is_free for judged in releases):
         return _with_upgrade(bench, replace(answer, outcome="blocked"), specifier)
@@ -139,8 +139,8 @@ def _with_upgrade(bench: Bench, answer: WhyNot, specifier: SpecifierSet) -> WhyN
 
 def _choose_trial(
     bench: Bench, name: str, specifier: SpecifierSet, releases: Sequence[Judged], cells: int
-) -> tuple[frozenset[str], str]:
-    """Choose what to solve for: the requirement, where a release has a chance, and who may move for it."""
+) -> tuple[frozenset[str], str, int]:
+    """Choose what to solve for: who may move, the requirement, and the cells where a release has a chance."""
     hopeful = min(filter(_may_work, releases), key=_prospects)
     released = {name}
     if hopeful.is_free:
@@ -148,8 +148,8 @@ def _choose_trial(
         cells = cells if position is None else bench.judge.free_cells(name, position, cells)
     else:
         released |= {_requirer(obstacle) for obstacle in hopeful.obstacles}
-    marker = bench.graph.grid.describe(cells)
-    return frozenset(released), f"{name}{specifier}" + (f"; {marker}" if marker else "")
+    marker = bench.graph.grid.describe_targets(cells)
+    return frozenset(released), f"{name}{specifier}" + (f"; {marker}" if marker else ""), cells
 
 
 def _prospects(judged: Judged) -> tuple[bool, bool]:
@@ -168,8 +168,7 @@ def _requirer(obstacle: Obstacle) -> str:
 
 
 def _describe(bench: Bench, entry: Entry) -> LockedVersion:
-    graph = bench.graph
-    return LockedVersion(version=entry.version, marker=graph.grid.describe(graph.cells_of(entry)))
+    return LockedVersion(version=entry.version, marker=bench.graph.describe(entry))
 
 
 def _is_among(listing: Listing, entry: Entry, specifier: SpecifierSet) -> bool:
