@@ -1,4 +1,4 @@
-"""Keeping a lock that was made, and making it again from what is kept (`envctl.made` says how).
+"""Keeping a lock that was made with all that it was made from; `envctl.made` says how, and finds it again.
 
 Not kept is a lock that depends on more than can be looked at quickly: metadata that a build or a source
 distribution told; an index that lies on this machine, is flat, or was asked for a name that it lacks; a
