@@ -285,6 +285,20 @@ class Cases:
             *self._pip_lock(remove),
         ]
 
+    def lock_resolve(self) -> list[Side]:
+        """The same, where envctl does not know the lock that it made."""
+        load, output = self.load, os.path.join(self.load.uv_folder, "warm.txt")
+        return [
+            Side(
+                "envctl", [self.envctl, "lock", "-q"], lambda: remove(load.lock, self._kept()), load.project
+            ),
+            Side("uv", self._compile(output), lambda: remove(output), load.uv_folder),
+        ]
+
+    def _kept(self) -> str:
+        """Say where envctl keeps the locks that it made."""
+        return os.path.join(self.load.caches["envctl"], "locks-made-v1")
+
     def lock_noop(self) -> list[Side]:
         load = self.load
         return [
@@ -313,7 +327,9 @@ class Cases:
             lock = os.path.join(folder, "pylock.toml")
             os.makedirs(folder, exist_ok=True)
             self.load.declare_targets(folder, platforms, pythons)
-            sides.append(Side(name, [self.envctl, "lock", "-q"], functools.partial(remove, lock), folder))
+            sides.append(
+                Side(name, [self.envctl, "lock", "-q"], functools.partial(remove, lock, self._kept()), folder)
+            )
         return sides
 
     def apply_cold(self) -> list[Side]:
@@ -443,6 +459,7 @@ class Cases:
 NAMES = {
     "lock-cold": Cases.lock_cold,
     "lock-warm": Cases.lock_warm,
+    "lock-resolve": Cases.lock_resolve,
     "lock-noop": Cases.lock_noop,
     "lock-edit": Cases.lock_edit,
     "lock-targets": Cases.lock_targets,

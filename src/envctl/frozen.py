@@ -7,17 +7,20 @@ handful of closures, in 20 µs. What `dataclasses.fields` and `dataclasses.is_da
 when they ask.
 
 Only what our values need: frozen, with slots, no inheritance of fields, no ``__post_init__``. Imports
-nothing but what `typing` brings.
+next to nothing, `typing` for type checkers only: a warm lock has no other use for it, and it takes 5 ms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform, overload
 
-_Class = TypeVar("_Class", bound=type)
-_Value = TypeVar("_Value")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar, dataclass_transform, overload
+
+    _Class = TypeVar("_Class", bound=type)
+    _Value = TypeVar("_Value")
 
 
 class _Default:
@@ -34,17 +37,18 @@ def field(*, default_factory: Callable[[], Any]) -> Any:
     return _Default(default_factory)
 
 
-@overload
-def dataclass(cls: _Class, /) -> _Class: ...
+if TYPE_CHECKING:
+
+    @overload
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def dataclass(cls: _Class, /) -> _Class: ...
+
+    @overload
+    def dataclass(
+        *, frozen: bool = ..., slots: bool = ..., kw_only: bool = ..., eq: bool = ..., repr: bool = ...
+    ) -> Callable[[_Class], _Class]: ...
 
 
-@overload
-def dataclass(
-    *, frozen: bool = ..., slots: bool = ..., kw_only: bool = ..., eq: bool = ..., repr: bool = ...
-) -> Callable[[_Class], _Class]: ...
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def dataclass(
     cls: Any = None,
     /,

@@ -13,14 +13,15 @@ their input is looked at again: ``file PATH`` (sha256, or ``absent``) and ``stat
 
 The label ``tree`` is what `envctl.treedigest` says of every file of the environment.
 
-Imports nothing but ``os``, ``hashlib``, ``time``, `envctl.treedigest` and what they load: a plan with nothing
-to do loads no more.
+Imports nothing but ``os``, ``sys``, ``hashlib``, ``time``, `envctl.treedigest` and what they load: a plan
+with nothing to do loads no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 
 from envctl.treedigest import digest_tree
@@ -74,7 +75,20 @@ def describe_file(path: str) -> str:
         status = os.stat(path)
     except OSError:
         return ABSENT
+    return describe_status(status)
+
+
+def describe_status(status: os.stat_result) -> str:
+    """Say the same of a file that is open."""
     return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def describe_kernel() -> str:
+    """Name the system and its version: markers and tags of an interpreter depend on them."""
+    if sys.platform == "win32":
+        return str(sys.getwindowsversion())
+    kernel = os.uname()
+    return f"{kernel.sysname} {kernel.release} {kernel.version}"
 
 
 def find_difference(receipt: Mapping[str, str], root: str) -> str | None:

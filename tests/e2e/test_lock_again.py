@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ OURS = {
     "envctl.cli.folders",
     "envctl.cli.main",
     "envctl.cli.show",
+    "envctl.cli.show.locked",
     "envctl.cli.show.words",
     "envctl.receipt",
     "envctl.treedigest",
@@ -255,6 +257,7 @@ def warm(make_project: Callable[..., Project]) -> Project:
 def test_a_lock_with_warm_caches_loads_no_parser_and_no_network(warm: Project) -> None:
     before = warm.read("pylock.toml")
     os.unlink(warm.path("pylock.toml"))
+    shutil.rmtree(os.path.join(warm.cache, "envctl", "locks-made-v1"))  # or nothing would be resolved
 
     done = start(warm, _LIST, "lock")
 

@@ -14,7 +14,6 @@ import pytest
 from envctl.manifest.manifest import Manifest
 from envctl.model.state import State
 from envctl.plan.goal import Goal
-from envctl.workflow import goals
 from envctl.workflow.context import Context, Run
 from envctl.workflow.context import Place as EnvironmentPlace
 from envctl.workflow.goals import recall_goal
@@ -84,7 +83,7 @@ def test_a_goal_is_read_again_after_a_change_of(planned: Place, move: Callable[[
 
 
 def test_a_goal_is_of_one_version_of_envctl(planned: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(goals, "VERSION", "0")
+    monkeypatch.setattr("envctl.made.VERSION", "0")
 
     assert recall_goal(planned.context) is None
 

@@ -107,6 +107,11 @@ def read_static_metadata(pyproject: Mapping[str, Any], *, where: str) -> Metadat
         raise InputError("bad-pyproject", f"the `project` table is invalid: {error}", where=where) from error
 
 
+def read_stated_metadata(folder: str) -> Metadata | None:
+    """Read the metadata of a source tree where its ``pyproject.toml`` states it whole; see above."""
+    return read_static_metadata(read_pyproject(folder), where=os.path.join(folder, "pyproject.toml"))
+
+
 def _parse_project(project: Mapping[str, Any]) -> Metadata:
     requirements = [Requirement(text) for text in project.get("dependencies", ())]
     extras = project.get("optional-dependencies", {})

@@ -1,8 +1,8 @@
 """The plan and the lock that have nothing to do, answered from receipts.
 
 A plain ``plan`` first looks whether anything differs from the last apply, a plain ``lock`` whether anything
-differs from when the lock was found up to date; neither parses anything. Loads nothing but
-`envctl.unchanged` and what that loads; a test lists what it may.
+differs from when the lock was found up to date, and then from when it was made; none parses anything. Loads
+nothing but `envctl.unchanged` and what that loads; a test lists what it may.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import sys
 
 from envctl.unchanged import describe_active, find_fresh_lock, find_manifest, find_unchanged
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Options that change nothing of an answer without changes, and those of the same kind with a value.
 _QUIET = frozenset({"-q", "--quiet"})
 _FLAGS = {
     "plan": frozenset({"--detailed-exitcode", "--offline", "--no-cache"}) | _QUIET,
-    "lock": frozenset({"--check", "--offline", "--json"}) | _QUIET,
+    "lock": frozenset({"--check", "--offline", "--json", "--upgrade"}) | _QUIET,
 }
 _VALUED = {"plan": frozenset({"-C", "-f", "-e"}), "lock": frozenset({"-C", "-f"})}
 
@@ -30,6 +34,36 @@ _HARMLESS = {
         f"ENVCTL_{name}" for name in ("CACHE_DIR", "CONFIG", "COLOR", "OFFLINE", "LINK", "COMPILE")
     ),
 }
+
+
+_COLORS = frozenset({"", "auto", "always", "never"})
+
+
+class Answer:
+    """What ``lock`` answers, as `envctl.workflow.results.Locked` has it, which would take long to load."""
+
+    __slots__ = ("changes", "fresh", "manifest_changes", "packages", "path", "written")
+
+    def __init__(
+        self, path: str, packages: int, *, fresh: bool = True, written: bool = False, changes: Any = ()
+    ) -> None:
+        self.path = path
+        self.fresh = fresh
+        self.written = written
+        self.packages = packages
+        self.changes = changes
+        self.manifest_changes = ()
+
+    def content(self) -> dict[str, object]:
+        """Give what a document of it holds."""
+        return {
+            "path": self.path,
+            "fresh": self.fresh,
+            "written": self.written,
+            "packages": self.packages,
+            "changes": [vars(change) for change in self.changes],
+            "manifest_changes": self.manifest_changes,
+        }
 
 
 def try_fast(argv: list[str]) -> int | None:
@@ -63,28 +97,46 @@ def _try_plan(argv: list[str]) -> int | None:
 def _try_lock(argv: list[str]) -> int | None:
     options = _parse(argv, "lock")
     manifest = _find_manifest(options)
-    if options is None or manifest is None:
+    if options is None or manifest is None or os.environ.get("ENVCTL_COLOR", "") not in _COLORS:
         return None
     from envctl.cli.folders import config_path
 
     config = config_path(os.environ)
     cache = _find_cache(_directory(options), config)
-    found = find_fresh_lock(manifest, cache, config) if cache is not None else None
-    if found is None:
+    if cache is None or {"--check", "--upgrade"} <= options.keys():
         return None
-    lock, packages = found
+    if "--upgrade" not in options:
+        found = find_fresh_lock(manifest, cache, config)
+        if found is not None:
+            return _tell_lock(options, Answer(*found))
+    if "--check" in options:
+        return None
+    from envctl.cli.again import lock_again
+
+    made = lock_again(
+        manifest,
+        cache=cache,
+        config=config,
+        upgrade="--upgrade" in options,
+        quiet=bool(options.keys() & _QUIET),
+    )
+    return None if made is None else _tell_lock(options, made)
+
+
+def _tell_lock(options: dict[str, str], answer: Answer) -> int:
+    """Say what the whole command would."""
+    from envctl.cli.console import Console
+
+    console = Console(color=os.environ.get("ENVCTL_COLOR"))
     if "--json" in options:
         from envctl.cli.show.deliver import dump
         from envctl.cli.show.documents import document
 
-        content = {"path": lock, "fresh": True, "written": False, "packages": packages}
-        unchanged = document("lock", **content, changes=(), manifest_changes=())
-        sys.stdout.write(dump(unchanged, "json") + "\n")
+        console.document(dump(document("lock", **answer.content()), "json"))
     else:
-        from envctl.cli.console import Console
-        from envctl.cli.show.words import up_to_date
+        from envctl.cli.show.locked import locked_lines
 
-        Console().show([up_to_date(lock, packages, _directory(options))])
+        console.show(locked_lines(answer, _directory(options)))
     return 0
 
 

@@ -6,12 +6,14 @@ it runs every shim it meets. On Windows the registry knows (PEP 514), and the li
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
 
 from envctl.frozen import dataclass
+from envctl.receipt import describe_file
 
 if sys.platform == "win32":
     from envctl.environment.registry import list_registered
@@ -38,6 +40,13 @@ def list_candidates(environ: Mapping[str, str]) -> tuple[Candidate, ...]:
             seen.add(real)
             candidates.append(Candidate(path, _guess_minor(real)))
     return tuple(candidates)
+
+
+def digest_candidates(environ: Mapping[str, str]) -> str:
+    """Digest which interpreters there are to choose from: their paths, sizes and times. None is started."""
+    paths = [candidate.path for candidate in list_candidates(environ)]
+    lines = [f"{path}\0{os.path.realpath(path)}\0{describe_file(path)}" for path in paths]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _is_python_2(path: str) -> bool:

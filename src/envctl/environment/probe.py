@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from envctl import atomic
 from envctl.errors import MachineError
 from envctl.model.interpreter import Interpreter
+from envctl.receipt import describe_kernel
 
 _BUCKET = "interpreters-v1"
 
@@ -39,7 +39,7 @@ def probe(executable: str, *, cache_dir: str, environ: Mapping[str, str]) -> Int
             f"there is no interpreter at `{executable}`: {error.strerror}",
             where=executable,
         ) from error
-    stamp = f"{status.st_size} {status.st_mtime_ns} {_describe_kernel()}"
+    stamp = f"{status.st_size} {status.st_mtime_ns} {describe_kernel()}"
     name = hashlib.sha256(os.fsencode(real)).hexdigest()
     place = os.path.join(cache_dir, _BUCKET, f"{name}.json")
     document = _recall(place, stamp)
@@ -63,13 +63,6 @@ def _ask(executable: str, environ: Mapping[str, str]) -> dict[str, Any]:
         if error.code != "interpreter-unsupported":
             raise
         return {"executable": executable, "base": executable, "unsupported": error.message}
-
-
-def _describe_kernel() -> str:
-    if sys.platform == "win32":
-        return str(sys.getwindowsversion())
-    kernel = os.uname()
-    return f"{kernel.sysname} {kernel.release} {kernel.version}"
 
 
 def _recall(place: str, stamp: str) -> dict[str, Any] | None:

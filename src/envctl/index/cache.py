@@ -21,6 +21,7 @@ from envctl import atomic
 from envctl.index.listing import Head, parse_head
 from envctl.memo import Memo, put
 from envctl.model.settings import Settings
+from envctl.receipt import describe_status
 
 _PAGES = "pages-v1"
 _METADATA = "metadata-v2"
@@ -33,13 +34,15 @@ _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,150}[a-z0-9])?", re.ASCII)
 class StoredRecord:
     """A record on disk. The file is opened again for each read: a run may hold hundreds of them.
 
-    If another run has replaced it meanwhile, the checksum of the blob tells.
+    If another run has replaced it meanwhile, the checksum of the blob tells. ``stamp`` is what
+    `envctl.receipt.describe_file` said of it when its head was read.
     """
 
-    __slots__ = ("_begin", "head", "path")
+    __slots__ = ("_begin", "head", "path", "stamp")
 
-    def __init__(self, path: str, head: Head, begin: bytes) -> None:
+    def __init__(self, path: str, head: Head, begin: bytes, stamp: str) -> None:
         self.path = path
+        self.stamp = stamp
         self.head = head
         self._begin = begin
 
@@ -77,16 +80,16 @@ class Cache:
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
-                size = os.fstat(descriptor).st_size
+                status = os.fstat(descriptor)
                 begin = os.read(descriptor, _FIRST_READ)
             finally:
                 os.close(descriptor)
         except OSError:
             return None
         head = parse_head(begin, lambda offset, length: _read_part(path, offset, length))
-        if head is None or head.size != size or head.name != project:
+        if head is None or head.size != status.st_size or head.name != project:
             return None
-        return StoredRecord(path, head, begin)
+        return StoredRecord(path, head, begin, describe_status(status))
 
     def keep_page(self, index_url: str, project: str, record: bytes) -> None:
         """Keep a record, whole."""

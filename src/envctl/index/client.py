@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from envctl.index.cache import Cache
 from envctl.index.location import Origin, format_url, is_local
 from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
-from envctl.index.pages import Pages
+from envctl.index.pages import Pages, Seen
 from envctl.index.pool import Pending, Pool
 from envctl.index.retry import RetryPolicy
 from envctl.index.served import Served, make_served
@@ -85,6 +85,11 @@ class IndexClient:
             InputError: `unknown-index`.
         """
         return self._pending_project(name).wait()
+
+    @property
+    def seen(self) -> Seen:
+        """What its answers about projects came from, so far."""
+        return self._pages.seen
 
     def core_metadata(self, file: ListedFile) -> bytes:
         """Return the METADATA of a wheel: a file beside it, ranges of it, or the whole of it.

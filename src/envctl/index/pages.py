@@ -23,6 +23,28 @@ if TYPE_CHECKING:
     from envctl.index.fetcher import Fetcher, NotModified
 
 
+class Seen:
+    """Which records of the cache a run was answered from, by path: what they were, and when they expire.
+
+    Added to from several threads. ``is_all`` says that the answers came from these records and nowhere else,
+    and that each was one and the same all the while.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[str, int]] = {}
+        self.is_all = True
+
+    def add(self, stored: StoredRecord) -> None:
+        """Note a record that was opened."""
+        found = stored.stamp, stored.head.expires
+        if self.records.setdefault(stored.path, found) != found:
+            self.is_all = False
+
+    def add_other(self) -> None:
+        """Note that something else came in, too."""
+        self.is_all = False
+
+
 class Pages:
     """The projects of all indexes of a run. Safe to be called from several threads.
 
@@ -47,6 +69,7 @@ class Pages:
         self._clock = clock
         self._lock = threading.Lock()
         self._flat: dict[str, Pending[Mapping[str, Project]]] = {}
+        self.seen = Seen()
 
     def find_fresh(self, name: str) -> Project | None:
         """Return a project whose answer is fresh in the cache; asks nobody and never raises.
@@ -112,13 +135,17 @@ class Pages:
 
     def ask(self, served: Served, name: str) -> Project | None:
         """Return a project from one index, None when it has none. Blocks; raises as `IndexClient.project`."""
-        if served.flat:
-            return self._open_flat(served).get(name)
-        if served.is_local:
+        if served.flat or served.is_local:
+            self.seen.add_other()
+            if served.flat:
+                return self._open_flat(served).get(name)
             return self._fetcher().local_project(served, name)
         stored = self._cache.find_page(served.url, name)
         if stored is not None and self._is_fresh(stored):
-            return None if stored.head.missing else self._open_stored(served, name, stored)
+            if not stored.head.missing:
+                return self._open_stored(served, name, stored)
+            self.seen.add_other()
+            return None
         return self._renew(served, name, stored)
 
     def _is_fresh(self, stored: StoredRecord) -> bool:
@@ -130,6 +157,7 @@ class Pages:
         answer = self._fetcher().page(served, name, known)
         if answer is None:
             # Kept for --offline only: it is never fresh, since somebody may be about to publish the name.
+            self.seen.add_other()
             self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
             return None
         if not isinstance(answer, bytes):
@@ -152,10 +180,12 @@ class Pages:
         """Open a record that was just kept, so that its blobs need not stay in memory."""
         stored = self._cache.find_page(served.url, name)
         if stored is None:
+            self.seen.add_other()
             return open_record(record, index=served.name)
         return self._open_stored(served, name, stored)
 
     def _open_stored(self, served: Served, name: str, stored: StoredRecord) -> ListedProject:
+        self.seen.add(stored)
         return ListedProject(
             stored.head,
             index=served.name,

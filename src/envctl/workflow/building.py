@@ -22,7 +22,7 @@ from envctl.build.source import (
     find_source_folder,
     parse_build_system,
     read_pyproject,
-    read_static_metadata,
+    read_stated_metadata,
 )
 from envctl.errors import BuildError, InputError
 from envctl.frozen import dataclass
@@ -71,8 +71,7 @@ class Builder:
             InputError: `bad-pyproject`; BuildError: `build-failed`.
         """
         folder = _folder_of(directory)
-        where = os.path.join(folder, "pyproject.toml")
-        static = read_static_metadata(read_pyproject(folder), where=where)
+        static = read_stated_metadata(folder)
         if static is not None:
             return static
         kind = "editable" if directory.editable else "wheel"

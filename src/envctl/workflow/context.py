@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from envctl.resolve.port import Catalog, Project
     from envctl.store.entry import Entry
     from envctl.store.store import Store
+    from envctl.workflow.basis import Basis
     from envctl.workflow.results import PlanOptions
 
 #: Whose locked versions may move freely: normalised names, or None for all.
@@ -47,6 +48,9 @@ class Remote(Protocol):
         Versions of the ``old`` lock stay where they fit, but for those that are ``released``. Raises
         ResolutionError, UpstreamError, BuildError.
         """
+
+    def basis(self) -> Basis | None:
+        """Return what the lock was resolved from, None where that was more than records of the cache."""
 
     def catalog(self) -> Catalog:
         """Return what exists, for who asks about single releases."""

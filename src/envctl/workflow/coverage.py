@@ -16,7 +16,7 @@ from envctl.environment.interpreters import find as find_interpreter
 from envctl.errors import MachineError
 from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
-from envctl.manifest.manifest import Manifest, PythonRequest
+from envctl.manifest.manifest import Declaration, Manifest, PythonRequest
 from envctl.manifest.select import python_requests
 from envctl.model.interpreter import Interpreter
 from envctl.model.settings import Settings
@@ -99,6 +99,23 @@ def find_interpreters(
             continue  # another machine has it
         found.append((name, interpreter))
     return tuple(found)
+
+
+def find_all_interpreters(
+    manifest: Manifest, declaration: Declaration, lock: Lock | None, *, settings: Settings
+) -> tuple[tuple[str, Interpreter], ...]:
+    """Find what each environment gets here, that of ``declaration`` first.
+
+    Raises:
+        MachineError: `no-python` when there is none for this one.
+    """
+    interpreter = find_interpreter(
+        python_requests(manifest, declaration),
+        settings=settings,
+        present=choose_executable(read_configuration(declaration.path) or {}),
+        covered=covered_minors(lock),
+    )
+    return find_interpreters(manifest, lock, settings=settings, known=(declaration.name, interpreter))
 
 
 def covered_minors(lock: Lock | None) -> tuple[str, ...]:

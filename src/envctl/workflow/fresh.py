@@ -48,7 +48,7 @@ def keep_receipt(
     quickly, and nothing is remembered; nor is it in a cache that cannot be written, or is this run's alone.
     """
     found = dict(interpreters)
-    if settings.no_cache or lock.lock is None or not _are_settled(loaded.manifest, found):
+    if settings.no_cache or lock.lock is None or not are_settled(loaded.manifest, found):
         return
     labels = {
         "version": VERSION,
@@ -79,7 +79,7 @@ def keep_receipt(
         pass  # the next run reads everything again
 
 
-def _are_settled(manifest: Manifest, found: Mapping[str, Interpreter]) -> bool:
+def are_settled(manifest: Manifest, found: Mapping[str, Interpreter]) -> bool:
     """Whether each environment that counts has an interpreter, the one that it names if it names any."""
     counted = ["default"] if manifest.lock.python else list(manifest.environments)
     if not all(name in found for name in counted):

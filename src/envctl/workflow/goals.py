@@ -12,28 +12,31 @@ Labels, whose files `envctl.receipt` looks at again::
     file PATH             sha256 of a file that was read, or ``absent``
     stat PATH             size and mtime of the interpreter's file, and of those that the manifest names
     present               the base interpreter of the environment that was there, or ``-``
+    kernel                the system and its version
     pythons               a digest of the interpreters to choose from, ``-`` where there was no choice
+
+The goal of a lock that is still to be written depends on all that this lock was made from: it has the labels
+of `envctl.made`, too. So what a plan has resolved need not be resolved by the apply that follows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 
-from envctl.environment.discover import list_candidates
+from envctl.environment.discover import digest_candidates
 from envctl.frozen import dataclass
+from envctl.made import NONE, holds
 from envctl.model.state import State
 from envctl.plan.goal import SHAPE, Goal, format_goal, parse_goal
-from envctl.receipt import ABSENT, FILE, STAT, describe_file, find_changed_file
+from envctl.receipt import ABSENT, FILE, STAT, describe_file, describe_kernel
 from envctl.unchanged import find_manifest
 from envctl.version import VERSION
 from envctl.workflow.context import Context, Place, open_memo
 
 _GOALS = "goals-v1"
-_NONE = "-"
-_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons"})
+_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons", "until"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Kept:
 
     goal: Goal
     present: str
+    labels: Mapping[str, str]
 
     def fits(self, state: State) -> bool:
         """Whether the environment has the interpreter that it had, or none, as then."""
-        return self.present == (state.executable or _NONE)
+        return self.present == (state.executable or NONE)
 
 
 def find_place(context: Context) -> Place:
@@ -67,9 +71,9 @@ def recall_goal(context: Context) -> Kept | None:
     if found is None:
         return None
     labels, text = found
-    if labels["pythons"] not in {_NONE, _digest_pythons(context.settings.environ)}:
+    if labels["pythons"] not in {NONE, digest_candidates(context.settings.environ)}:
         return None
-    return Kept(parse_goal(text), labels["present"])
+    return Kept(parse_goal(text), labels["present"], labels)
 
 
 def _recall(context: Context) -> tuple[dict[str, str], str] | None:
@@ -82,14 +86,17 @@ def _recall(context: Context) -> tuple[dict[str, str], str] | None:
         return None
     head, _, text = data.decode("ascii").partition("\n")
     labels: dict[str, str] = json.loads(head)
-    if not labels.keys() >= _LABELS or labels["version"] != VERSION or find_changed_file(labels) is not None:
-        return None
-    return labels, text
+    return (labels, text) if labels.keys() >= _LABELS and holds(labels, context.settings.file) else None
 
 
-def keep_goal(context: Context, goal: Goal, state: State, named: Iterable[str]) -> None:
-    """Keep a goal whose lock fits; ``named`` are the interpreters that the manifest names by path."""
-    if goal.lock.text is not None or goal.lock.digest is None:
+def keep_goal(
+    context: Context, goal: Goal, state: State, named: Iterable[str], made: Mapping[str, str] | None
+) -> None:
+    """Keep a goal whose lock fits, or was ``made`` and kept: its labels.
+
+    ``named`` are the interpreters that the manifest names by path.
+    """
+    if made is None and (goal.lock.text is not None or goal.lock.digest is None):
         return
     named = tuple(named)
     is_free = state.executable != goal.interpreter.executable and not named
@@ -97,11 +104,14 @@ def keep_goal(context: Context, goal: Goal, state: State, named: Iterable[str]) 
         "version": VERSION,
         "environment": goal.path,
         "manifest": goal.manifest,
-        "present": state.executable or _NONE,
-        "pythons": _digest_pythons(context.settings.environ) if is_free else _NONE,
+        "present": state.executable or NONE,
+        "pythons": digest_candidates(context.settings.environ) if is_free else NONE,
+        "until": NONE,
+        "kernel": describe_kernel(),
         f"{FILE}{goal.lock.path}": f"sha256:{goal.lock.digest}",
         **{f"{FILE}{path}": digest for path, digest in goal.files.items()},
         **{f"{STAT}{path}": describe_file(path) for path in (goal.interpreter.executable, *named)},
+        **(made or {}),
     }
     if ABSENT in (labels[f"{STAT}{path}"] for path in named):
         return
@@ -112,10 +122,3 @@ def keep_goal(context: Context, goal: Goal, state: State, named: Iterable[str]) 
 def _key(context: Context, manifest: str) -> str:
     about = f"{SHAPE}\0{manifest}\0{context.environment or ''}"
     return hashlib.sha256(about.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _digest_pythons(environ: Mapping[str, str]) -> str:
-    """Digest which interpreters there are to choose from: their paths, sizes and times. None is started."""
-    paths = [candidate.path for candidate in list_candidates(environ)]
-    lines = [f"{path}\0{os.path.realpath(path)}\0{describe_file(path)}" for path in paths]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import os
-
-from envctl import atomic
-from envctl.environment.configuration import choose_executable, read_configuration
-from envctl.environment.interpreters import find as find_interpreter
-from envctl.errors import MachineError
-from envctl.lock.difference import compare
-from envctl.lock.lock import Lock
-from envctl.manifest.manifest import Manifest
-from envctl.manifest.select import python_requests
+from envctl.lock.difference import LockChange, compare
+from envctl.made import describe_wish
 from envctl.model.target import choose_target
-from envctl.receipt import digest_file
+from envctl.receipt import ABSENT
 from envctl.store.store import Store, refuse_file
-from envctl.transaction.lock import hold, lock_path_for
+from envctl.unchanged import find_manifest
+from envctl.workflow.again import recall_lock, write_again
 from envctl.workflow.answers import AnswerBook
 from envctl.workflow.askers import asked_by_anyone
 from envctl.workflow.context import Context, Released, open_memo
-from envctl.workflow.coverage import (
-    covered_minors,
-    find_interpreters,
-    make_cells,
-    stated_coverage,
-    wanted_coverage,
-)
+from envctl.workflow.coverage import find_all_interpreters, make_cells, stated_coverage, wanted_coverage
 from envctl.workflow.fresh import keep_receipt
 from envctl.workflow.inputs import declared, load_manifest
 from envctl.workflow.locks import LoadedLock, load_lock
+from envctl.workflow.made import Making, keep_lock
 from envctl.workflow.releasing import find_released
+from envctl.workflow.remarks import repeat_words, tell_manifest
 from envctl.workflow.results import Locked
 from envctl.workflow.sources import find_direct_artifacts
 from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
-
-#: Seconds to wait for another run that writes the manifest or the lock.
-LOCK_TIMEOUT = 60.0
+from envctl.workflow.writing import LOCK_TIMEOUT, write_lock
 
 
 def lock(
@@ -58,25 +45,56 @@ def lock(
     """
     if check:
         return _check(context)
+    wish = describe_wish(upgrade=upgrade, packages=upgrade_packages, groups=upgrade_groups)
+    again = _lock_again(context, wish)
+    if again is not None:
+        return again
+    return _lock_anew(context, wish, None if upgrade else (upgrade_packages, upgrade_groups))
+
+
+def _lock_again(context: Context, wish: str) -> Locked | None:
+    """Write the lock that an earlier run made, where nothing has moved since; None where something has."""
+    manifest, settings = find_manifest(context.directory, context.manifest), context.settings
+    made = None
+    if manifest is not None:
+        made = recall_lock(
+            open_memo(settings),
+            manifest,
+            environment=context.environment,
+            wish=wish,
+            config=settings.file,
+            environ=settings.environ,
+        )
+    if manifest is None or made is None:
+        return None
+    tell_manifest(context, manifest)
+    repeat_words(made.labels, context.emit)
+    folder = _lock_folder(context)
+    written = write_again(made, manifest=manifest, folder=folder, emit=context.emit, timeout=LOCK_TIMEOUT)
+    return Locked(
+        path=made.path,
+        fresh=made.is_fresh,
+        written=written,
+        packages=made.packages,
+        changes=tuple(LockChange(**change) for change in made.changes),
+    )
+
+
+def _lock_anew(context: Context, wish: str, named: tuple[frozenset[str], tuple[str, ...]] | None) -> Locked:
+    """Resolve where it has to be; ``named`` are packages and groups that may move, None for all."""
     loaded, declaration = declared(context)
     manifest = loaded.manifest
     memo = open_memo(context.settings)
     before = load_lock(manifest, memo=memo)
-    interpreter = find_interpreter(
-        python_requests(manifest, declaration),
-        settings=context.settings,
-        present=choose_executable(read_configuration(declaration.path) or {}),
-        covered=covered_minors(before.lock),
-    )
+    found = find_all_interpreters(manifest, declaration, before.lock, settings=context.settings)
+    interpreter = found[0][1]
     direct = find_direct_artifacts(manifest)
-    found = find_interpreters(
-        manifest, before.lock, settings=context.settings, known=(declaration.name, interpreter)
-    )
     coverage = wanted_coverage(manifest, before.lock, found)
     fits = coverage == stated_coverage(manifest, before.lock) and is_up_to_date(manifest, before.lock, direct)
     released: Released = None
-    if not upgrade:
-        released = find_released(before, manifest, names=upgrade_packages, groups=upgrade_groups)
+    if named is not None:
+        packages, groups = named
+        released = find_released(before, manifest, names=packages, groups=groups)
     if fits and released == frozenset():
         keep_receipt(context.settings, loaded, before, direct, found)
         return _unchanged(before)
@@ -91,9 +109,38 @@ def lock(
             old=before.lock,
             released=released,
         )
+        basis = remote.basis()
     finally:
         remote.close()
-    return _renew(context, manifest, before, made, fits=fits)
+    making = Making(
+        loaded=loaded,
+        declaration=declaration,
+        direct=direct,
+        before=before,
+        found=found,
+        fits=fits,
+        wish=wish,
+    )
+    changes = compare(before.lock, made, asked=asked_by_anyone(manifest))
+    keep_lock(context, making, made, changes, basis)
+    written = before.lock is None or before.lock.data != made.data
+    if written:
+        write_lock(
+            before.path,
+            made.data,
+            before=f"sha256:{before.digest}" if before.digest else ABSENT,
+            manifest=manifest.path,
+            folder=_lock_folder(context),
+            emit=context.emit,
+        )
+    return Locked(path=before.path, fresh=fits, written=written, packages=len(made.packages), changes=changes)
+
+
+def _lock_folder(context: Context) -> str:
+    """Say where runs keep each other from writing one file. Raises MachineError: `cache-failed`."""
+    folder = context.settings.lock_dir or context.settings.cache_dir
+    refuse_file(folder)
+    return folder
 
 
 def _check(context: Context) -> Locked:
@@ -108,38 +155,3 @@ def _check(context: Context) -> Locked:
 def _unchanged(lock: LoadedLock) -> Locked:
     count = len(lock.lock.packages) if lock.lock is not None else 0
     return Locked(path=lock.path, fresh=True, written=False, packages=count)
-
-
-def _renew(context: Context, manifest: Manifest, before: LoadedLock, made: Lock, *, fits: bool) -> Locked:
-    changed = before.lock is None or before.lock.data != made.data
-    if changed:
-        _write(context, manifest, before, made.data)
-    return Locked(
-        path=before.path,
-        fresh=fits,
-        written=changed,
-        packages=len(made.packages),
-        changes=compare(before.lock, made, asked=asked_by_anyone(manifest)),
-    )
-
-
-def _write(context: Context, manifest: Manifest, before: LoadedLock, text: bytes) -> None:
-    """Replace the lock, unless somebody wrote it since it was read."""
-    path, settings = before.path, context.settings
-    lock_folder = settings.lock_dir or settings.cache_dir
-    refuse_file(lock_folder)
-    order = lock_path_for(manifest.path, lock_folder)
-    with hold(order, timeout=LOCK_TIMEOUT, emit=context.emit):
-        now = digest_file(path)
-        if now != (f"sha256:{before.digest}" if before.digest else None):
-            raise MachineError(
-                "lock-moved",
-                f"`{os.path.basename(path)}` was written by somebody else meanwhile; it is left as it is",
-                where=path,
-                hints=["run the command again"],
-            )
-        try:
-            atomic.replace(path, text)
-        except OSError as error:
-            message = f"`{path}` cannot be written: {error.strerror}"
-            raise MachineError("not-writable", message, where=path) from error

@@ -23,7 +23,7 @@ from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.goals import recall_goal
 from envctl.workflow.look import look
-from envctl.workflow.remarks import tell_active, tell_manifest
+from envctl.workflow.remarks import repeat_words, tell_active, tell_manifest
 from envctl.workflow.results import ManifestChange, PlanOptions
 from envctl.workflow.verdicts import pronounce
 
@@ -75,8 +75,11 @@ def find_goal(run: Run, options: PlanOptions) -> tuple[Goal, State]:
     kept = recall_goal(run.context) if options.from_lock is None else None
     if kept is not None:
         state = look(kept.goal.path, options)
-        if kept.fits(state):
+        is_made = kept.goal.lock.text is not None
+        if kept.fits(state) and not (is_made and options.locked):
             tell_manifest(run.context, kept.goal.manifest)
+            if is_made:
+                repeat_words(kept.labels, run.context.emit)
             return kept.goal, state
     return run.context.reader.read_goal(run, options)
 

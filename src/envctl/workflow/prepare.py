@@ -33,6 +33,7 @@ from envctl.workflow.coverage import (
 )
 from envctl.workflow.inputs import Loaded
 from envctl.workflow.locks import LoadedLock, load_lock
+from envctl.workflow.made import Making, keep_lock
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import find_direct_artifacts
 from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
@@ -57,12 +58,16 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is wanted: the lock that holds (``text`` only when it is to be written) and its selection."""
+    """What is wanted: the lock that holds (``text`` only when it is to be written) and its selection.
+
+    ``kept`` are the labels of a lock that was made and kept (see `envctl.made`).
+    """
 
     lock: Lock
     text: bytes | None
     selection: Selection
     changes: tuple[LockChange, ...] = ()
+    kept: Mapping[str, str] | None = None
 
 
 def survey(
@@ -127,15 +132,26 @@ def choose_pins(run: Run, situation: Situation, options: PlanOptions) -> Choice:
         return Choice(lock=lock, text=None, selection=choose_for(situation, lock))
     if options.locked:
         raise refuse_unlocked(situation)
-    coverage = cover(run, situation)
+    found = find_others(run, situation)
+    coverage = wanted_coverage(situation.manifest, situation.lock.lock, found)
     if not coverage.holds(situation.target):
         raise refuse_uncovered(situation, coverage)
     lock = make_lock(run, situation, coverage)
+    changes = compare(situation.lock.lock, lock, asked=asked_by_anyone(situation.manifest))
+    making = Making(
+        loaded=situation.loaded,
+        declaration=situation.declaration,
+        direct=situation.direct,
+        before=situation.lock,
+        found=found,
+    )
+    basis = run.remote(situation.interpreter, situation.manifest).basis()
     return Choice(
         lock=lock,
         text=format_lock(lock),
         selection=choose_for(situation, lock),
-        changes=compare(situation.lock.lock, lock, asked=asked_by_anyone(situation.manifest)),
+        changes=changes,
+        kept=keep_lock(run.context, making, lock, changes, basis),
     )
 
 
@@ -165,12 +181,17 @@ def refuse_uncovered(situation: Situation, coverage: Coverage) -> MachineError:
 
 def cover(run: Run, situation: Situation) -> Coverage:
     """Tell what a lock that is made now shall cover."""
-    manifest, lock = situation.manifest, situation.lock.lock
-    known = (situation.declaration.name, situation.interpreter)
-    if manifest.lock.python:
-        return wanted_coverage(manifest, lock, (known,))
-    found = find_interpreters(manifest, lock, settings=run.context.settings, known=known)
-    return wanted_coverage(manifest, lock, found)
+    return wanted_coverage(situation.manifest, situation.lock.lock, find_others(run, situation))
+
+
+def find_others(run: Run, situation: Situation) -> tuple[tuple[str, Interpreter], ...]:
+    """Find what the environments get that a lock which is made now is for, that of this one first."""
+    return find_interpreters(
+        situation.manifest,
+        situation.lock.lock,
+        settings=run.context.settings,
+        known=(situation.declaration.name, situation.interpreter),
+    )
 
 
 def make_lock(

@@ -49,7 +49,11 @@ def read_goal(run: Run, options: PlanOptions) -> tuple[Goal, State]:
     if options.from_lock is None:
         requests = python_requests(loaded.manifest, declaration)
         keep_goal(
-            run.context, goal, state, (request.path for request in requests if request.path is not None)
+            run.context,
+            goal,
+            state,
+            (request.path for request in requests if request.path is not None),
+            choice.kept,
         )
     return goal, state
 

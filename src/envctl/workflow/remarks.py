@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from envctl.model.events import Notice
+from collections.abc import Mapping
+
+from envctl.made import list_notices
+from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.unchanged import describe_active
 from envctl.workflow.context import Context
 
@@ -17,3 +20,11 @@ def tell_active(context: Context, environment: str) -> None:
     remark = describe_active(context.settings.environ, environment)
     if remark is not None:
         context.emit(Notice("info", "other-environment-active", remark))
+
+
+def repeat_words(labels: Mapping[str, str], emit: Emit) -> None:
+    """Say of a lock that was kept what was said when it was made (see `envctl.made`)."""
+    emit(Started(Phase.RESOLVE))
+    for level, code, message, hints in list_notices(labels):
+        emit(Notice(level, code, message, hints))
+    emit(Ended(Phase.RESOLVE, labels["summary"]))

@@ -6,6 +6,7 @@ when a wheel has to be obtained, or when only a source distribution or a source 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -21,9 +22,11 @@ from envctl.manifest.manifest import IndexSource, Manifest
 from envctl.model.artifact import Artifact, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.target import Target
+from envctl.receipt import digest_file
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import request_from
 from envctl.workflow.answers import AnswerBook
+from envctl.workflow.basis import Basis, Listener
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.context import Context, Released, open_memo
 from envctl.workflow.places import find_places
@@ -58,6 +61,9 @@ class Resolver:
         self._client = _make_client(context, manifest, pinned)
         self._make_adapters = partial(make_adapters, context, manifest, interpreter, store, self._client)
         self._made: Adapters | None = None
+        self._listener = Listener(context.emit)
+        self._settings_before: str | None = None
+        self._has_built = False
 
     def resolve(
         self,
@@ -70,13 +76,15 @@ class Resolver:
         released: Released,
     ) -> Lock:
         """See `Remote.resolve`."""
+        self._listener = Listener(self._context.emit)
+        self._settings_before = digest_file(self._context.settings.file)
         request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
         book = AnswerBook(open_memo(self._context.settings))
         resolutions = resolve_targets(
             request,
             targets,
             self.catalog(),
-            self._context.emit,
+            self._listener,
             old=old,
             released=released,
             tolerant=bool(manifest.lock.targets),
@@ -88,6 +96,20 @@ class Resolver:
         book.keep()
         return compose(
             resolutions, manifest=manifest, digest=digest, old=old, mirrors=self._context.settings.mirrors
+        )
+
+    def basis(self) -> Basis | None:
+        """See `Remote.basis`."""
+        seen = self._client.seen
+        if self._has_built or not seen.is_all:
+            return None
+        records = dict(seen.records)
+        return Basis(
+            records={path: stamp for path, (stamp, _) in records.items()},
+            until=min((expires for _, expires in records.values()), default=None),
+            settings=self._settings_before,
+            notices=tuple(self._listener.notices),
+            summary=self._listener.summary,
         )
 
     def catalog(self) -> Catalog:
@@ -134,9 +156,17 @@ class Resolver:
         return self._made
 
     def _sdist_metadata(self, name: str, file: ListedFile) -> Metadata:
+        self._has_built = True
         return self._adapters().builder().sdist_metadata(name, file)
 
     def _directory_metadata(self, name: str, directory: Directory) -> Metadata:
+        # Few manifests have source trees.
+        from envctl.build.source import read_stated_metadata  # noqa: PLC0415 - the reason is above
+
+        stated = read_stated_metadata(os.path.join(directory.path, directory.subdirectory or ""))
+        if stated is not None:
+            return stated
+        self._has_built = True
         return self._adapters().builder().directory_metadata(name, directory)
 
 

@@ -49,7 +49,7 @@ def run(arguments: Namespace, console: Console) -> int:
     """Lock and say what is different."""
     from envctl.cli.begin import begin
     from envctl.cli.show.deliver import deliver
-    from envctl.cli.show.results import locked_lines
+    from envctl.cli.show.locked import locked_lines
     from envctl.errors import UsageError
     from envctl.workflow.lock import lock
 

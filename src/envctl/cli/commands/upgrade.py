@@ -91,7 +91,7 @@ def run(arguments: Namespace, console: Console) -> int:
 def _lock(context: Context, wishes: Wishes, arguments: Namespace, console: Console) -> int:
     from envctl.cli.show.deliver import deliver
     from envctl.cli.show.documents import result_document
-    from envctl.cli.show.results import locked_lines
+    from envctl.cli.show.locked import locked_lines
     from envctl.errors import UsageError
     from envctl.workflow.upgrade import upgrade_lock
 
@@ -108,9 +108,9 @@ def _lock(context: Context, wishes: Wishes, arguments: Namespace, console: Conso
 
 
 def _apply(context: Context, wishes: Wishes, arguments: Namespace, console: Console) -> int:
+    from envctl.cli.show.locked import manifest_change_lines
     from envctl.cli.show.plan import plan_lines
     from envctl.cli.show.plans import deliver_reports
-    from envctl.cli.show.results import manifest_change_lines
     from envctl.workflow.results import PlanOptions
     from envctl.workflow.upgrade import upgrade
 

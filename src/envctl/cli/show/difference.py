@@ -8,8 +8,8 @@ from typing import Any
 
 from envctl.cli.console import Line, Styled
 from envctl.cli.show.documents import result_document
+from envctl.cli.show.locked import count_differences, difference_lines
 from envctl.cli.show.markdown import cut, escape
-from envctl.cli.show.plan import count_differences, difference_lines
 from envctl.cli.show.rows import lock_rows
 from envctl.cli.show.words import age, shorten, size
 from envctl.lock.difference import KINDS, LockChange

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from envctl.cli.console import Line, Styled, plain
+from envctl.cli.show.locked import REQUIRERS, WIDEST, cut_requirers, difference_lines
 from envctl.cli.show.words import count, size
-from envctl.lock.difference import ADDED, CHANGED, DOWN, KINDS, REMOVED, UP
+from envctl.lock.difference import ADDED, CHANGED, DOWN, REMOVED, UP
 from envctl.model.change import Action, Change, Side, Verdict
 from envctl.model.state import Drift
 from envctl.plan.address import ENVIRONMENT, PYTHON, parse_file, parse_package
@@ -15,9 +14,6 @@ from envctl.plan.summary import summarise
 
 #: Drifted files that are named for one package; JSON has all.
 NAMED = 10
-
-#: Packages that are named as requiring one; with ``-v`` and in JSON all are.
-REQUIRERS = 3
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -34,9 +30,6 @@ _STYLES = {
     Action.DELETE: "red",
     Action.NO_OP: "dim",
 }
-
-#: The widest a package with its versions may make the column of reasons begin.
-_WIDEST = 44
 
 
 def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
@@ -87,7 +80,7 @@ def change_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     heading = f" {environment.name} ({environment.path}), Python {environment.python}"
     lines: list[Line] = [(Styled("Environment", "bold"), heading)]
     whats = [describe(change) for change in shown]
-    wide = min(max(len(plain(what)) for what in whats), _WIDEST)
+    wide = min(max(len(plain(what)) for what in whats), WIDEST)
     for change, what in zip(shown, whats, strict=True):
         symbol = Styled(f"{SYMBOLS[change.action]} {change.action.value:<7}", _STYLES[change.action])
         flags = f"[{', '.join(change.flags)}] " if change.flags else ""
@@ -128,16 +121,7 @@ def explain(change: Change, *, most: int | None = None) -> str:
     Of more than ``most`` packages that require one the first are named: ``required by a, b, c and 9 more``.
     """
     phrases = [reason.text or reason.kind.value for reason in change.reasons]
-    return "; ".join(phrases if most is None else [_cut_requirers(each, most) for each in phrases])
-
-
-def _cut_requirers(phrase: str, most: int) -> str:
-    # Specifiers hold no comma with a blank after it, so such a one stands between two packages.
-    before, found, after = phrase.partition("required by ")
-    names = after.split(", ")
-    if not found or len(names) <= most:
-        return phrase
-    return f"{before}{found}{', '.join(names[:most])} and {len(names) - most:,} more"
+    return "; ".join(phrases if most is None else [cut_requirers(each, most) for each in phrases])
 
 
 def lock_change_lines(
@@ -155,30 +139,6 @@ def lock_change_lines(
     told = f", {folded:,} of them shown above" if left else ", all shown above"
     heading = f" {count(len(changes), 'change')}{told if folded else ''}"
     return [(Styled("Lock:", "bold"), heading), *difference_lines(left, verbose=verbose)]
-
-
-def difference_lines(
-    changes: Sequence[LockChange],
-    *,
-    verbose: bool = False,
-    details: Callable[[LockChange], str] = lambda _: "",
-) -> list[Line]:
-    """Write one line for each difference between two locks: what, versions, how far, for whom.
-
-    ``details`` gives what stands behind the reason.
-    """
-    whats = [describe_lock_change(change) for change in changes]
-    wide = min(max((len(plain(what)) for what in whats), default=0), _WIDEST)
-    lines: list[Line] = []
-    for change, what in zip(changes, whats, strict=True):
-        action = LOCK_ACTIONS[change.kind]
-        symbol = Styled(f"{SYMBOLS[action]} {LOCK_WORDS[change.kind]:<7}", _STYLES[action])
-        flags = lock_flags(change)
-        marked = f"[{', '.join(flags)}] " if flags else ""
-        why = change.reason if verbose else _cut_requirers(change.reason, REQUIRERS)
-        rest = marked + "; ".join(part for part in (why, details(change)) if part)
-        lines.append(("  ", symbol, f" {what}", f"{' ' * (wide - len(plain(what)))}  {rest}".rstrip()))
-    return lines
 
 
 def _step(change: Change) -> tuple[Action, str, str, str] | None:
@@ -205,33 +165,6 @@ LOCK_ACTIONS = {
     DOWN: Action.UPDATE,
     CHANGED: Action.UPDATE,
 }
-
-LOCK_WORDS = {ADDED: "add", REMOVED: "remove", UP: "up", DOWN: "down", CHANGED: "change"}
-
-
-def describe_lock_change(change: LockChange) -> str:
-    """Write a difference with its versions: ``idna 3.6 -> 3.10``."""
-    if change.before is None or change.after is None or change.before == change.after:
-        return f"{change.name} {change.after or change.before or ''}".rstrip()
-    return f"{change.name} {change.before} -> {change.after}"
-
-
-def lock_flags(change: LockChange) -> tuple[str, ...]:
-    """Say how far a version moved, and what else is not as it was: ``major``, ``other files``."""
-    # The label of another origin, or of other versions, shows them.
-    others = (f"other {part}" for part in change.differs if part not in {"versions", "origin"})
-    return (*((change.step,) if change.step else ()), *others)
-
-
-def count_differences(changes: Sequence[LockChange]) -> str:
-    """Count differences by kind: ``1 added, 2 up (1 major)``."""
-    parts = []
-    for kind in KINDS:
-        found = [change for change in changes if change.kind == kind]
-        major = sum(change.step == "major" for change in found)
-        if found:
-            parts.append(f"{len(found):,} {kind}" + (f" ({major:,} major)" if major else ""))
-    return ", ".join(parts)
 
 
 def carried_lines(plan: Plan, *, verbose: bool) -> list[Line]:

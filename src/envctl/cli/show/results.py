@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from envctl.cli.console import Line, Styled, plain
-from envctl.cli.show.plan import count_differences, difference_lines, drift_lines
-from envctl.cli.show.words import count, shorten, size, up_to_date
+from envctl.cli.show.plan import drift_lines
+from envctl.cli.show.words import count, shorten, size
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 from envctl.plan.summary import summarise
@@ -14,8 +14,6 @@ from envctl.workflow.results import (
     CacheInfo,
     Generation,
     Listed,
-    Locked,
-    ManifestChange,
     Report,
     RolledBack,
     Status,
@@ -26,31 +24,6 @@ def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
     """Say what ``init`` wrote, and what comes next."""
     lines: list[Line] = [f"Wrote {shorten(path, directory)}" for path in paths]
     return [*lines, "Next: edit it, look at `envctl plan`, then `envctl apply`."]
-
-
-def locked_lines(locked: Locked, directory: str, *, verbose: bool = False) -> list[Line]:
-    """Say whether the lock was written, and what is different in it."""
-    if not locked.written:
-        return [up_to_date(locked.path, locked.packages, directory)]
-    path, packages = shorten(locked.path, directory), count(locked.packages, "package")
-    manifest = manifest_change_lines(locked.manifest_changes, directory)
-    counted = count_differences(locked.changes) or "no package is different"
-    lines = difference_lines(locked.changes, verbose=verbose)
-    return [*manifest, *([""] if manifest else []), *lines, f"Wrote {path} ({packages}): {counted}."]
-
-
-def manifest_change_lines(changes: Sequence[ManifestChange], directory: str) -> list[Line]:
-    """Write what becomes of the requirements of a manifest, below a heading that names the file."""
-    if not changes:
-        return []
-    heading = f" {count(len(changes), 'change')} in {shorten(changes[0].path, directory)}"
-    lines: list[Line] = [(Styled("Manifest:", "bold"), heading)]
-    rows = [f"{change.before} -> {change.after}" for change in changes]
-    wide = max(len(plain(row)) for row in rows)
-    for change, row in zip(changes, rows, strict=True):
-        blank = " " * (wide - len(plain(row)))
-        lines.append(("  ", Styled("~ bound  ", "yellow"), f" {row}{blank}  {change.by}"))
-    return lines
 
 
 def outcome_lines(report: Report) -> list[Line]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from envctl.cli.show.locked import LOCK_WORDS, lock_flags
 from envctl.cli.show.plan import (
     LOCK_ACTIONS,
-    LOCK_WORDS,
     SYMBOLS,
     explain,
     in_order,
-    lock_flags,
     subject,
     summarise_carried,
 )
