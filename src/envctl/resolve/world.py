@@ -52,7 +52,7 @@ class World:
         self._demands_on: dict[str, list[_Demand]] = {}
         self._loaded: dict[str, int] = {}  # by variable: the releases whose wants, with an extra, are known
         self._unfit: dict[str, tuple[Unfit, Incompatibility]] = {}
-        self._forbidden: dict[tuple[object, frozenset[str]], Incompatibility] = {}
+        self._forbidden: dict[tuple[object, frozenset[str], frozenset[str]], Incompatibility] = {}
         # A variable of two values, see `assume`; with what must be true of wants for it to hold.
         self._assumption: str | None = None
         self._guards: dict[object, Callable[[Want], bool]] = {}
@@ -232,8 +232,13 @@ class World:
         self._forbid(unfounded, {**stay, one: there}, None)
 
     def _forbid(self, key: object, terms: dict[str, int], reason: Unfit | None) -> None:
-        """State what is forbidden, or state it of more where it was stated of the same variables."""
-        place = key, frozenset(terms)
+        """State what is forbidden, or state it of more where it was stated of the same variables.
+
+        And while the same extras were asked for: what these want counts for the releases in ``terms``, so a
+        release that was stated before one of them was known must not meet a release that asks for it.
+        """
+        asked = (variable for variable in self.extras if self.deduction.domains[variable] == _ASKED_FOR)
+        place = key, frozenset(terms), frozenset(asked)
         known = self._forbidden.get(place)
         if known is None:
             self._forbidden[place] = self.deduction.state(terms, reason)

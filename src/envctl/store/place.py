@@ -92,17 +92,33 @@ def place(
     ``skip`` holds paths relative to the destination that shall not be laid. A path that is taken is a
     collision, and left; the caller knows whether the contents are equal. Raises `OSError`.
     """
-    start = len(subtree) + 1 if subtree else 0
-    files = entry.below(subtree)
-    paths = [file[0][start:] for file in files]
-    if skip:
-        kept = [index for index, path in enumerate(paths) if path not in skip]
-        files, paths = tuple([files[i] for i in kept]), [paths[i] for i in kept]
+    files, paths = _choose(entry, subtree, skip)
     _make_folders(destination, paths, made, how.make_folder)
     if how.how == "hardlink":
         return _link(entry, files, paths, destination)
     lay = atomic.clone if how.how == "reflink" else atomic.copy
     return _lay(entry, files, paths, destination, lay)
+
+
+def make_folders(
+    entry: Entry, subtree: str, destination: str, *, how: Linker, skip: Collection[str] = ()
+) -> bool:
+    """Make the directories that `place` will need, for whoever lays the files at the same time.
+
+    Returns whether one of them was not there yet. Raises `OSError`.
+    """
+    _, paths = _choose(entry, subtree, skip)
+    return _make_folders(destination, paths, {destination}, how.make_folder) > 0
+
+
+def _choose(entry: Entry, subtree: str, skip: Collection[str]) -> tuple[Sequence[StoredFile], list[str]]:
+    start = len(subtree) + 1 if subtree else 0
+    files = entry.below(subtree)
+    paths = [file[0][start:] for file in files]
+    if skip:
+        kept = [index for index, path in enumerate(paths) if path not in skip]
+        return [files[i] for i in kept], [paths[i] for i in kept]
+    return files, paths
 
 
 def raise_marks(placements: Iterable[Placement]) -> None:
@@ -117,32 +133,35 @@ def raise_marks(placements: Iterable[Placement]) -> None:
         raise_mark(entry, ctime_ns)
 
 
-def _make_folders(
-    destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]
-) -> None:
-    """Make the directories of ``paths``, parents first, each once."""
+def _make_folders(destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]) -> int:
+    """Make the directories of ``paths``, parents first, each once; tell how many were not there."""
     last = None
+    count = 0
     for path in paths:
         folder = path.rpartition("/")[0]
         if folder != last:
             last = folder
             full = f"{destination}/{folder}" if folder else destination
             if full not in made:
-                _make_folder(full, made, make)
+                count += _make_folder(full, made, make)
+    return count
 
 
-def _make_folder(full: str, made: set[str], make: Callable[[str], None]) -> None:
+def _make_folder(full: str, made: set[str], make: Callable[[str], None]) -> int:
     missing = []
+    count = 0
     while full not in made and full != "/":
         missing.append(full)
         full = os.path.dirname(full)
     for each in reversed(missing):
         try:
             make(each)
+            count += 1
         except FileExistsError:
             if not os.path.isdir(each):
                 raise
         made.add(each)
+    return count
 
 
 def _link(entry: Entry, files: Sequence[StoredFile], paths: list[str], destination: str) -> Placement:
