@@ -133,54 +133,37 @@ class _Look:
 
     def _read(self, relative: str) -> tuple[str, int, int]:
         """Read a folder: its text under a line with its name, its newest mtime, and the count."""
-        lines, newest = self._list(relative, plain=True)
-        if not lines:
-            return "", 0, 0
-        lines.sort()
-        folder = relative.translate(_ESCAPES)
-        counted = 0 if self._count is None else self._count(folder, lines)
-        # No line is empty, so an empty one parts folders.
-        return f"\n{folder}\n" + "\n".join(lines) + "\n", newest, counted
-
-    def _list(self, relative: str, *, plain: bool) -> tuple[list[str], int]:
         directories: list[str] = []
         try:
-            with _Opened(self._root + relative) as where:
-                lines, newest, tabs = _look_into(where, directories, plain=plain)
+            lines, newest, tabs = self._list(relative, directories, plain=True)
         except OSError as error:
-            return [f"unreadable: {error.errno}"], 0
-        if plain:
-            # Whether names are free of what has to be escaped is asked of all of them at once.
-            text = "\n".join(lines)
-            if (
-                "\\" in text
-                or "\r" in text
-                or text.count("\t") != tabs
-                or text.count("\n") != max(len(lines) - 1, 0)
-            ):
-                return self._list(relative, plain=False)
+            lines, newest, tabs = [f"unreadable: {error.errno}"], 0, 0
         if not relative and ".envctl" in directories:
             directories.remove(".envctl")
         self._directories += [f"{relative}/{name}" for name in directories]
-        return lines, newest
+        if not lines:
+            return "", 0, 0
+        lines.sort()
+        text = "\n".join(lines)
+        # Whether names are free of what has to be escaped is asked of all of them at once.
+        if "\\" in text or "\r" in text or text.count("\t") != tabs or text.count("\n") != len(lines) - 1:
+            lines = sorted(self._list(relative, [], plain=False)[0])
+            text = "\n".join(lines)
+        folder = relative.translate(_ESCAPES)
+        counted = 0 if self._count is None else self._count(folder, lines)
+        # No line is empty, so an empty one parts folders.
+        return f"\n{folder}\n{text}\n", newest, counted
 
-
-class _Opened:
-    """A folder, opened where the platform can: that spares the kernel the way down for each file."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> str | int:
+    def _list(self, relative: str, directories: list[str], *, plain: bool) -> tuple[list[str], int, int]:
+        path = self._root + relative
         if not _HAS_DIRECTORY_DESCRIPTORS:
-            return self._path
-        self._descriptor = os.open(self._path, os.O_RDONLY | _NOFOLLOW)
-        return self._descriptor
-
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+            return _look_into(path, directories, plain=plain)
+        # A descriptor spares the kernel the way down for each file.
+        descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW)
+        try:
+            return _look_into(descriptor, directories, plain=plain)
+        finally:
+            os.close(descriptor)
 
 
 def _look_into(where: str | int, directories: list[str], *, plain: bool) -> tuple[list[str], int, int]:
