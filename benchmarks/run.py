@@ -201,10 +201,15 @@ class Cases:
         load.declare()
         if not os.path.exists(load.lock):
             load.call([self.envctl, "lock", "-q"], load.project)
-        remove(load.venv, load.venv + ".envctl")
-        load.call(["/usr/bin/env", "ENVCTL_COMPILE=true", self.envctl, "apply", "-q"], load.project)
+        self._compile_all()
         self.fresh_uv()
         load.call(self._uv_sync(load.pins), load.uv_folder)
+
+    def _compile_all(self) -> None:
+        """Have all bytecode in the store: it is laid, and compiled where an apply has to lay anything."""
+        remove(self.load.venv, self.load.venv + ".envctl")
+        command = ["/usr/bin/env", "ENVCTL_COMPILE=true", self.envctl, "apply", "-q"]
+        self.load.call(command, self.load.project)
 
     def fresh_uv(self) -> None:
         remove(self.load.uv_venv)
@@ -425,9 +430,8 @@ class Cases:
         ]
 
     def _warm_changed(self, changed: str) -> None:
-        load = self.load
-        load.call(["/usr/bin/env", "ENVCTL_COMPILE=true", self.envctl, "apply", "-q"], load.project)
-        load.call(self._uv_sync(changed), load.uv_folder)
+        self._compile_all()
+        self.load.call(self._uv_sync(changed), self.load.uv_folder)
 
     def rollback(self) -> list[Side]:
         load = self.load
@@ -452,8 +456,9 @@ class Cases:
         self.load.call([self.envctl, "lock", "-q", "--upgrade"], self.load.project)
 
     def finish(self) -> None:
-        """Bring the manifest back to what the other cases begin from."""
+        """Bring manifest and caches back to what the other cases begin from."""
         self.lock_for()
+        self._compile_all()
 
 
 NAMES = {

@@ -111,6 +111,12 @@ def test_a_replacement_is_flushed_before_and_after_its_rename(tmp_path: Path, se
     assert seen == ["write", "fsync", "rename", "fsync"]
 
 
+def test_that_it_has_the_name_need_not_be_flushed(tmp_path: Path, seen: list[str]) -> None:
+    atomic.replace(str(tmp_path / "file"), b"new", named=False)
+
+    assert seen == ["write", "fsync", "rename"]
+
+
 # --- exchange and rename -----------------------------------------------------
 
 

@@ -75,8 +75,13 @@ def create(path: str) -> BinaryIO:
         raise
 
 
-def replace(path: str, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
+def replace(
+    path: str, data: bytes, *, mode: int | None = None, durable: bool = True, named: bool = True
+) -> None:
     """Make ``path`` hold ``data``, whole, or leave it as it was; flushed to the disk if ``durable``.
+
+    Unless ``named`` the content is flushed, but not that it has this name now: a power cut may bring the
+    old file back, whole.
 
     The mode of a file that is there is kept unless ``mode`` is given; a new one gets 0644.
     A symlink is followed: what it points to is replaced.
@@ -99,7 +104,7 @@ def replace(path: str, data: bytes, *, mode: int | None = None, durable: bool = 
         except FileNotFoundError:
             pass
         raise
-    if durable:
+    if durable and named:
         flush_directory(os.path.dirname(path))
 
 

@@ -41,7 +41,8 @@ def write_lock(
                 hints=["run the command again"],
             )
         try:
-            atomic.replace(path, text)
+            # The old lock that a power cut may bring back is whole, and stale as before: nothing is lost.
+            atomic.replace(path, text, named=False)
         except OSError as error:
             message = f"`{path}` cannot be written: {error.strerror}"
             raise MachineError("not-writable", message, where=path) from error
