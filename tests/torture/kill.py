@@ -31,6 +31,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.server import IndexServer
 from support.wheels import make_wheel
+from torture.figures import Figure, record
 
 PACKAGES = [f"part{number:02d}" for number in range(24)]
 FILES = 85  # so many in all that two processes lay them
@@ -199,7 +200,9 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder of the trials")
+    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
+    began = time.monotonic()
     chance = random.Random(options.seed)
     place = tempfile.mkdtemp(prefix="envctl-kill-")
     wheels = os.path.join(place, "wheels")
@@ -235,6 +238,18 @@ def main() -> int:
     print(
         f"trials {options.trials}, failures {failures}, killed after staging began {staged_count}, seed {options.seed}"
     )
+    if options.record:
+        record(
+            Figure(
+                name="kill",
+                what="an install, upgrade or rollback killed at a random moment",
+                command=f"tests/torture/kill.py --trials {options.trials} --seed {options.seed}",
+                trials=options.trials,
+                failures=failures,
+                seed=options.seed,
+                seconds=round(time.monotonic() - began),
+            )
+        )
     if not options.keep:
         shutil.rmtree(place, ignore_errors=True)
     return 1 if failures else 0
