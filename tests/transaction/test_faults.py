@@ -88,13 +88,16 @@ def leftovers(bench: Bench) -> list[str]:
     expected = {".venv", ".venv.envctl", "pylock.toml", "env.toml"}
     found = [name for name in os.listdir(bench.project) if name not in expected]
     found += os.listdir(bench.site.staging) if os.path.isdir(bench.site.staging) else []
-    state = {".gitignore", "lock", "history.jsonl", "generations", "staging", "trash"}
+    state = {".gitignore", "lock", "history.jsonl", "generations", "staging", "spare", "trash"}
     found += [name for name in os.listdir(bench.site.folder) if name not in state]
     return found
 
 
+@pytest.mark.parametrize("keep", [0, 1], ids=["made-anew", "made-of-the-spare"])
 @pytest.mark.parametrize("two_renames", [False, True], ids=["exchange", "two-renames"])
-def test_an_apply_that_is_killed_is_whole_with_its_lock(bench: Bench, *, two_renames: bool) -> None:
+def test_an_apply_that_is_killed_is_whole_with_its_lock(
+    bench: Bench, *, two_renames: bool, keep: int
+) -> None:
     tools = {version: place_tool(bench, version) for version in ("1", "2")}
     bench.apply(tools["1"], replacements=(replacement(bench.project / "pylock.toml", "1"),))
     at, outcomes, missing = 1, set(), 0
@@ -105,7 +108,9 @@ def test_an_apply_that_is_killed_is_whole_with_its_lock(bench: Bench, *, two_ren
             wanted = replacement(bench.project / "pylock.toml", following)
             killed = run_and_kill(
                 at,
-                lambda tool=tools[following], wanted=wanted: bench.apply(tool, replacements=(wanted,)),  # type: ignore[misc]
+                lambda tool=tools[following], wanted=wanted: bench.apply(  # type: ignore[misc]
+                    tool, replacements=(wanted,), keep=keep
+                ),
             )
             if not killed:
                 break
@@ -247,9 +252,11 @@ def failing(number: int) -> Callable[[str, str], None]:
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from-then-on"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES], ids=errno.errorcode.get)
-@pytest.mark.parametrize("two_renames", [False, True], ids=["exchange", "two-renames"])
+@pytest.mark.parametrize(
+    ("two_renames", "keep"), [(False, 1), (True, 0)], ids=["exchange-of-the-spare", "two-renames-made-anew"]
+)
 def test_an_operation_that_fails_leaves_old_or_new(
-    bench: Bench, *, number: int, lasting: bool, two_renames: bool
+    bench: Bench, *, number: int, lasting: bool, two_renames: bool, keep: int
 ) -> None:
     tools = {version: place_tool(bench, version) for version in ("1", "2")}
     lock = bench.project / "pylock.toml"
@@ -263,7 +270,7 @@ def test_an_operation_that_fails_leaves_old_or_new(
             broken = False
             try:
                 with Hooked(count):
-                    bench.apply(tools[following], replacements=(replacement(lock, following),))
+                    bench.apply(tools[following], replacements=(replacement(lock, following),), keep=keep)
             except BrokenError:
                 broken = True
                 assert lasting

@@ -70,7 +70,9 @@ def bare(
 
 
 def write_bare(items: Sequence[BareItem], at: str) -> None:
-    """Write a bare environment into the folder ``at``, which is made if it is not there and else empty.
+    """Write a bare environment into the folder ``at``, which is made if it is not there.
+
+    Folders may be there already, files must not.
 
     Raises OSError as the file system does; whoever stages knows what to make of it.
     """
@@ -78,11 +80,20 @@ def write_bare(items: Sequence[BareItem], at: str) -> None:
     for item in items:
         place = os.path.join(at, *item.path.split("/"))
         if item.kind == DIRECTORY:
-            atomic.make_directory(place, mode=item.mode)
+            _make_folder(place, item.mode)
         elif item.kind == LINK:
             atomic.symlink(item.link, place)
         else:
             atomic.write(place, item.content, mode=item.mode)
+
+
+def _make_folder(place: str, mode: int) -> None:
+    try:
+        atomic.make_directory(place, mode=mode)
+    except FileExistsError:
+        if os.path.islink(place) or not os.path.isdir(place):
+            raise
+        atomic.set_mode(place, mode)
 
 
 def _check(path: str, prompt: str | None) -> None:

@@ -134,16 +134,22 @@ def make_room(site: Site, number: int) -> None:
 
 
 def trim(site: Site, keep: int) -> tuple[int, ...]:
-    """Move all but the ``keep`` latest live generations to the trash; returns their numbers.
+    """Give up all but the ``keep`` latest live generations; returns their numbers.
 
-    An environment that others made stays until it is destroyed. Raises `OSError`.
+    They go to the trash, but for the latest of them: the next environment is made of it. An environment that
+    others made stays until it is destroyed. Raises `OSError`.
     """
     latest = {event.number: index for index, event in enumerate(read_history(site))}
     kept = [number for number in kept_numbers(site) if number != ADOPTED]
     kept.sort(key=lambda number: (latest.get(number, -1), number), reverse=True)
     surplus = tuple(kept[max(keep, 0) :])
+    if keep <= 0 or surplus:
+        discard(site, site.spare)
     for number in surplus:
-        discard(site, site.generation(number))
+        if keep > 0 and number == surplus[0]:
+            atomic.rename_new(site.generation(number), site.spare)
+        else:
+            discard(site, site.generation(number))
     return surplus
 
 

@@ -11,6 +11,7 @@
         generations/6/  7/            earlier environments, complete
         staging/8/                    garbage when found at the start of a command that writes
         journal                       what a switch is about to do
+        spare/                        fell out of the generations; the next environment is made of it
         trash/                        renamed away, deleted later
 
 Nothing here writes.
@@ -66,6 +67,11 @@ class Site:
     def staging(self) -> str:
         """The folder in which the next environment is made."""
         return f"{self.folder}/staging"
+
+    @property
+    def spare(self) -> str:
+        """The place of a tree that is no generation any more, for the next environment to be made of."""
+        return f"{self.folder}/spare"
 
     @property
     def trash(self) -> str:

@@ -1,9 +1,9 @@
 """Make a whole environment beside the live one, from the store, on one thread.
 
-The order is: the bare environment, the files of distributions as links, their bytecode, what an
-installer writes itself, foreign files linked over from the live tree, and at last what the generation
-says of itself. Nothing is flushed here, nothing in the live tree is touched, and what is half made
-is garbage.
+The order is: what can stay of a tree that is no longer needed, the bare environment, the files of
+distributions as links, their bytecode, what an installer writes itself, foreign files linked over from the
+live tree, and at last what the generation says of itself. Nothing is flushed here, nothing in the live tree
+is touched, and what is half made is garbage.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from envctl.environment.inventory import (
     make_inventory,
 )
 from envctl.environment.layout import Layout
+from envctl.errors import SwitchError
 from envctl.frozen import dataclass
 from envctl.model.artifact import identify
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
@@ -44,7 +45,9 @@ from envctl.transaction.blueprint import Blueprint
 from envctl.transaction.carry import carry_over
 from envctl.transaction.generations import now
 from envctl.transaction.install import Made, make_record, make_scripts
+from envctl.transaction.reuse import clear, take_spare
 from envctl.transaction.site import Site, read_number
+from envctl.transaction.trash import discard
 from envctl.transaction.verify import verify
 from envctl.twofold import do_beside
 
@@ -89,13 +92,27 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
         SwitchError: `stage-differs`.
         OSError, MachineError: as file system and store do.
     """
-    total = sum(len(each.linked) for each in draft.laid)
-    emit(Started(Phase.LINK, total, "files"))
-    write_bare(draft.bare, draft.root)
+    emit(Started(Phase.LINK, sum(len(each.linked) for each in draft.laid), "files"))
+    reused = take_spare(draft.site, draft.root, site_packages=draft.layout.site_packages)
+    atomic.make_directories(draft.root)
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     if linker.how == "copy" and linker.asked != "copy":
         emit(_tell_copies(draft, store))
-    inventory, promised = _lay_all(draft, linker, emit)
+    if reused:
+        try:
+            # What is not linked has an inode of its own: nothing would stay.
+            if linker.how == "hardlink":
+                return _make(draft, linker, emit, missing=clear(draft.root, _list_wanted(draft)))
+        except (OSError, SwitchError):
+            pass  # something is wrong with the old tree, or with all: a new one tells
+        discard(draft.site, draft.root)
+    return _make(draft, linker, emit)
+
+
+def _make(draft: Draft, linker: Linker, emit: Emit, *, missing: AbstractSet[str] | None = None) -> Staged:
+    """Make the environment, whole, or what of it is ``missing`` (paths of what is linked)."""
+    write_bare(draft.bare, draft.root)
+    inventory, promised = _lay_all(draft, linker, emit, missing)
     carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     record = _describe(draft)
     folder = os.path.join(draft.root, ".envctl")
@@ -103,11 +120,19 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
         atomic.make_directory(folder)
     atomic.write(os.path.join(draft.root, INVENTORY), inventory)
     atomic.write(os.path.join(draft.root, GENERATION), format_generation(record))
-    emit(Ended(Phase.LINK, f"{'Copied' if linker.how == 'copy' else 'Linked'} {total:,} files"))
+    emit(Ended(Phase.LINK, _tell_laid(draft, linker, missing)))
     tree, newest = verify(draft.root, promised, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
     return Staged(record, newest)
+
+
+def _tell_laid(draft: Draft, linker: Linker, missing: AbstractSet[str] | None) -> str:
+    total = sum(len(each.linked) for each in draft.laid)
+    if missing is None:
+        return f"{'Copied' if linker.how == 'copy' else 'Linked'} {total:,} files"
+    laid = sum(len(missing & each.linked.keys()) for each in draft.laid)
+    return f"Linked {laid:,} of {total:,} files anew"
 
 
 def _tell_copies(draft: Draft, store: Store) -> Notice:
@@ -119,8 +144,10 @@ def _tell_copies(draft: Draft, store: Store) -> Notice:
     )
 
 
-def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> tuple[bytes, frozenset[str]]:
-    """Lay every distribution; give the list of all files, as text and for `verify`.
+def _lay_all(
+    draft: Draft, linker: Linker, emit: Emit, missing: AbstractSet[str] | None
+) -> tuple[bytes, frozenset[str]]:
+    """Lay every distribution, or what of it is missing; give the list of all files, as text and for `verify`.
 
     Laying is the kernel's work. What an installer makes itself is made meanwhile, and the list written.
     """
@@ -133,7 +160,7 @@ def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> tuple[bytes, frozenset
         made = set(folders)
         placements: list[Placement] = []
         for each in draft.laid:
-            placements += _lay(draft, each, linker, made)
+            placements += _lay(draft, each, linker, made, missing)
             tell(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
         raise_marks(placements)
 
@@ -147,7 +174,8 @@ def _lay_all(draft: Draft, linker: Linker, emit: Emit) -> tuple[bytes, frozenset
         _meet(draft, linker)
         return write()
 
-    if atomic.hook is None and sum(len(each.linked) for each in draft.laid) >= _WORTH_SHARING:
+    laid = len(missing) if missing is not None else sum(len(each.linked) for each in draft.laid)
+    if atomic.hook is None and laid >= _WORTH_SHARING:
         return do_beside(lay, prepare_and_write)
     lay(emit)
     return write()
@@ -167,11 +195,17 @@ def _meet(draft: Draft, linker: Linker) -> None:
             return
 
 
-def _lay(draft: Draft, laid: Laid, linker: Linker, made: set[str]) -> Iterator[Placement]:
+def _lay(
+    draft: Draft, laid: Laid, linker: Linker, made: set[str], missing: AbstractSet[str] | None
+) -> Iterator[Placement]:
     for share in _shares(draft, laid):
-        placement = place(
-            share.entry, share.subtree, share.destination, how=linker, made=made, skip=share.skip
-        )
+        skip = share.skip
+        if missing is not None:
+            there = {path for path, whole, _ in _list_share(draft, share) if whole not in missing}
+            if len(there | skip) == len(share.entry.below(share.subtree)):
+                continue
+            skip = there | skip
+        placement = place(share.entry, share.subtree, share.destination, how=linker, made=made, skip=skip)
         if placement.collisions and share.entry is laid.placed.wheel:
             path = f"{share.destination}/{placement.collisions[0]}"
             raise FileExistsError(errno.EEXIST, "something is in the way", path)
@@ -206,6 +240,25 @@ def _shares(draft: Draft, laid: Laid) -> Iterator[_Share]:
         # Its tree is a site, or has one, as that of its wheel does.
         subtree = SITE if all(file.path.startswith(f"{SITE}/") for file in bytecode.files) else ""
         yield _Share(entry=bytecode, subtree=subtree, destination=destination, skip=skip)
+
+
+def _list_wanted(draft: Draft) -> Iterator[tuple[str, int]]:
+    """List what is to be linked: paths in the environment, with the inodes of the store."""
+    for each in draft.laid:
+        for share in _shares(draft, each):
+            for path, whole, inode in _list_share(draft, share):
+                if path not in share.skip:
+                    yield whole, inode
+
+
+def _list_share(draft: Draft, share: _Share) -> Iterator[tuple[str, str, int]]:
+    """List the files of a share, skipped ones too: path below its destination, in the environment, inode."""
+    start = len(share.subtree) + 1 if share.subtree else 0
+    below = share.destination[len(draft.root) + 1 :]
+    prefix = f"{below}/" if below else ""
+    for file in share.entry.below(share.subtree):
+        path = file[0][start:]
+        yield path, prefix + path, file.inode
 
 
 def _bytecode_of(paths: Iterable[str], draft: Draft) -> set[str]:
