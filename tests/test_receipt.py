@@ -20,6 +20,8 @@ from envctl.receipt import (
     settle,
 )
 
+GOOD = format_receipt({"file /a": "1", "v": "2"})
+
 
 def test_after_settling_a_write_gets_another_mtime(tmp_path: Path) -> None:
     path = tmp_path / "file"
@@ -50,10 +52,18 @@ def test_a_receipt_comes_back_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"envctl-receipt 2\na\tb\n", b"envctl-receipt 1\na\tb", b"envctl-receipt 1\na\n"],
-    ids=["empty", "later format", "cut short", "no digest"],
+    [
+        b"",
+        GOOD.replace(b"receipt 2", b"receipt 3"),
+        GOOD[:-1],
+        GOOD[:-5],
+        GOOD.replace(b"file", b"fire"),
+        b"\xff",
+    ],
+    ids=["empty", "later format", "cut short", "a line less", "flipped", "no text"],
 )
 def test_a_damaged_receipt_is_none(data: bytes) -> None:
+    assert parse_receipt(GOOD) == {"file /a": "1", "v": "2"}
     assert parse_receipt(data) is None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.receipt import FILE, RECEIPT, TREE, digest_file, format_receipt
+from envctl.receipt import FILE, RECEIPT, TREE, digest_file, format_receipt, read_receipt
 from envctl.treedigest import digest_tree
 from envctl.unchanged import find_manifest, find_unchanged, is_unchanged
 from envctl.version import VERSION
@@ -40,9 +40,8 @@ def found(folder: Path, name: str = "default") -> str | None:
 def test_an_environment_is_found_where_it_lies_by_default(tmp_path: Path) -> None:
     seal(tmp_path)
     seal(tmp_path, environment=".venv-ci")
-    (tmp_path / ".venv-ci" / RECEIPT).write_bytes(
-        (tmp_path / ".venv-ci" / RECEIPT).read_bytes().replace(b"environment\tdefault", b"environment\tci")
-    )
+    receipt = tmp_path / ".venv-ci" / RECEIPT
+    receipt.write_bytes(format_receipt({**(read_receipt(str(receipt)) or {}), "environment": "ci"}))
 
     assert found(tmp_path) == str(tmp_path / ".venv")
     assert found(tmp_path, "ci") == str(tmp_path / ".venv-ci")
@@ -130,6 +129,7 @@ def test_nothing_heavy_is_imported() -> None:
         "envctl",
         "envctl.receipt",
         "envctl.treedigest",
+        "envctl.trust",
         "envctl.twofold",
         "envctl.unchanged",
         "envctl.version",

@@ -243,15 +243,21 @@ def remove(path: str) -> None:
 def remove_tree(path: str) -> None:
     """Remove a directory and all below it, never following a link, never leaving its device.
 
+    A link or a file in its place is removed itself.
+
     A directory that cannot be entered for want of permission bits of our own is made
     accessible first. What is already gone is passed over. However deep the folders are, no recursion
     ends it half-way.
     """
     _announce("rmtree", path)
     try:
-        device = os.lstat(path).st_dev
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            os.unlink(path)
+            return
     except FileNotFoundError:
         return
+    device = status.st_dev
     emptied = []
     pending = [path]
     while pending:
@@ -420,7 +426,7 @@ def set_mode(path: str, mode: int) -> None:
     os.chmod(path, mode)
 
 
-def set_mtime(path: str, mtime_ns: int) -> None:
-    """Give a file this time of modification; the caller knows that it is no link."""
+def set_mtime(path: str, mtime_ns: int, *, atime_ns: int | None = None) -> None:
+    """Give a file this time of modification, and of access (the same unless given); it is no link."""
     _announce("utime", path)
-    os.utime(path, ns=(mtime_ns, mtime_ns))
+    os.utime(path, ns=(mtime_ns if atime_ns is None else atime_ns, mtime_ns))

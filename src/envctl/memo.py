@@ -2,11 +2,12 @@
 
 ::
 
-    <cache>/<kind>/<2 digits>/<key>        a line with the digest of the rest, and the answer
+    <cache>/<kind>/<2 digits>/<key>        a line with the digest of key and answer, and the answer
 
 Anything may be missing or damaged at any time, and then counts as absent. Files appear by a rename and are
-not flushed to the disk: after a loss of power a torn one is told by its digest. What cannot be written (a
-full disk, a folder of somebody else) is not kept.
+not flushed to the disk: after a loss of power a torn one is told by its digest, and so is one that lies
+where another belongs. What somebody else could have written is not believed (`envctl.trust`). What cannot
+be written (a full disk, a folder of somebody else) is not kept.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import hashlib
 import os
 
 from envctl import atomic
+from envctl.trust import read_kept
 
-_LINE = b"envctl-memo 1 "
+_LINE = b"envctl-memo 2 "
 
 
 class Memo:
@@ -28,14 +30,8 @@ class Memo:
 
     def find(self, kind: str, key: str) -> bytes | None:
         """Return what is kept under ``key`` (hexadecimal), None when there is nothing that is whole."""
-        if not self._enabled or not self._is_trusted():
-            return None
-        try:
-            with open(self._path(kind, key), "rb", buffering=0) as file:
-                line, _, data = file.read().partition(b"\n")
-        except OSError:
-            return None
-        return data if line == _LINE + hashlib.sha256(data).hexdigest().encode("ascii") else None
+        found = read_kept(self._folder, self._path(kind, key)) if self._enabled else None
+        return None if found is None else parse_answer(found, key)
 
     def has(self, kind: str, key: str) -> bool:
         """Whether there is a file for ``key``, whole or not."""
@@ -44,21 +40,29 @@ class Memo:
     def keep(self, kind: str, key: str, data: bytes) -> None:
         """Keep an answer."""
         if self._enabled:
-            line = _LINE + hashlib.sha256(data).hexdigest().encode("ascii") + b"\n"
-            put(self._path(kind, key), line + data)
+            put(self._path(kind, key), _make_line(key, data) + data)
 
-    def _is_trusted(self) -> bool:
-        """Whether nobody else could have put answers there: what the store refuses is not believed here."""
-        if os.name != "posix":
-            return True
+    def drop(self, kind: str, key: str) -> None:
+        """Forget an answer."""
         try:
-            seen = os.stat(self._folder)
+            atomic.remove(self._path(kind, key))
         except OSError:
-            return False
-        return seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
+            pass  # a folder of somebody else
 
     def _path(self, kind: str, key: str) -> str:
         return os.path.join(self._folder, kind, key[:2], key)
+
+
+def parse_answer(data: bytes, key: str) -> bytes | None:
+    """Give the answer that a file holds; None when it is damaged, or kept under another key."""
+    line, end, answer = data.partition(b"\n")
+    return answer if line + end == _make_line(key, answer) else None
+
+
+def _make_line(key: str, data: bytes) -> bytes:
+    digest = hashlib.sha256(key.encode("ascii") + b"\n")
+    digest.update(data)
+    return _LINE + digest.hexdigest().encode("ascii") + b"\n"
 
 
 def put(path: str, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 A receipt lies in the tree it speaks of, ``<environment>/.envctl/receipt``, as text (UTF-8)::
 
-    envctl-receipt 1
+    envctl-receipt 2 <first half of the sha256 of what follows, hexadecimal>
     lock<TAB>sha256:…
     manifest<TAB>sha256:…
     tree<TAB>sha256:…
@@ -45,7 +45,7 @@ ABSENT = "absent"
 #: Within this many nanoseconds two writes may get one mtime: kernels tick every 1 to 10 ms.
 RACY_NS = 10_000_000
 
-_HEADER = "envctl-receipt 1\n"
+_HEADER = "envctl-receipt 2 "
 
 
 def settle(newest: int) -> None:
@@ -123,7 +123,8 @@ def format_receipt(labels: Mapping[str, str]) -> bytes:
         if "\t" in label or "\n" in label or "\n" in digest:
             raise ValueError(f"a receipt cannot hold the label {label!r}")
         lines.append(f"{label}\t{digest}\n")
-    return (_HEADER + "".join(lines)).encode("utf-8", "surrogateescape")
+    body = "".join(lines)
+    return (_make_header(body) + body).encode("utf-8", "surrogateescape")
 
 
 def parse_receipt(data: bytes) -> dict[str, str] | None:
@@ -132,15 +133,22 @@ def parse_receipt(data: bytes) -> dict[str, str] | None:
         text = data.decode("utf-8", "surrogateescape")
     except UnicodeDecodeError:
         return None
-    if not text.startswith(_HEADER) or not text.endswith("\n"):
+    header, end, body = text.partition("\n")
+    # A label that lost its meaning would be looked at no more, and what it names could move unnoticed.
+    if header + end != _make_header(body):
         return None
     labels = {}
-    for line in text[len(_HEADER) :].split("\n")[:-1]:
+    for line in body.split("\n")[:-1]:
         label, tab, digest = line.partition("\t")
         if not tab:
             return None
         labels[label] = digest
     return labels
+
+
+def _make_header(body: str) -> str:
+    digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{_HEADER}{digest[:32]}\n"
 
 
 def read_receipt(path: str) -> dict[str, str] | None:

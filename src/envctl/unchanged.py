@@ -4,7 +4,8 @@ Planning is pure: equal inputs give an equal plan. The receipt of the last apply
 them, so where none differs a plan has nothing to do and nothing to say. Whether a lock is up to date is
 told in the same way, from a receipt in the cache.
 
-Imports nothing but ``hashlib``, ``os``, ``stat``, ``time`` and `envctl.receipt`: every run pays for start-up.
+Imports nothing but ``hashlib``, ``os``, ``stat``, ``time``, `envctl.receipt` and `envctl.trust`: every run
+pays for start-up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import os
 import stat
 import time
 
-from envctl.receipt import FILE, RECEIPT, find_changed_file, find_difference, read_receipt
+from envctl.receipt import FILE, RECEIPT, find_changed_file, find_difference, parse_receipt, read_receipt
+from envctl.trust import read_kept
 from envctl.version import VERSION
 
 TYPE_CHECKING = False
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 MANIFEST = "env.toml"
 
 #: The folder of the cache with a receipt for each manifest whose lock was found up to date.
-_LOCKS = "locks-v1"
+LOCK_RECEIPTS = "locks-v1"
 
 
 def find_manifest(directory: str, file: str | None) -> str | None:
@@ -94,7 +96,7 @@ def _is_settled(environment: str) -> bool:
 def lock_receipt_path(cache_dir: str, manifest: str) -> str:
     """Say where the receipt lies that vouches for the lock of ``manifest`` (absolute)."""
     key = hashlib.sha256(os.fsencode(manifest)).hexdigest()[:32]
-    return os.path.join(cache_dir, _LOCKS, key)
+    return os.path.join(cache_dir, LOCK_RECEIPTS, key)
 
 
 def find_fresh_lock(manifest: str, cache_dir: str, config: str) -> tuple[str, int] | None:
@@ -102,7 +104,8 @@ def find_fresh_lock(manifest: str, cache_dir: str, config: str) -> tuple[str, in
 
     ``config`` is where the user's settings lie. None says only that nobody knows: all has to be read.
     """
-    receipt = read_receipt(lock_receipt_path(cache_dir, manifest))
+    data = read_kept(cache_dir, lock_receipt_path(cache_dir, manifest))
+    receipt = None if data is None else parse_receipt(data)
     if receipt is None or receipt.get("version") != VERSION:
         return None
     lock, packages = receipt.get("lock", ""), receipt.get("packages", "")

@@ -13,6 +13,7 @@ import pytest
 from envctl.cli.complete import completion_script
 from envctl.cli.main import main
 from envctl.cli.table import COMMANDS, GROUPS
+from envctl.store.measure import Extent
 from envctl.workflow.context import Context
 from envctl.workflow.results import CacheInfo, Locked, PlanOptions
 from support.plans import make_plan
@@ -300,7 +301,7 @@ def test_the_cache_is_shown_as_a_document(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "cache")
-    info = CacheInfo(path=folder, buckets={"wheels": (61_200, 3)})
+    info = CacheInfo(path=folder, buckets={"wheels": Extent(61_200, 1_200, 3)})
     monkeypatch.setattr("envctl.workflow.cache.cache_info", lambda _: info)
 
     main(["cache", what, "--json", "--cache-dir", folder])
@@ -308,5 +309,5 @@ def test_the_cache_is_shown_as_a_document(
     document = json.loads(capsys.readouterr().out)
     expected = {"format_version": "1.0", "kind": "envctl.cache", "path": folder}
     if what == "info":
-        expected["buckets"] = {"wheels": {"bytes": 61_200, "entries": 3}}  # type: ignore[assignment]
+        expected["buckets"] = {"wheels": {"bytes": 61_200, "shared_bytes": 60_000, "entries": 3}}  # type: ignore[assignment]
     assert document == expected

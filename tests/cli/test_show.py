@@ -19,6 +19,7 @@ from envctl.cli.show.results import (
 from envctl.cli.show.words import count, duration, shorten, size
 from envctl.model.change import Action, Change, Diagnostic, Reason, ReasonKind, Side
 from envctl.model.state import Drift, DriftKind, ForeignFile
+from envctl.store.measure import Extent
 from envctl.workflow.results import CacheInfo, Generation, Listed, Locked, Report, RolledBack, Status
 from support.plans import change, denied, drifted, lock_change, make_plan, remark
 
@@ -366,14 +367,16 @@ Wrote pylock.toml (2 packages): 1 up (1 major)."""
 
 
 def test_the_cache_is_told_by_bucket_with_its_total() -> None:
-    info = CacheInfo(path="/c", buckets={"wheels": (61_200, 3), "bytecode": (800, 1)})
+    buckets = {"wheels-v1": Extent(61_200, 1_200, 3), "bytecode-v1": Extent(800, 800, 1)}
+    info = CacheInfo(path="/c", buckets={**buckets, "other-v1": Extent(0, 0, 0)})
 
     assert (
         text(cache_lines(info))
         == """\
-/c: 62.0 kB
-  bytecode  800 B    1 entry
-  wheels    61.2 kB  3 entries"""
+/c: 62.0 kB, of which 60.0 kB are shared with environments
+  bytecode-v1  800 B    1 entry    modules compiled
+  other-v1     0 B      0 entries
+  wheels-v1    61.2 kB  3 entries  wheels, unpacked"""
     )
 
 

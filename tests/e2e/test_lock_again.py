@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -36,6 +37,7 @@ OURS = {
     "envctl.cli.show.words",
     "envctl.receipt",
     "envctl.treedigest",
+    "envctl.trust",
     "envctl.twofold",
     "envctl.unchanged",
     "envctl.version",
@@ -178,13 +180,13 @@ def test_a_receipt_of_another_version_does_not_count(locked: Project) -> None:
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            header, _, text = file.read().partition("\n")
+        lines = text.splitlines(True)
+        text = "".join("version\t0\n" if line.startswith("version\t") else line for line in lines)
+        # It is whole, so that it is the version alone that speaks against it.
+        words = header.split()[:2]
         with open(path, "w", encoding="utf-8") as file:
-            file.write(
-                "".join(
-                    "version\t0\n" if line.startswith("version\t") else line for line in text.splitlines(True)
-                )
-            )
+            file.write(f"{' '.join(words)} {hashlib.sha256(text.encode()).hexdigest()[:32]}\n{text}")
 
     assert not is_fast(locked)
 

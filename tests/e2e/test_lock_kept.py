@@ -55,6 +55,7 @@ OURS = {
     "envctl.transaction",
     "envctl.transaction.lock",
     "envctl.treedigest",
+    "envctl.trust",
     "envctl.twofold",
     "envctl.unchanged",
     "envctl.version",

@@ -21,6 +21,7 @@ OURS = {
     "envctl.cli.main",
     "envctl.receipt",
     "envctl.treedigest",
+    "envctl.trust",
     "envctl.twofold",
     "envctl.unchanged",
     "envctl.version",

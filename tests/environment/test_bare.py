@@ -133,30 +133,42 @@ def test_only_activation_scripts_name_the_place_it_lives_at(interpreter: Interpr
 def test_the_second_time_virtualenv_is_not_asked(interpreter: Interpreter, tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     first = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
-    shutil.rmtree(tmp_path / "cache/bare-v1/virtualenv")
+    shutil.rmtree(tmp_path / "cache/bare-v2/virtualenv", ignore_errors=True)
 
     second = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
 
     assert second == first
-    assert not (tmp_path / "cache/bare-v1/virtualenv").exists()
+    assert not (tmp_path / "cache/bare-v2/virtualenv").exists()
 
 
 def test_a_damaged_cache_is_noticed(interpreter: Interpreter, tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     first = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
-    for path in (tmp_path / "cache/bare-v1").glob("*.json"):
+    for path in (tmp_path / "cache/bare-v2").glob("??/*"):
         path.write_bytes(path.read_bytes().replace(b"python", b"pyth0n"))
 
     assert bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ) == first
 
 
-def test_a_cache_that_cannot_be_written_is_an_error_with_its_place(
-    interpreter: Interpreter, tmp_path: Path
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    interpreter: Interpreter, tmp_path: Path, cache: str
 ) -> None:
-    (tmp_path / "cache").write_text("a file")
+    expected = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
+    file = tmp_path / "file"
+    file.write_text("a file")
+
+    made = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=str(file), environ=os.environ)
+
+    assert made == expected
+
+
+def test_a_folder_for_temporary_files_that_is_full_is_an_error_with_its_place(
+    interpreter: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
 
     with pytest.raises(Exception, match="cannot be made") as caught:
-        bare(interpreter, path="/x/.venv", prompt=None, cache_dir=str(tmp_path / "cache"), environ=os.environ)
+        bare(interpreter, path="/x/.venv", prompt=None, cache_dir=str(tmp_path), environ=os.environ)
 
     assert getattr(caught.value, "code", "") == "bare-environment-failed"
 

@@ -110,7 +110,7 @@ def test_a_virtual_environment_stands_for_its_base(tmp_path: Path, options: list
 
 def test_a_damaged_cache_is_asked_around(tmp_path: Path) -> None:
     first = ask(sys.executable, tmp_path)
-    for path in (tmp_path / "interpreters-v1").iterdir():
+    for path in (tmp_path / "interpreters-v2").glob("??/*"):
         path.write_text("{}")
 
     assert ask(sys.executable, tmp_path) == first

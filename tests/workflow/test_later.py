@@ -79,20 +79,27 @@ def test_a_process_of_its_own_fills_the_store_for_who_sits_at_a_terminal(
     assert is_clean(entry)
 
 
-@pytest.mark.parametrize(("watched", "environ"), [(False, {}), (True, {"CI": "true"})], ids=["pipe", "ci"])
-def test_no_process_is_left_behind_where_nobody_sits(
-    store: Store,
-    entry: Entry,
-    interpreter: Interpreter,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    watched: bool,
-    environ: dict[str, str],
+def test_no_process_is_left_behind_in_continuous_integration(
+    store: Store, entry: Entry, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("envctl.workflow.later._is_watched", lambda: watched)
+    monkeypatch.setattr("envctl.workflow.later._is_watched", lambda: True)
     monkeypatch.setattr("envctl.workflow.later._start", lambda *_: pytest.fail("it was started"))
 
-    compile_later(store, [entry], interpreter, environ, unsettled=[entry])
+    compile_later(store, [entry], interpreter, {"CI": "true"}, unsettled=[entry])
+
+
+def test_off_a_terminal_doubtful_files_are_hashed_and_nothing_is_compiled(
+    store: Store, entry: Entry, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envctl.workflow.later._is_watched", lambda: False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    make_suspects(entry)
+
+    compile_later(store, [entry], interpreter, {}, unsettled=[entry])
+
+    os.wait()
+    assert not store.has(BYTECODE, bytecode_key(entry, interpreter))
+    assert is_clean(entry)
 
 
 def test_an_entry_that_a_run_could_not_afford_to_hash_is_settled(store: Store) -> None:

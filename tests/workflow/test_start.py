@@ -50,6 +50,7 @@ def test_a_plan_with_nothing_to_do_loads_next_to_nothing(applied: Place) -> None
         "envctl.cli.main",
         "envctl.receipt",
         "envctl.treedigest",
+        "envctl.trust",
         "envctl.twofold",
         "envctl.unchanged",
         "envctl.version",

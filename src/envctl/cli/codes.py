@@ -55,6 +55,8 @@ build-failed: A build backend failed; the end of its output stands below the mes
     it was.
 build-not-allowed: Something must be built from source, which runs the code of others, and nothing allows
     that. `[build] allow = ["NAME"]` in the manifest does.
+cache-emptied: Another command purged or pruned the cache, or somebody deleted it, while an apply was laying
+    files from it. What is missing is fetched again; there is nothing to do.
 cache-failed: The cache folder could not be read or written, or is a file. `--cache-dir` names another one.
 cache-not-ours: The cache folder belongs to another user, or others may write into it, so nothing in it can be
     trusted.
@@ -108,6 +110,8 @@ inventory-damaged: The list of an environment's files cannot be read. `envctl ap
 journal-damaged: What a killed run was about to do cannot be read. `envctl status` says what is there.
 lock-ambiguous: The lock selects two entries for one package. `envctl lock` writes it anew.
 lock-missing: There is no lock, and the command or its options do not allow to make one.
+lock-looked-at-again: Another run wrote the lock while this one resolved. It is read again, and there is
+    nothing to do.
 lock-moved: Somebody else wrote the lock meanwhile. It is left as it is; run the command again.
 lock-stale: The lock does not fit the manifest any more, and the options do not allow to make it anew.
 locked: Another run holds the environment and did not end in time. `--lock-timeout` waits longer.

@@ -1,8 +1,8 @@
 """The bare environment: interpreter links, ``pyvenv.cfg``, activation scripts, no distributions.
 
 It is the same for every generation of an environment, so it is made once for an interpreter, a path
-and a prompt, and kept as a value: ``<cache>/bare-v1/<key>.json``, whose first line is the digest of the
-rest. Writing it costs a few milliseconds; making it, with virtualenv, 200.
+and a prompt, and kept as a value (`envctl.memo`). Writing it costs a few milliseconds; making it, with
+virtualenv, 200.
 
 The environment names its final path only in its activation scripts; it names no time, no command and
 no folder that it was made in.
@@ -11,7 +11,6 @@ no folder that it was made in.
 from __future__ import annotations
 
 import binascii
-import contextlib
 import hashlib
 import json
 import os
@@ -23,9 +22,12 @@ from envctl import atomic
 from envctl.environment.configuration import parse_configuration
 from envctl.errors import EnvctlError, InputError, MachineError
 from envctl.frozen import dataclass
+from envctl.memo import Memo
 from envctl.model.interpreter import Interpreter
+from envctl.trust import is_trusted
 
-_BUCKET = "bare-v1"
+#: The kind of what is kept.
+BARE = "bare-v2"
 
 DIRECTORY, FILE, LINK = "directory", "file", "link"
 
@@ -60,12 +62,17 @@ def bare(
         MachineError: `bare-environment-failed` when it cannot be made.
     """
     _check(path, prompt)
-    key = _make_key(interpreter, path, prompt)
-    place = os.path.join(cache_dir, _BUCKET, f"{key}.json")
-    items = _recall(place)
-    if items is None:
-        items = _make(interpreter, path=path, prompt=prompt, cache_dir=cache_dir, environ=environ)
-        _remember(place, items)
+    memo, key = Memo(cache_dir), _make_key(interpreter, path, prompt)
+    data = memo.find(BARE, key)
+    if data is not None:
+        return _parse(data)
+    app_data = os.path.join(cache_dir, BARE, "virtualenv") if is_trusted(cache_dir) else None
+    try:
+        items = _make(interpreter, path=path, prompt=prompt, app_data=app_data, environ=environ)
+    except MachineError:
+        # Perhaps the cache was purged under virtualenv's hands.
+        items = _make(interpreter, path=path, prompt=prompt, app_data=None, environ=environ)
+    memo.keep(BARE, key, _format(items))
     return items
 
 
@@ -122,33 +129,38 @@ def _make_key(interpreter: Interpreter, path: str, prompt: str | None) -> str:
 
 
 def _make(
-    interpreter: Interpreter, *, path: str, prompt: str | None, cache_dir: str, environ: Mapping[str, str]
+    interpreter: Interpreter,
+    *,
+    path: str,
+    prompt: str | None,
+    app_data: str | None,
+    environ: Mapping[str, str],
 ) -> tuple[BareItem, ...]:
     # Importing virtualenv takes 100 ms, and this is reached once a path.
+    import tempfile  # noqa: PLC0415
+
     from envctl.environment.create import create  # noqa: PLC0415
 
-    folder = os.path.join(cache_dir, _BUCKET)
-    temporary = os.path.join(folder, f"{atomic.unique_name()}.tmp")
     try:
-        atomic.make_directories(folder)
-        create(
-            interpreter.executable,
-            at=temporary,
-            path=path,
-            prompt=prompt,
-            app_data=os.path.join(folder, "virtualenv"),
-            environ=environ,
-        )
-        items = _read_back(temporary)
+        # Not in the cache: that may be purged meanwhile.
+        with tempfile.TemporaryDirectory(prefix="envctl-bare-", ignore_cleanup_errors=True) as folder:
+            made = os.path.join(folder, "environment")
+            create(
+                interpreter.executable,
+                at=made,
+                path=path,
+                prompt=prompt,
+                app_data=app_data or os.path.join(folder, "virtualenv"),
+                environ=environ,
+            )
+            items = _read_back(made)
     except OSError as error:
         raise MachineError(
             "bare-environment-failed",
-            f"a bare environment cannot be made in `{folder}`: {error.strerror or error}",
-            where=folder,
+            f"a bare environment cannot be made in the folder for temporary files: {error.strerror or error}",
+            where=error.filename or path,
+            hints=("TMPDIR names another folder for them",),
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            atomic.remove_tree(temporary)
     return _normalise(items, interpreter, prompt)
 
 
@@ -218,21 +230,14 @@ def _format_configuration(found: Mapping[str, str], interpreter: Interpreter, pr
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def _recall(place: str) -> tuple[BareItem, ...] | None:
-    try:
-        with open(place, "rb", buffering=0) as file:
-            digest, _, body = file.read().partition(b"\n")
-    except OSError:
-        return None
-    if digest != hashlib.sha256(body).hexdigest().encode():
-        return None
+def _parse(data: bytes) -> tuple[BareItem, ...]:
     return tuple(
         BareItem(path=path, kind=kind, mode=mode, content=binascii.a2b_base64(content), link=link)
-        for path, kind, mode, content, link in json.loads(body)
+        for path, kind, mode, content, link in json.loads(data)
     )
 
 
-def _remember(place: str, items: Sequence[BareItem]) -> None:
+def _format(items: Sequence[BareItem]) -> bytes:
     rows = [
         [
             item.path,
@@ -243,12 +248,4 @@ def _remember(place: str, items: Sequence[BareItem]) -> None:
         ]
         for item in items
     ]
-    body = json.dumps(rows).encode()
-    temporary = f"{place}.{atomic.unique_name()}.tmp"
-    try:
-        atomic.write(temporary, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-        atomic.rename(temporary, place)
-    except OSError:
-        # A cache that cannot be written costs time, nothing else.
-        with contextlib.suppress(OSError):
-            atomic.remove(temporary)
+    return json.dumps(rows).encode()

@@ -1,25 +1,25 @@
 """What an interpreter is, as a value, remembered until its file changes.
 
-The cache, ``<cache>/interpreters-v1/<digest of the real path>.json``, holds what the interpreter said
-of itself under a *stamp*: its file's size and mtime, and the kernel's name and version, since markers
-and tags depend on them. So the warm path costs a ``stat`` and the reading of one small file.
+What it said of itself is kept (`envctl.memo`, ``interpreters-v2``) under the digest of its real path, with a
+*stamp*: its file's size and mtime, and the kernel's name and version, since markers and tags depend on
+them. So the warm path costs a ``stat`` and the reading of one small file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from envctl import atomic
 from envctl.errors import MachineError
+from envctl.memo import Memo
 from envctl.model.interpreter import Interpreter
 from envctl.receipt import describe_kernel
 
-_BUCKET = "interpreters-v1"
+#: The kind of what is kept.
+INTERPRETERS = "interpreters-v2"
 
 
 def probe(executable: str, *, cache_dir: str, environ: Mapping[str, str]) -> Interpreter:
@@ -40,14 +40,13 @@ def probe(executable: str, *, cache_dir: str, environ: Mapping[str, str]) -> Int
             where=executable,
         ) from error
     stamp = f"{status.st_size} {status.st_mtime_ns} {describe_kernel()}"
-    name = hashlib.sha256(os.fsencode(real)).hexdigest()
-    place = os.path.join(cache_dir, _BUCKET, f"{name}.json")
-    document = _recall(place, stamp)
+    memo, key = Memo(cache_dir), hashlib.sha256(os.fsencode(real)).hexdigest()
+    document = _recall(memo, key, stamp)
     if document is None:
         document = _ask(executable, environ)
         if os.path.realpath(document["executable"]) == real:
             # A shim that starts now this, now that interpreter is asked each time.
-            _remember(place, stamp, document)
+            memo.keep(INTERPRETERS, key, json.dumps({**document, "stamp": stamp}).encode())
     if "unsupported" in document:
         raise MachineError("interpreter-unsupported", document["unsupported"], where=executable)
     return _make(document)
@@ -65,29 +64,12 @@ def _ask(executable: str, environ: Mapping[str, str]) -> dict[str, Any]:
         return {"executable": executable, "base": executable, "unsupported": error.message}
 
 
-def _recall(place: str, stamp: str) -> dict[str, Any] | None:
-    try:
-        with open(place, "rb") as file:
-            document = json.loads(file.read())
-        if document["stamp"] != stamp or not os.path.exists(document["base"]):
-            return None
-        if "unsupported" not in document:
-            _make(document)
-    except (OSError, ValueError, KeyError, TypeError):
+def _recall(memo: Memo, key: str, stamp: str) -> dict[str, Any] | None:
+    data = memo.find(INTERPRETERS, key)
+    if data is None:
         return None
-    return dict(document)
-
-
-def _remember(place: str, stamp: str, document: Mapping[str, Any]) -> None:
-    temporary = f"{place}.{atomic.unique_name()}.tmp"
-    try:
-        atomic.make_directories(os.path.dirname(place))
-        atomic.write(temporary, json.dumps({**document, "stamp": stamp}).encode())
-        atomic.rename(temporary, place)
-    except OSError:
-        # A cache that cannot be written costs time, nothing else.
-        with contextlib.suppress(OSError):
-            atomic.remove(temporary)
+    document: dict[str, Any] = json.loads(data)
+    return document if document["stamp"] == stamp and os.path.exists(document["base"]) else None
 
 
 def _make(document: Mapping[str, Any]) -> Interpreter:

@@ -29,6 +29,9 @@ from envctl.plan.address import PYTHON, format_file, format_package
 from envctl.plan.origin import relate_direct_url, shorten_origin
 from envctl.receipt import RECEIPT
 
+#: How often a tree that changes places all the while is looked at.
+_MOST_LOOKS = 10
+
 # In an environment of others these are the environment's own, though no RECORD lists them.
 _OWN_NAMES = ("activate", "Activate", "deactivate", "python", "pypy", "pydoc", "wheel", "_virtualenv.")
 
@@ -40,23 +43,45 @@ def scan(path: str, *, verify: str = "stat", lives_at: str | None = None) -> Sta
     that the tree is made for, when it is looked at somewhere else: in staging, among the generations.
 
     What cannot be an environment, or must not be touched, is told by the state's owner and reason; no
-    exception is raised for what lies on the disk.
+    exception is raised for what lies on the disk. A tree that changes places with another one meanwhile is
+    looked at again, so that what is told is of one of them.
     """
     path = os.path.abspath(path)
+    before, state = _identify(path), _scan(path, verify=verify, lives_at=lives_at)
+    for _ in range(_MOST_LOOKS - 1):
+        after = _identify(path)
+        if after == before:
+            break
+        before, state = after, _scan(path, verify=verify, lives_at=lives_at)
+    return _seal(state)
+
+
+def _identify(path: str) -> tuple[tuple[int, int, int] | None, ...]:
+    """Say which tree lies at a path: its folder, and what names its generation."""
+    return tuple(_stamp(each) for each in (path, os.path.join(path, GENERATION)))
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return None
+    return (seen.st_dev, seen.st_ino, 0 if stat.S_ISDIR(seen.st_mode) else seen.st_mtime_ns)
+
+
+def _scan(path: str, *, verify: str, lives_at: str | None) -> State:
     reason = _find_obstacle(path)
     if reason is not None:
-        return _seal(State(path=path, owner=Owner.UNKNOWN, distributions={}, reason=reason))
+        return State(path=path, owner=Owner.UNKNOWN, distributions={}, reason=reason)
     if not os.path.lexists(path):
-        return _seal(State(path=path, owner=Owner.NOBODY, distributions={}))
+        return State(path=path, owner=Owner.NOBODY, distributions={})
     record = _read_record(path)
     if record is not None:
-        state = _scan_ours(path, record, verify=verify, lives_at=lives_at or path)
-    elif os.path.isfile(os.path.join(path, "pyvenv.cfg")):
-        state = _scan_others(path, walk(path))
-    else:
-        reason = "it is a folder without `pyvenv.cfg`"
-        state = State(path=path, owner=Owner.UNKNOWN, distributions={}, reason=reason)
-    return _seal(state)
+        return _scan_ours(path, record, verify=verify, lives_at=lives_at or path)
+    if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+        return _scan_others(path, walk(path))
+    reason = "it is a folder without `pyvenv.cfg`"
+    return State(path=path, owner=Owner.UNKNOWN, distributions={}, reason=reason)
 
 
 def _find_obstacle(path: str) -> str | None:

@@ -22,6 +22,7 @@ from envctl.index.listing import Head, parse_head
 from envctl.memo import Memo, put
 from envctl.model.settings import Settings
 from envctl.receipt import describe_status
+from envctl.trust import open_kept
 
 _PAGES = "pages-v1"
 _METADATA = "metadata-v2"
@@ -77,15 +78,16 @@ class Cache:
         if not self._enabled:
             return None
         path = self.page_path(index_url, project)
+        opened = open_kept(self._folder, path)
+        if opened is None:
+            return None
+        descriptor, status = opened
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            try:
-                status = os.fstat(descriptor)
-                begin = os.read(descriptor, _FIRST_READ)
-            finally:
-                os.close(descriptor)
+            begin = os.read(descriptor, _FIRST_READ)
         except OSError:
             return None
+        finally:
+            os.close(descriptor)
         head = parse_head(begin, lambda offset, length: _read_part(path, offset, length))
         if head is None or head.size != status.st_size or head.name != project:
             return None

@@ -3,17 +3,23 @@
 A file whose (type, mode, inode, size, mtime, owner) is not that of the manifest has *changed*; one that
 fits, but whose ctime is above the entry's mark, is a *suspect*: somebody linked, unlinked, chmodded or
 wrote it since we looked. Writing through a hard link moves the ctime even when size and mtime are put
-back, so nothing gets past unnoticed but what happens below the file system, or while a clock runs
-backwards. Both kinds are hashed: what is right is recorded anew, what is wrong condemns the entry.
+back. Both kinds are hashed: what is right is recorded anew, what is wrong condemns the entry, and is
+given away to every environment that shares it (`give_away`).
+
+What gets past: suspects beyond a run's budget, until they are hashed after the switch; an edit between
+this look and the link that follows it; an edit while the clock runs backwards; a file system without
+ctimes; and what happens below the file system. Reading every byte (``cache prune --verify``) finds it all.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
+import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from envctl import atomic
 from envctl.errors import UpstreamError
@@ -34,6 +40,8 @@ _BLOCK = 1 << 18
 #: With fewer files a second process costs more than it spares.
 _WORTH_SHARING = 2000
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+#: These say something of the process or the machine, and nothing of the file.
+_NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +59,29 @@ class Findings:
 
 
 def read_entry(folder: str, key: str) -> Entry | None:
-    """Read an entry's manifest; None where there is none, or one that cannot be trusted."""
-    try:
-        with open(f"{folder}/manifest", "rb", buffering=0) as file:
-            parsed = parse_manifest(file.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """Read an entry's manifest; None where there is none, or one that cannot be read or trusted.
+
+    Raises OSError for what is not the file's fault.
+    """
+    data = read_manifest(folder)
+    parsed = None if data is None else parse_manifest(data, key)
     if parsed is None:
         return None
     about, generation, files = parsed
     return Entry(
         key=key, folder=folder, tree=f"{folder}/tree", files=files, about=about, generation=generation
     )
+
+
+def read_manifest(folder: str) -> bytes | None:
+    """Read the bytes of an entry's manifest; as `read_entry`."""
+    try:
+        with open(f"{folder}/manifest", "rb", buffering=0) as file:
+            return file.read()
+    except OSError as error:
+        if error.errno in _NOT_OF_THE_FILE:
+            raise
+        return None
 
 
 def check(entry: Entry) -> Findings | None:
@@ -126,24 +145,51 @@ def _judge(changed: list[int], ctimes: list[int], mark: int) -> Findings:
 
 
 def read_mark(entry: Entry) -> int:
-    """Read the ctime mark, in nanoseconds; 0 when it is lost, which makes every file a suspect."""
+    """Read the ctime mark, in nanoseconds; 0 when it is lost or wrong, which makes every file a suspect."""
+    return _read_times(entry)[1]
+
+
+def read_use(entry: Entry) -> int:
+    """Tell when the entry was last linked or copied from, in nanoseconds; 0 when nobody knows."""
+    return _read_times(entry)[0]
+
+
+def raise_mark(entry: Entry, ctime_ns: int, *, used_ns: int | None = None) -> None:
+    """Raise the mark of a settled entry, and remember when it was used, if it was.
+
+    The mark never goes down; an entry replaced since keeps its own.
+    """
+    used, mark = _read_times(entry)
+    wanted = max(mark, ctime_ns if entry.settled else 0)
+    if wanted == mark and used_ns is None:
+        return
+    path = mark_path(entry)
     try:
-        return os.stat(_mark_path(entry)).st_mtime_ns
-    except OSError:
-        return 0
+        if mark == 0:
+            # Lost, or put there by somebody: a link must not be followed.
+            atomic.remove(path)
+            atomic.write(path, b"")
+        atomic.set_mtime(path, wanted, atime_ns=used if used_ns is None else used_ns)
+    except (FileNotFoundError, FileExistsError):
+        pass  # another run has discarded or replaced the entry, or just written the mark
 
 
-def raise_mark(entry: Entry, ctime_ns: int) -> None:
-    """Raise the mark of a settled entry; it never goes down, and an entry replaced since keeps its own."""
-    if entry.settled and ctime_ns > read_mark(entry):
-        try:
-            atomic.set_mtime(_mark_path(entry), ctime_ns)
-        except FileNotFoundError:
-            pass  # another run has discarded or replaced the entry
-
-
-def _mark_path(entry: Entry) -> str:
+def mark_path(entry: Entry) -> str:
+    """Say where the mark lies; it is there as long as the entry is the one that was read."""
     return f"{entry.folder}/mark-{entry.generation}"
+
+
+def _read_times(entry: Entry) -> tuple[int, int]:
+    """Read when the entry was used, and the mark.
+
+    Setting the mark moves its own ctime past it: one above that was not set by us.
+    """
+    try:
+        seen = os.lstat(mark_path(entry))
+    except OSError:
+        return 0, 0
+    is_ours = stat.S_ISREG(seen.st_mode) and (not _POSIX or seen.st_mtime_ns <= seen.st_ctime_ns)
+    return (seen.st_atime_ns, seen.st_mtime_ns) if is_ours else (0, 0)
 
 
 def choose_to_hash(entry: Entry, findings: Findings, budget: int) -> tuple[tuple[int, ...], bool]:
@@ -178,17 +224,49 @@ def _is_small_code(file: StoredFile) -> bool:
     return file.size < _SMALL and file.path.endswith(_CODE)
 
 
-def are_right(entry: Entry, indices: Sequence[int]) -> bool:
-    """Hash these files and compare: True when every one holds what the manifest says."""
+def find_wrong(entry: Entry, indices: Iterable[int]) -> StoredFile | None:
+    """Hash these files and compare; give the first that does not hold what the manifest says.
+
+    Raises OSError for what is not the file's fault.
+    """
     for index in indices:
         file = entry.files[index]
+        if not _is_right(f"{entry.tree}/{file.path}", file):
+            return file
+    return None
+
+
+def _is_right(path: str, file: StoredFile) -> bool:
+    try:
+        return os.lstat(path).st_size == file.size and digest_file(path) == file.sha256
+    except OSError as error:
+        if error.errno in _NOT_OF_THE_FILE:
+            raise
+        return False
+
+
+def lies_behind_link(entry: Entry, indices: Iterable[int]) -> bool:
+    """Whether one of these files is reached through a link, and so is not of the store."""
+    tree = os.path.realpath(os.path.dirname(entry.folder)) + f"/{os.path.basename(entry.folder)}/tree"
+    folders = {f"/{entry.files[index].path}".rpartition("/")[0] for index in indices}
+    return any(os.path.realpath(entry.tree + folder) != tree + folder for folder in folders)
+
+
+def give_away(entry: Entry) -> None:
+    """Let every environment that shares a wrong file of the entry see that it is: its mtime moves.
+
+    Who edits a file through a hard link and puts size and mtime back changes it in each of them, and no
+    ``stat`` tells. Only what looks untouched is read.
+    """
+    for file in entry.files:
         path = f"{entry.tree}/{file.path}"
         try:
-            if os.lstat(path).st_size != file.size or digest_file(path) != file.sha256:
-                return False
+            seen = os.lstat(path)
+            looks_right = seen.st_size == file.size and seen.st_mtime_ns == file.mtime_ns
+            if stat.S_ISREG(seen.st_mode) and seen.st_nlink > 1 and looks_right and not _is_right(path, file):
+                atomic.set_mtime(path, time.time_ns())
         except OSError:
-            return False
-    return True
+            pass  # it is gone, or not ours: then it is shared with nobody
 
 
 def put_right(entry: Entry, indices: Sequence[int]) -> tuple[tuple[StoredFile, ...], int]:
@@ -217,7 +295,7 @@ def rewrite_manifest(entry: Entry) -> None:
     """Replace an entry's manifest; not flushed: a torn one is noticed, and the entry made again."""
     temporary = f"{entry.folder}/manifest.{os.getpid()}"
     atomic.remove(temporary)
-    atomic.write(temporary, format_manifest(entry.about, entry.generation, entry.files))
+    atomic.write(temporary, format_manifest(entry.key, entry.about, entry.generation, entry.files))
     atomic.rename(temporary, f"{entry.folder}/manifest")
 
 

@@ -23,13 +23,22 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_N
 
 @contextmanager
 def hold(path: str) -> Iterator[None]:
-    """Hold the lock named by the file at ``path``, waiting for it; the folder must be there."""
-    descriptor = _acquire(path, wait=True)
+    """Hold the lock named by the file at ``path``, waiting for it.
+
+    Raises FileNotFoundError where the folder is not there (any more).
+    """
+    descriptor = take(path)
     try:
         yield
     finally:
-        if descriptor is not None:
-            release(path, descriptor)
+        release(path, descriptor)
+
+
+def take(path: str) -> int:
+    """Take the lock as `hold` does; the descriptor is for `release`."""
+    descriptor = _acquire(path, wait=True)
+    assert descriptor is not None  # noqa: S101 - it was waited for
+    return descriptor
 
 
 def try_to_hold(path: str) -> int | None:
@@ -38,9 +47,10 @@ def try_to_hold(path: str) -> int | None:
 
 
 def release(path: str, descriptor: int) -> None:
-    """Let go of a lock and remove its file."""
+    """Let go of a lock and remove its file, unless a purge has, and what is there now is another's."""
     try:
-        os.unlink(path)  # while it is held: nobody can hold another lock of this name unnoticed
+        if _is_same(path, descriptor):
+            os.unlink(path)  # while it is held: nobody can hold another lock of this name unnoticed
     except OSError:
         pass  # Windows: others have it open, and the last of them removes it
     finally:

@@ -3,7 +3,7 @@
 Columns, not lines: an environment of 45,000 files is read at every apply, and splitting a few long lines
 takes a third of the time of splitting many short ones::
 
-    envctl-entry 1 <crc32 of all that follows, 8 hex digits>
+    envctl-entry 2 <crc32 of the entry's key and all that follows, 8 hex digits>
     <about: JSON>
     <generation: hex>
     <paths, tab separated, sorted>
@@ -13,8 +13,8 @@ takes a third of the time of splitting many short ones::
     <inode numbers>
     <sha256 digests, hex>
 
-The checksum finds torn and rotten manifests; nobody is kept out by it, who can write here can write the
-files too.
+The checksum finds torn and rotten manifests, and those of another entry; nobody is kept out by it, who can
+write here can write the files too.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ from collections.abc import Mapping, Sequence
 
 from envctl.store.entry import StoredFile
 
-_FIRST_WORDS = b"envctl-entry 1 "
+_FIRST_WORDS = b"envctl-entry 2 "
 
 
-def format_manifest(about: Mapping[str, object], generation: str, files: Sequence[StoredFile]) -> bytes:
-    """Write a manifest. ``files`` are sorted by path, and no path holds a control character."""
+def format_manifest(
+    key: str, about: Mapping[str, object], generation: str, files: Sequence[StoredFile]
+) -> bytes:
+    """Write the manifest of ``key``. ``files`` are sorted by path; no path holds a control character."""
     lines = [json.dumps(about, sort_keys=True, separators=(",", ":")), generation]
     paths, sizes, modes, mtimes, inodes, digests = zip(*files, strict=True) if files else ((),) * 6
     lines.append("\t".join(paths))
     lines += [" ".join(map(str, column)) for column in (sizes, modes, mtimes, inodes)]
     lines.append(" ".join(digests))
     body = "\n".join(lines).encode("utf-8", "surrogateescape")
-    return b"%s%08x\n%s" % (_FIRST_WORDS, zlib.crc32(body), body)
+    return b"%s%s" % (_head(key, body), body)
 
 
-def parse_manifest(data: bytes) -> tuple[dict[str, object], str, tuple[StoredFile, ...]] | None:
-    """Read a manifest: about, generation, files. None for one that is torn, rotten or of another schema."""
-    body = _check(data)
+def parse_manifest(data: bytes, key: str) -> tuple[dict[str, object], str, tuple[StoredFile, ...]] | None:
+    """Read the manifest of ``key``: about, generation, files.
+
+    None for one that is torn, rotten, of another entry or of another schema.
+    """
+    body = _check(data, key)
     if body is None:
         return None
     about, generation, paths, *numbers, digests = body.decode("utf-8", "surrogateescape").split("\n")
@@ -52,14 +57,18 @@ def parse_manifest(data: bytes) -> tuple[dict[str, object], str, tuple[StoredFil
     return json.loads(about), generation, tuple(map(StoredFile._make, rows))
 
 
-def parse_about(data: bytes) -> dict[str, object] | None:
+def parse_about(data: bytes, key: str) -> dict[str, object] | None:
     """Read of a manifest what its entry remembers, and none of its columns; None as `parse_manifest`."""
-    body = _check(data)
+    body = _check(data, key)
     return None if body is None else json.loads(body.partition(b"\n")[0])
 
 
-def _check(data: bytes) -> bytes | None:
+def _check(data: bytes, key: str) -> bytes | None:
     """Give what the checksum is of, if it is."""
     start = len(_FIRST_WORDS) + 9
     body = data[start:]
-    return body if data[:start] == b"%s%08x\n" % (_FIRST_WORDS, zlib.crc32(body)) else None
+    return body if data[:start] == _head(key, body) else None
+
+
+def _head(key: str, body: bytes) -> bytes:
+    return b"%s%08x\n" % (_FIRST_WORDS, zlib.crc32(body, zlib.crc32(key.encode())))

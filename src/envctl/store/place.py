@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from envctl import atomic
@@ -122,15 +123,19 @@ def _choose(entry: Entry, subtree: str, skip: Collection[str]) -> tuple[Sequence
 
 
 def raise_marks(placements: Iterable[Placement]) -> None:
-    """After a batch: record that its links were ours, for each entry whose files were all clean before."""
+    """After a batch: record that its links were ours, for each entry whose files were all clean before.
+
+    That it was used now is recorded in the same call, also where files were copied.
+    """
     highest: dict[str, tuple[Entry, int]] = {}
     for placement in placements:
         if placement.renewed:
             rewrite_manifest(placement.entry)
         _, known = highest.get(placement.entry.folder, (None, 0))
         highest[placement.entry.folder] = (placement.entry, max(known, placement.ctime_ns))
+    used_ns = time.time_ns()
     for entry, ctime_ns in highest.values():
-        raise_mark(entry, ctime_ns)
+        raise_mark(entry, ctime_ns, used_ns=used_ns)
 
 
 def _make_folders(destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]) -> int:

@@ -1,26 +1,28 @@
 """The store: trees of files by key, complete or absent, checked before every use.
 
+Beside them lie kept answers (`envctl.memo`), in buckets of their own.
+
 ::
 
     <folder>/                             0700, ours alone
         CACHEDIR.TAG  .gitignore
         <bucket>-v<schema>/<two>/<key>/           an entry: see `envctl.store.entry`
         <bucket>-v<schema>/<two>/<key>.lock       while it is being made or mended
-        <bucket>-v<schema>/<two>/<key>.memo       a small memo under its digest
         new/<token>/  new/<token>.lock            being filled; garbage once nobody holds the lock
         trash/<token>/                            renamed away, being deleted
 
 Nothing here is flushed to the disk: what a power cut tears no longer fits its manifest, and counts as
 absent. Reading needs no lock; making and mending hold one for each key. It is never believed because it
-is there: see `envctl.store.examine`.
+is there: see `envctl.store.examine`. All of it may be taken away at any moment, by a purge or by hand:
+who makes an entry then makes the folders again, and who links from one finds that it is gone.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -29,8 +31,10 @@ from envctl.errors import MachineError
 from envctl.frozen import replace
 from envctl.store import examine
 from envctl.store.entry import Entry, Product
-from envctl.store.lock import hold, release, try_to_hold
+from envctl.store.lock import hold, release, take, try_to_hold
 from envctl.store.manifest import format_manifest, parse_about
+from envctl.store.measure import Extent, measure
+from envctl.trust import is_ours
 
 #: What one run may spend on hashing suspects before it links (`examine.cost`): about 5 ms.
 HASH_BUDGET = 2 << 20
@@ -41,8 +45,12 @@ _CACHEDIR_TAG = (
 )
 
 
+class _OvertakenError(Exception):
+    """Another run has made the entry that this one was making."""
+
+
 class Store:
-    """Entries and memos below ``folder``, which is made when the first of them is.
+    """Entries below ``folder``, which is made when the first of them is.
 
     May be used from several threads, and by several processes at once.
 
@@ -92,8 +100,14 @@ class Store:
             right = entry if findings.clean else self._clear(entry, findings)
             if right is not None:
                 return right
-        with hold(f"{folder}.lock"):
-            return self._mend(folder, key)
+        return self._mend_held(folder, key)
+
+    def _mend_held(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
+        try:
+            with hold(f"{folder}.lock"):
+                return self._mend(folder, key, frugal=frugal)
+        except FileNotFoundError:
+            return None  # the bucket was purged meanwhile
 
     def has(self, bucket: str, key: str) -> bool:
         """Whether an entry is there, looked at no further: for estimates."""
@@ -108,11 +122,8 @@ class Store:
         with _translated(self.folder):
             if not self._admit():
                 return None
-            try:
-                with open(f"{folder}/manifest", "rb", buffering=0) as file:
-                    about = parse_about(file.read())
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+            data = examine.read_manifest(folder)
+            about = None if data is None else parse_about(data, key)
         return None if about is None else (f"{folder}/tree", about)
 
     def add(self, bucket: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
@@ -124,15 +135,28 @@ class Store:
         """
         folder = self._locate(bucket, key)
         with _translated(self.folder):
-            self._prepare()
-            atomic.make_directories(os.path.dirname(folder))
-            with hold(f"{folder}.lock"):
-                return self._mend(folder, key) or self._make(folder, key, produce)
+            while True:
+                self._prepare()
+                try:
+                    atomic.make_directories(os.path.dirname(folder))
+                    descriptor = take(f"{folder}.lock")
+                except FileNotFoundError:
+                    continue  # purged between two steps
+                try:
+                    return self._mend(folder, key) or self._make(folder, key, produce)
+                except _OvertakenError:
+                    continue
+                finally:
+                    release(f"{folder}.lock", descriptor)
 
     def settle(self, entry: Entry) -> Entry | None:
         """Hash what a run could not afford to, so that the entry is known to be right; None if it is not."""
-        with _translated(self.folder), hold(f"{entry.folder}.lock"):
-            return self._mend(entry.folder, entry.key, frugal=False)
+        with _translated(self.folder):
+            return self._mend_held(entry.folder, entry.key, frugal=False)
+
+    def is_there(self, entry: Entry) -> bool:
+        """Whether the entry still is the one that was got: nobody has thrown it away or made it anew."""
+        return os.path.lexists(examine.mark_path(entry))
 
     def raise_marks(self, entries: Iterable[Entry]) -> None:
         """Tell the store that the links made and removed since ``get`` were our own.
@@ -157,7 +181,12 @@ class Store:
         if findings.clean:
             return entry
         cleared = self._clear(entry, findings, frugal=frugal)
-        if cleared is None or not examine.are_right(entry, findings.changed):
+        if (
+            cleared is None
+            or examine.find_wrong(entry, findings.changed) is not None
+            or examine.lies_behind_link(entry, findings.changed)
+        ):
+            examine.give_away(entry)
             self._discard(folder)
             return None
         if findings.changed:
@@ -171,7 +200,7 @@ class Store:
         """Hash suspects, as far as the budget goes; None when one of them is wrong."""
         budget = self._budget if frugal else 1 << 62
         chosen, settled = examine.choose_to_hash(entry, findings, budget)
-        if not examine.are_right(entry, chosen):
+        if examine.find_wrong(entry, chosen) is not None:
             return None
         if frugal:
             spent = sum(examine.cost(entry.files[index]) for index in chosen)
@@ -191,56 +220,47 @@ class Store:
             )
             generation = atomic.unique_name()
             files, highest = examine.record_tree(tree, hashes)
-            atomic.write(f"{temporary}/manifest", format_manifest(about, generation, files))
+            atomic.write(f"{temporary}/manifest", format_manifest(key, about, generation, files))
             mark = f"{temporary}/mark-{generation}"
             atomic.write(mark, b"")
-            atomic.set_mtime(mark, highest)
-            atomic.make_directories(os.path.dirname(folder))
-            atomic.rename(temporary, folder)
+            atomic.set_mtime(mark, highest, atime_ns=time.time_ns())
+            self._publish(temporary, folder)
         return Entry(
             key=key, folder=folder, tree=f"{folder}/tree", files=files, about=about, generation=generation
         )
+
+    def _publish(self, temporary: str, folder: str) -> None:
+        """Give a complete entry its name.
+
+        Raises:
+            _OvertakenError: a purge took the lock away, and another run has made the entry meanwhile.
+        """
+        while True:
+            try:
+                atomic.make_directories(os.path.dirname(folder))
+                atomic.rename(temporary, folder)
+            except FileNotFoundError:
+                if not os.path.isdir(temporary):
+                    raise  # all of the folder was deleted by hand
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                    raise
+                raise _OvertakenError from error
+            else:
+                return
 
     def _discard(self, folder: str) -> None:
         if os.path.lexists(folder):
             self._throw_away(folder)
 
-    # --- memos ---
-
-    def read_memo(self, bucket: str, key: str) -> bytes | None:
-        """Read a memo; None when there is none, or what is there is not what was written."""
-        with _translated(self.folder):
-            if not self._admit():
-                return None
-            try:
-                with open(f"{self._locate(bucket, key)}.memo", "rb", buffering=0) as file:
-                    digest, _, data = file.read().partition(b"\n")
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-        return data if digest == _digest(data) else None
-
-    def write_memo(self, bucket: str, key: str, data: bytes) -> None:
-        """Write a memo, in place of one that is there; readers see the old or the new one."""
-        path = f"{self._locate(bucket, key)}.memo"
-        temporary = f"{path}.{atomic.unique_name()}"
-        with _translated(self.folder):
-            self._prepare()
-            atomic.make_directories(os.path.dirname(path))
-            try:
-                atomic.write(temporary, _digest(data) + b"\n" + data)
-                atomic.rename(temporary, path)
-            except BaseException:
-                _remove_quietly(temporary)
-                raise
-
     # --- the whole ---
 
-    def info(self) -> dict[str, tuple[int, int]]:
-        """Count what each bucket holds: bytes (shared blocks included), entries and memos."""
+    def info(self) -> dict[str, Extent]:
+        """Measure what each bucket holds."""
         with _translated(self.folder):
             if not self._admit():
                 return {}
-            return {name: _measure(f"{self.folder}/{name}") for name in self._buckets()}
+            return {name: measure(f"{self.folder}/{name}") for name in self.buckets()}
 
     def purge(self) -> int:
         """Delete every bucket; returns the bytes that are free now: not those that environments share."""
@@ -248,13 +268,14 @@ class Store:
             if not self._admit():
                 return 0
             freed = 0
-            for name in self._buckets():
-                freed += _count_unshared(f"{self.folder}/{name}")
+            for name in self.buckets():
+                freed += measure(f"{self.folder}/{name}").own
                 self._throw_away(f"{self.folder}/{name}")
             self._sweep()
             return freed
 
-    def _buckets(self) -> list[str]:
+    def buckets(self) -> list[str]:
+        """Name the buckets that are there, of whichever schema."""
         return sorted(name for name in os.listdir(self.folder) if _is_bucket(name))
 
     def _locate(self, bucket: str, key: str) -> str:
@@ -271,7 +292,7 @@ class Store:
             seen = os.stat(self.folder)
         except FileNotFoundError:
             return False
-        if os.name == "posix" and (seen.st_uid != os.geteuid() or seen.st_mode & 0o022):
+        if not is_ours(seen):
             whose = "others may write to it" if seen.st_uid == os.geteuid() else "another user owns it"
             raise MachineError(
                 "cache-not-ours",
@@ -291,6 +312,7 @@ class Store:
             atomic.make_directories(os.path.dirname(self.folder))
             atomic.make_directories(self.folder, mode=0o700)
             self._admit()
+            self._swept = False
         if self._swept:
             return
         for name, content in (("CACHEDIR.TAG", _CACHEDIR_TAG), (".gitignore", b"*\n")):
@@ -307,6 +329,7 @@ class Store:
     def _temporary(self) -> Iterator[str]:
         """Make a folder that is garbage as soon as this process is gone or done."""
         path = f"{self.folder}/new/{atomic.unique_name()}"
+        atomic.make_directories(f"{self.folder}/new", mode=0o700)
         with hold(f"{path}.lock"):
             atomic.make_directory(path, mode=0o755)
             try:
@@ -316,10 +339,21 @@ class Store:
                     self._throw_away(path)
 
     def _throw_away(self, path: str) -> None:
-        """Rename a folder into the trash, so that it is gone at once, and delete it there."""
+        """Rename a folder into the trash, so that it is gone at once, and delete it there.
+
+        What another run has thrown away first is gone, too.
+        """
         atomic.make_directories(f"{self.folder}/trash", mode=0o700)
         away = f"{self.folder}/trash/{atomic.unique_name()}"
-        atomic.rename(path, away)
+        try:
+            try:
+                atomic.rename(path, away)
+            except PermissionError:
+                # A folder that its owner may not write to cannot be renamed: its `..` changes.
+                atomic.set_mode(path, 0o700)
+                atomic.rename(path, away)
+        except FileNotFoundError:
+            return
         atomic.remove_tree(away)
 
     def _sweep(self) -> None:
@@ -359,13 +393,6 @@ def _remove_tree_quietly(path: str) -> None:
         pass  # another process deletes it too, or it is not ours to delete: it is garbage either way
 
 
-def _remove_quietly(path: str) -> None:
-    try:
-        atomic.remove(path)
-    except OSError:
-        pass
-
-
 def _list(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
@@ -381,32 +408,6 @@ def _is_bucket(name: str) -> bool:
 def _is_key(key: str) -> bool:
     plain = key.replace("-", "").replace("_", "").replace(".", "")
     return plain.isalnum() and key.isascii() and key[0].isalnum() and 2 <= len(key) <= 200
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).hexdigest().encode()
-
-
-def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as children:
-        for child in children:
-            if child.is_dir(follow_symlinks=False):
-                yield from _walk(child.path)
-            else:
-                yield child
-
-
-def _measure(bucket: str) -> tuple[int, int]:
-    size = entries = 0
-    for file in _walk(bucket):
-        size += file.stat(follow_symlinks=False).st_size
-        entries += file.name == "manifest" or file.name.endswith(".memo")
-    return size, entries
-
-
-def _count_unshared(bucket: str) -> int:
-    found = (file.stat(follow_symlinks=False) for file in _walk(bucket))
-    return sum(seen.st_size for seen in found if seen.st_nlink == 1)
 
 
 @contextmanager

@@ -74,6 +74,11 @@ def _acquire(path: str, timeout: float, emit: Emit) -> int:
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE
     announced = False
+    descriptor, _ = _attempt(path)
+    if descriptor is not None:
+        return descriptor
+    # Who asks for the holder (`find_holder`) holds it himself for an instant: once is not yet another run.
+    time.sleep(_FIRST_PAUSE)
     while True:
         descriptor, holder = _attempt(path)
         if descriptor is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from envctl.errors import CancelledError
+from envctl.errors import CancelledError, SwitchError
 from envctl.model.change import Action
+from envctl.model.events import Notice
 from envctl.plan.carry import carried
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
@@ -23,6 +24,9 @@ from envctl.workflow.plan import Prepared, open_run, prepare
 from envctl.workflow.receipts import make_receipt, renew_receipt
 from envctl.workflow.results import PlanOptions, Report
 from envctl.workflow.verdicts import pronounce_again, refuse_policy
+
+#: How often a generation is begun anew because the cache was emptied under it.
+_ATTEMPTS = 3
 
 #: What a manifest says of a matter that it leaves to the machine.
 AUTO = "auto"
@@ -92,6 +96,28 @@ def _lock_digest_after(goal: Goal) -> str | None:
 
 
 def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Replacement]) -> int:
+    for _ in range(_ATTEMPTS):
+        placed: list[Placed] = []
+        try:
+            return _obtain_and_switch(run, held, prepared, replacements, placed)
+        except SwitchError:
+            if not _was_emptied(run, placed):
+                raise
+            message = "the cache was emptied while it was in use; what was lost is fetched again"
+            run.context.emit(Notice("info", "cache-emptied", message))
+    return _obtain_and_switch(run, held, prepared, replacements, [])
+
+
+def _was_emptied(run: Run, placed: Sequence[Placed]) -> bool:
+    """Whether entries that were to be laid have been thrown away since they were got."""
+    entries = [entry for each in placed for entry in (each.wheel, each.bytecode) if entry is not None]
+    return not all(run.store.is_there(entry) for entry in entries)
+
+
+def _obtain_and_switch(
+    run: Run, held: Held, prepared: Prepared, replacements: Sequence[Replacement], laid: list[Placed]
+) -> int:
+    """Obtain and switch; ``laid`` is filled with what is about to be laid."""
     goal, settings = prepared.goal, run.context.settings
     compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
     with laid_out(prepared.edits):
@@ -99,6 +125,7 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
     judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
     if compiling == "true":
         placed = _compile_now(run, goal, placed)
+    laid += placed
     blueprint = Blueprint(
         interpreter=goal.interpreter,
         prompt=goal.prompt,

@@ -28,6 +28,7 @@ from envctl.errors import BuildError, InputError
 from envctl.frozen import dataclass
 from envctl.index.metadata import parse_metadata
 from envctl.manifest.manifest import BuildSettings
+from envctl.memo import Memo
 from envctl.model.artifact import Directory, Sdist, identify
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.interpreter import Interpreter
@@ -126,14 +127,15 @@ class Builder:
 
     def _built_metadata(self, name: str, folder: str, kind: str, *, key: str) -> Metadata:
         subject = f"metadata {key} {digest_metadata(folder)}"
-        memo = build_digest(name, subject, self.settings.inputs, self.interpreter)
-        data = self.store.read_memo(BUILT_METADATA, memo)
+        asked = build_digest(name, subject, self.settings.inputs, self.interpreter)
+        kept = Memo(self.store.folder)
+        data = kept.find(BUILT_METADATA, asked)
         if data is None:
             with self._backend(name, folder, kind) as (backend, scratch):
                 path = backend.prepare_metadata(kind, scratch, self._config(name))
                 with open(path, "rb") as file:
                     data = file.read()
-            self.store.write_memo(BUILT_METADATA, memo, data)
+            kept.keep(BUILT_METADATA, asked, data)
         return parse_metadata(data, where=folder)
 
     def _build_wheel(self, pin: Pin, folder: str, kind: str) -> Entry:

@@ -1,7 +1,9 @@
 """What nobody should wait for, done after the command by a process of its own at the lowest priority.
 
-That is bytecode which the store does not have yet, and the hashes of files that a run could not afford.
-Only where a person sits at a terminal: nobody else wants processor time spent after the command ended.
+That is bytecode which the store does not have yet, where a person sits at a terminal: nobody else wants so
+much processor time spent after the command ended. And the hashes of files that a run could not afford,
+which take little and which every later run of the machine relies on: those wherever a process may be left
+behind, which continuous integration does not want.
 Loads next to nothing, because every apply does; the work itself is in `envctl.workflow.compiling`.
 """
 
@@ -28,10 +30,12 @@ def compile_later(
 ) -> None:
     """Have ``entries`` compiled into the store, and those that are ``unsettled`` hashed whole.
 
-    Does nothing off a terminal, or where it cannot be done; the next run then finds things as they are.
+    Compiles nothing off a terminal, and does nothing where it cannot be done; the next run then finds things
+    as they are.
     """
-    wanted, doubtful = [_place(entry) for entry in entries], [_place(entry) for entry in unsettled]
-    if not (wanted or doubtful) or not _is_watched() or not may_detach(environ):
+    wanted = [_place(entry) for entry in entries] if _is_watched() else []
+    doubtful = [_place(entry) for entry in unsettled]
+    if not (wanted or doubtful) or not may_detach(environ):
         return
     request = [
         store.folder,

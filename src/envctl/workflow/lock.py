@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from envctl.errors import MachineError
 from envctl.lock.difference import LockChange, compare
 from envctl.made import describe_wish
+from envctl.model.events import Notice
 from envctl.model.target import choose_target
 from envctl.receipt import ABSENT
 from envctl.store.store import Store, refuse_file
@@ -22,7 +24,11 @@ from envctl.workflow.remarks import repeat_words, tell_manifest
 from envctl.workflow.results import Locked
 from envctl.workflow.sources import find_direct_artifacts
 from envctl.workflow.staleness import digest_inputs, is_up_to_date, refuse_stale
+from envctl.workflow.steady import say_once
 from envctl.workflow.writing import LOCK_TIMEOUT, write_lock
+
+#: How often a lock is begun anew because another run wrote it meanwhile.
+_ATTEMPTS = 3
 
 
 def lock(
@@ -45,11 +51,18 @@ def lock(
     """
     if check:
         return _check(context)
+    context = say_once(context)
     wish = describe_wish(upgrade=upgrade, packages=upgrade_packages, groups=upgrade_groups)
-    again = _lock_again(context, wish)
-    if again is not None:
-        return again
-    return _lock_anew(context, wish, None if upgrade else (upgrade_packages, upgrade_groups))
+    named = None if upgrade else (upgrade_packages, upgrade_groups)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _lock_again(context, wish) or _lock_anew(context, wish, named)
+        except MachineError as error:
+            if error.code != "lock-moved":
+                raise
+            message = "another run wrote the lock meanwhile; it is looked at again"
+            context.emit(Notice("info", "lock-looked-at-again", message))
+    return _lock_again(context, wish) or _lock_anew(context, wish, named)
 
 
 def _lock_again(context: Context, wish: str) -> Locked | None:

@@ -27,10 +27,11 @@ def obtain(run: Run, goal: Goal, *, compiled: bool) -> tuple[Placed, ...]:
     """
     pins = [goal.selection.pins[name] for name in sorted(goal.selection.pins)]
     entries = find_stored(run, goal, pins)
-    missing = [pin for pin in pins if pin.name not in entries]
-    if missing:
-        remote = run.remote(goal.interpreter)
-        entries = {**entries, **remote.obtain(missing)}
+    fetched: dict[str, Entry] = {}
+    while missing := [pin for pin in pins if pin.name not in entries]:
+        fetched |= run.remote(goal.interpreter).obtain(missing)
+        # That takes its time: what lay there before may have been edited or purged, and is looked at again.
+        entries = {**find_stored(run, goal, [pin for pin in pins if pin.name not in fetched]), **fetched}
     found = find_bytecode(run, goal, entries.values()) if compiled else {}
     return tuple(
         Placed(

@@ -18,6 +18,7 @@ from envctl.plan.decide import decide
 from envctl.plan.digest import digest_planned
 from envctl.plan.goal import Goal
 from envctl.plan.summary import add_downloads
+from envctl.receipt import ABSENT
 from envctl.store.store import Store
 from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
@@ -25,6 +26,7 @@ from envctl.workflow.goals import recall_goal
 from envctl.workflow.look import look
 from envctl.workflow.remarks import repeat_words, tell_active, tell_manifest
 from envctl.workflow.results import ManifestChange, PlanOptions
+from envctl.workflow.steady import is_as_read, look_steadily, say_once
 from envctl.workflow.verdicts import pronounce
 
 if TYPE_CHECKING:
@@ -32,16 +34,22 @@ if TYPE_CHECKING:
 
 
 def make_plan(context: Context, options: PlanOptions) -> Plan:
-    """Plan what would make the environment equal to the manifest.
+    """Plan what would make the environment equal to the manifest, both as they are at one moment.
 
     Raises:
         InputError, MachineError, CheckError, ResolutionError, UpstreamError, BuildError: as the steps do.
     """
-    run = open_run(context)
+    run = open_run(say_once(context))
     try:
-        return prepare(run, options).plan
+        return look_steadily(lambda: prepare(run, options), _is_steady).plan
     finally:
         run.close()
+
+
+def _is_steady(prepared: Prepared) -> bool:
+    goal = prepared.goal
+    lock = f"sha256:{goal.lock.digest}" if goal.lock.digest is not None else ABSENT
+    return is_as_read(goal.path, prepared.state.generation, {**goal.files, goal.lock.path: lock})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from envctl.frozen import dataclass
 from envctl.lock.difference import LockChange
 from envctl.model.state import Drift
 from envctl.plan.change import Plan
+from envctl.store.measure import Extent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +148,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheInfo:
-    """What the cache holds: bytes and entries by bucket."""
+    """What the cache holds, by bucket."""
 
     path: str
-    buckets: Mapping[str, tuple[int, int]]
+    buckets: Mapping[str, Extent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from envctl.lock.freshness import covers
 from envctl.model.change import Action
 from envctl.model.state import Owner, State
 from envctl.plan.decide import decide
+from envctl.receipt import ABSENT
 from envctl.transaction.recover import pending
 from envctl.transaction.site import Site
 from envctl.workflow.context import Context
@@ -16,6 +17,7 @@ from envctl.workflow.prepare import Situation, choose_for, survey
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Status
 from envctl.workflow.staleness import is_up_to_date
+from envctl.workflow.steady import is_as_read, look_steadily, say_once
 
 
 def status(context: Context, *, verify: str = "stat") -> Status:
@@ -24,10 +26,9 @@ def status(context: Context, *, verify: str = "stat") -> Status:
     Raises:
         InputError: anything wrong with the files; MachineError: `no-python`.
     """
-    loaded, declaration = declared(context)
-    tell_active(context, declaration.path)
-    state = scan(declaration.path, verify=verify)
-    situation = survey(context, loaded, declaration, present=state.executable)
+    context = say_once(context)
+    situation, state = look_steadily(lambda: _look(context, verify), _is_steady)
+    declaration = situation.declaration
     lock = judge_lock(situation)
     changes = _count_changes(situation, state)
     return Status(
@@ -41,6 +42,21 @@ def status(context: Context, *, verify: str = "stat") -> Status:
         drift=state.drift,
         pending=pending(Site(declaration.path)),
     )
+
+
+def _look(context: Context, verify: str) -> tuple[Situation, State]:
+    loaded, declaration = declared(context)
+    tell_active(context, declaration.path)
+    state = scan(declaration.path, verify=verify)
+    return survey(context, loaded, declaration, present=state.executable), state
+
+
+def _is_steady(seen: tuple[Situation, State]) -> bool:
+    situation, state = seen
+    lock = situation.lock
+    files = {path: f"sha256:{digest}" for path, digest in situation.loaded.digests.items()}
+    files[lock.path] = f"sha256:{lock.digest}" if lock.digest is not None else ABSENT
+    return is_as_read(state.path, state.generation, files)
 
 
 def judge_lock(situation: Situation) -> str:

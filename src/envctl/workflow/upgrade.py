@@ -23,7 +23,7 @@ from envctl.manifest.edit import Entry, find_entries, replace_entries
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import select_environment
-from envctl.model.events import Ended, Event, Notice
+from envctl.model.events import Notice
 from envctl.plan.change import Plan
 from envctl.plan.goal import GoalLock
 from envctl.workflow.apply import carry_out, list_replacements
@@ -49,6 +49,7 @@ from envctl.workflow.releasing import find_released
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import Locked, ManifestChange, PlanOptions, Report
 from envctl.workflow.staleness import is_up_to_date
+from envctl.workflow.steady import say_once
 
 #: Shows a plan with what becomes of the manifest, and says whether to go on.
 ConfirmEdit = Callable[[Plan, tuple[ManifestChange, ...]], bool]
@@ -91,7 +92,7 @@ def upgrade(
         CheckError: `not-locked`; UsageError: `unknown-group`; InputError: `cannot-edit`.
         MachineError: `file-changed-meanwhile`; and whatever `apply` raises.
     """
-    run = open_run(_say_once(context))
+    run = open_run(say_once(context))
     try:
         place = find_place(context)
         with hold_site(context, place, lock_timeout=lock_timeout) as held:
@@ -114,7 +115,7 @@ def upgrade_lock(context: Context, wishes: Wishes, *, lock_timeout: float) -> Lo
             upgrade_packages=wishes.names,
             upgrade_groups=wishes.groups,
         )
-    run = open_run(_say_once(context))
+    run = open_run(say_once(context))
     try:
         place = find_place(context)
         with hold_site(context, place, lock_timeout=lock_timeout) as held:
@@ -135,25 +136,6 @@ def upgrade_lock(context: Context, wishes: Wishes, *, lock_timeout: float) -> Lo
             )
     finally:
         run.close()
-
-
-def _say_once(context: Context) -> Context:
-    """Resolving twice tells of everything twice: pass on what was not said before."""
-    said: set[Event] = set()
-
-    def pass_on(event: Event) -> None:
-        match event:
-            case Notice() if event in said:
-                return
-            case Ended() if event in said:
-                event = Ended(event.phase)  # a display must know that it is over
-            case Notice() | Ended():
-                said.add(event)
-            case _:
-                pass
-        context.emit(event)
-
-    return replace(context, emit=pass_on)
 
 
 def _prepare(run: Run, wishes: Wishes, options: PlanOptions) -> Prepared:

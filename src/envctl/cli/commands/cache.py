@@ -49,7 +49,12 @@ def run(arguments: Namespace, console: Console) -> int:
         return 0
     info = cache_info(context)
     buckets = {
-        name: {"bytes": amount, "entries": entries} for name, (amount, entries) in info.buckets.items()
+        name: {
+            "bytes": extent.size,
+            "shared_bytes": extent.size - extent.own,
+            "entries": extent.count,
+        }
+        for name, extent in info.buckets.items()
     }
     deliver(
         console,

@@ -178,11 +178,38 @@ def listed_lines(packages: Sequence[Listed]) -> list[Line]:
 def cache_lines(info: CacheInfo) -> list[Line]:
     """Say where the cache is and what it holds."""
     rows = [
-        (f"  {name}", size(amount), count(entries, "entry", "entries"))
-        for name, (amount, entries) in sorted(info.buckets.items())
+        (f"  {name}", size(extent.size), count(extent.count, "entry", "entries"), describe_bucket(name))
+        for name, extent in sorted(info.buckets.items())
     ]
-    total = sum(amount for amount, _ in info.buckets.values())
-    return [f"{info.path}: {size(total)}", *columns(rows)]
+    total = sum(extent.size for extent in info.buckets.values())
+    shared = total - sum(extent.own for extent in info.buckets.values())
+    note = f", of which {size(shared)} are shared with environments" if shared else ""
+    return [f"{info.path}: {size(total)}{note}", *columns(rows)]
+
+
+#: What the buckets of the cache hold, by their names without the number of the schema.
+_BUCKETS = {
+    "answers": "what targets make of markers and tags",
+    "bare": "environments without packages",
+    "built": "wheels built here, unpacked",
+    "built-metadata": "metadata that only a build can tell",
+    "bytecode": "modules compiled",
+    "goals": "what manifests want",
+    "interpreters": "what interpreters are",
+    "locks": "locks that are up to date",
+    "locks-made": "locks as they were made",
+    "locks-read": "locks as they were read",
+    "manifests": "manifests as they were read",
+    "metadata": "metadata of releases",
+    "pages": "pages of indexes",
+    "stated": "metadata as it was read",
+    "wheels": "wheels, unpacked",
+}
+
+
+def describe_bucket(name: str) -> str:
+    """Say in a few words what a bucket of the cache holds; nothing of one that is not known."""
+    return _BUCKETS.get(name.rpartition("-v")[0], "")
 
 
 def columns(rows: Sequence[tuple[str, ...]], join: Callable[[Sequence[str]], str] = "  ".join) -> list[Line]:
