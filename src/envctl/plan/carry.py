@@ -53,7 +53,8 @@ def _own_paths(state: State, distribution: Distribution) -> Iterator[str]:
     missing = {
         line.path for line in state.drift if line.kind is DriftKind.MISSING and line.address == address
     }
-    for recorded in distribution.paths:
+    added = [line.path for line in state.drift if line.kind is DriftKind.ADDED and line.address == address]
+    for recorded in (*distribution.paths, *added):
         path = posixpath.normpath(recorded)
         if path not in missing and _is_inside(path) and not _is_bytecode(path):
             yield path

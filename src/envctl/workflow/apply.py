@@ -168,4 +168,4 @@ def _renew(prepared: Prepared) -> None:
     """Remember that these inputs lead to no change, so that the next plan need not find out again."""
     goal = prepared.goal
     labels = make_receipt(goal, prepared.plan, lock_digest=_lock_digest_after(goal))
-    renew_receipt(goal.path, labels)
+    renew_receipt(goal.path, labels, retimed=prepared.state.times.retimed)

@@ -13,7 +13,7 @@ from envctl.transaction.site import Site
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
 from envctl.workflow.prepare import Situation, choose_for, survey
-from envctl.workflow.remarks import tell_active
+from envctl.workflow.remarks import tell_active, tell_times
 from envctl.workflow.results import Status
 from envctl.workflow.staleness import is_up_to_date
 
@@ -27,6 +27,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
     loaded, declaration = declared(context)
     tell_active(context, declaration.path)
     state = scan(declaration.path, verify=verify)
+    tell_times(context, state)
     situation = survey(context, loaded, declaration, present=state.executable)
     lock = judge_lock(situation)
     changes = _count_changes(situation, state)
