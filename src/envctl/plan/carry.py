@@ -6,8 +6,10 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from envctl.model.change import Action, Change
-from envctl.model.state import Distribution, DriftKind, ForeignFile, State
+from envctl.model.interpreter import Interpreter
+from envctl.model.state import Distribution, DriftKind, ForeignFile, Owner, State
 from envctl.plan.address import format_file, format_package, parse_file, parse_package
+from envctl.plan.decide import has_other_minor
 from envctl.plan.kept import is_kept
 
 
@@ -39,6 +41,17 @@ def carried(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
 def carried_data(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:
     """List the data of tools that goes over: what no line of a plan is about."""
     return tuple(file for file in _left(state, changes) if file.data)
+
+
+def list_known(state: State, interpreter: Interpreter) -> frozenset[str] | None:
+    """List all that a plan was made for; what else is found in the environment later came later.
+
+    None when nothing of it comes along, whatever it is: with another minor version of Python.
+    """
+    if state.owner is Owner.NOBODY or has_other_minor(state, interpreter):
+        return None
+    owned = (path for each in state.distributions.values() for path in each.paths)
+    return frozenset([*owned, *(file.path for file in state.foreign), *(line.path for line in state.drift)])
 
 
 def _left(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:

@@ -41,7 +41,7 @@ from envctl.store.place import Linker, Placement, choose_linker, make_folders, p
 from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, SITE, Laid
 from envctl.transaction.blueprint import Blueprint
-from envctl.transaction.carry import carry_over
+from envctl.transaction.carry import Trace, carry_over
 from envctl.transaction.generations import now
 from envctl.transaction.install import Made, make_record, make_scripts
 from envctl.transaction.site import Site, read_number
@@ -76,10 +76,11 @@ def own_paths(items: Iterable[BareItem]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A complete environment: what it says of itself, and the newest mtime (ns) of its files."""
+    """A complete environment: what it says of itself, the newest mtime (ns) of its files, what it carries."""
 
     record: GenerationRecord
     newest: int
+    carried: dict[str, Trace]
 
 
 def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
@@ -107,7 +108,7 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
     tree, newest = verify(draft.root, promised, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
-    return Staged(record, newest)
+    return Staged(record, newest, carried)
 
 
 def _tell_copies(draft: Draft, store: Store) -> Notice:

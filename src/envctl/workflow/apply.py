@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from envctl.errors import CancelledError
 from envctl.model.change import Action
-from envctl.plan.carry import carried
+from envctl.plan.carry import carried, list_known
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
 from envctl.store.entry import Entry
@@ -104,6 +104,7 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         prompt=goal.prompt,
         placed=placed,
         carry=carried(prepared.state, prepared.plan.changes),
+        known=list_known(prepared.state, goal.interpreter),
         replacements=tuple(replacements),
         receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal)),
         link=choose_setting(settings.link, goal.install.link, settings.fallback_link),
