@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from envctl.environment.stray import Class, Stray, gather
+from envctl.environment.classes import Rule
+from envctl.environment.stray import Stray, gather
 from envctl.model.state import DriftKind
 from environment.laying import Layer
 
@@ -18,37 +19,6 @@ OWNED = {
     "zope-b": [f"{SITE}/zope/b/__init__.py", "share/man/man1/b.1"],
 }
 
-IGNORED = [
-    ".gitignore",
-    f"{SITE}/.DS_Store",
-    f"{SITE}/shop/app.py~",
-    f"{SITE}/shop/.app.py.swp",
-    f"{SITE}/shop/.nfs000123",
-    f"{SITE}/shop/.ipynb_checkpoints/app.py",
-    f"{SITE}/shop/jit-1.nbi",
-    "bin/.fuse_hidden1",
-]
-CLASSES = {
-    f"{SITE}/hook.pth": (Class.HOOK, ""),
-    f"{SITE}/easy-install.pth": (Class.HOOK, ""),
-    f"{SITE}/tool.egg-link": (Class.HOOK, ""),
-    f"{SITE}/sitecustomize.py": (Class.HOOK, ""),
-    f"{SITE}/usercustomize/__init__.py": (Class.HOOK, ""),
-    f"{SITE}/single.py": (Class.FOREIGN, ""),
-    f"{SITE}/notes.txt": (Class.FOREIGN, ""),
-    f"{SITE}/shop/new.py": (Class.ADDED, "shop"),
-    f"{SITE}/shop/new.pyc": (Class.ADDED, "shop"),
-    f"{SITE}/shop/_x.cpython-311-x86_64-linux-gnu.so": (Class.ADDED, "shop"),
-    f"{SITE}/shop/sub/new.py": (Class.ADDED, "shop"),
-    f"{SITE}/shop/deep/new.py": (Class.ADDED, "shop"),
-    f"{SITE}/shop/cache.bin": (Class.DATA, ""),
-    f"{SITE}/shop/not-a-module.py": (Class.DATA, ""),
-    f"{SITE}/zope/b/new.py": (Class.ADDED, "zope-b"),
-    f"{SITE}/shop-1.0.dist-info/direct_url.json": (Class.ADDED, "shop"),
-    "bin/tool": (Class.FOREIGN, ""),
-    "file-at-the-top": (Class.DATA, ""),
-    "share/man/man1/other.1": (Class.DATA, ""),
-}
 GROUPS = {
     "a package of strangers": ([f"{SITE}/alien/__init__.py", f"{SITE}/alien/sub/x.txt"], f"{SITE}/alien"),
     "what an interrupted pip left": ([f"{SITE}/~hop/a.py", f"{SITE}/~hop/b.py"], f"{SITE}/~hop"),
@@ -62,14 +32,28 @@ GROUPS = {
 }
 
 
-@pytest.mark.parametrize("path", IGNORED)
-def test_litter_is_passed_over(path: str) -> None:
-    assert gather({path: 3}, OWNED) == ()
+CODE = {
+    "in a package": (f"{SITE}/shop/new.py", "shop"),
+    "deeper than it has folders": (f"{SITE}/shop/sub/new.py", "shop"),
+    "in a folder on the way to one of its files": (f"{SITE}/shop/deep/new.py", "shop"),
+    "in a namespace of two": (f"{SITE}/zope/b/new.py", "zope-b"),
+    "in a dist-info": (f"{SITE}/shop-1.0.dist-info/direct_url.json", "shop"),
+}
 
 
-@pytest.mark.parametrize(("path", "expected"), CLASSES.items(), ids=CLASSES.keys())
-def test_a_file_is_judged_by_where_it_lies(path: str, expected: tuple[Class, str]) -> None:
-    assert gather({path: 3}, OWNED) == (Stray(path, 3, *expected),)
+@pytest.mark.parametrize(("path", "owner"), CODE.values(), ids=CODE.keys())
+def test_code_is_added_to_the_innermost_package_around_it(path: str, owner: str) -> None:
+    assert gather({path: 3}, OWNED) == (Stray(path, 3, Rule.ADDED, owner),)
+
+
+def test_bytecode_is_passed_over_where_its_source_lies_beside_it() -> None:
+    beside, alone = f"{SITE}/shop/__init__.pyc", f"{SITE}/shop/other.pyc"
+
+    assert [stray.path for stray in gather({beside: 1, alone: 1}, OWNED)] == [alone]
+
+
+def test_litter_is_passed_over() -> None:
+    assert gather({f"{SITE}/shop/.DS_Store": 3}, OWNED) == ()
 
 
 @pytest.mark.parametrize(("paths", "folder"), GROUPS.values(), ids=GROUPS.keys())
@@ -79,14 +63,24 @@ def test_a_folder_of_one_kind_is_one_line_with_its_size(paths: list[str], folder
     assert [(stray.path, stray.size) for stray in strays] == [(folder, 10 * len(paths))]
 
 
+@pytest.mark.parametrize(
+    ("names", "rule"),
+    [(["__init__.py", "x.txt"], Rule.LOOSE), (["model.bin", "x.txt"], Rule.SITE_DATA)],
+)
+def test_a_folder_in_site_packages_goes_where_its_code_goes(names: list[str], rule: Rule) -> None:
+    strays = gather({f"{SITE}/alien/{name}": 1 for name in names}, OWNED)
+
+    assert strays == (Stray(f"{SITE}/alien", 2, rule),)
+
+
 def test_a_folder_with_code_among_its_data_is_told_file_by_file() -> None:
     paths = [f"{SITE}/shop/plugins/a.py", f"{SITE}/shop/plugins/a.dat"]
 
     strays = gather(dict.fromkeys(paths, 1), OWNED)
 
-    assert [(stray.path, stray.kind) for stray in strays] == [
-        (paths[1], Class.DATA),
-        (paths[0], Class.ADDED),
+    assert [(stray.path, stray.rule) for stray in strays] == [
+        (paths[1], Rule.PACKAGE_DATA),
+        (paths[0], Rule.ADDED),
     ]
 
 

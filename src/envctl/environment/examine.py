@@ -1,8 +1,6 @@
 """The files that envctl put into an environment, held against what is there now.
 
-The rule, by path class: type, size, mtime and exec bit as recorded is clean; an mtime that moved
-while the size stayed is looked into once, by hash; all else is drift. What a umask decides (group's
-and others' bits) and who links to a file is nobody's business. Nothing is compared with the clock.
+What each of them counts as is told by `envctl.environment.classes`; read is what that cannot tell without.
 """
 
 from __future__ import annotations
@@ -11,19 +9,18 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from envctl.environment.inventory import ENVIRONMENT, stamp_link
+from envctl.environment.classes import Rule, Verdict, is_interpreter, is_untouched, judge_owned
+from envctl.environment.inventory import ENVIRONMENT
 from envctl.environment.tree import Seen
 from envctl.frozen import dataclass
 from envctl.model.state import Drift, DriftKind
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
 from envctl.plan.address import PYTHON, format_package
 from envctl.receipt import RACY_NS
+from envctl.twofold import do_all
 
-_SECOND = 1_000_000_000
-_LINK_STAMP = stamp_link("")
-_READABLE_FILE_MASK = 0o170400
-_READABLE_FILE = 0o100400
-_PYTHONS = ("bin/python", "Scripts/python.exe")
+# With fewer files to read a second process costs more than it spares.
+_WORTH_SHARING = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +34,31 @@ class Scrutiny:
     every: bool = False
     receipt_ns: int = 0
 
-    def wants(self, mtime_ns: int) -> bool:
-        """Whether a file that ``stat`` finds unchanged is to be hashed all the same."""
-        return self.every or abs(mtime_ns - self.receipt_ns) <= RACY_NS
-
 
 #: The files of each owner: path, and how its line goes on (`Inventory.stamps`).
 Listed = Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of a look: drift; and of files found right, the mtimes (ns) that are not the recorded ones.
+
+    ``moved`` counts the files whose mtime proved nothing, right or not; ``total`` all that are listed.
+    """
+
+    drift: tuple[Drift, ...]
+    retimed: Mapping[str, int]
+    moved: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A file that only its content can clear."""
+
+    owner: str
+    path: str
+    sha256: str
 
 
 def examine(
@@ -53,8 +68,8 @@ def examine(
     *,
     scrutiny: Scrutiny,
     infos: Mapping[str, str],
-) -> Iterator[Drift]:
-    """Give one line for each listed file that is not as it was put.
+) -> Examined:
+    """Look for listed files that are not as they were put: one line for each.
 
     ``infos`` are the ``.dist-info`` folders of the distributions, by name: what changes in them is
     `metadata`.
@@ -62,32 +77,46 @@ def examine(
     Raises:
         ValueError: for a line that no inventory has.
     """
+    drift: list[Drift] = []
+    suspects: list[_Suspect] = []
+    retimed: dict[str, int] = {}
+    moved = 0
+    every, first, last = scrutiny.every, scrutiny.receipt_ns - RACY_NS, scrutiny.receipt_ns + RACY_NS
     for owner, files in listed.items():
-        info = infos.get(owner, "") + "/"
         for path, expected in files:
             seen = found.get(path)
-            if seen is not None and _is_untouched(expected, seen) and not scrutiny.wants(seen.mtime_ns):
+            young = seen is not None and first <= seen[2] <= last
+            if seen is not None and not young and not every and is_untouched(expected, seen):
                 continue
-            problem = _examine_file(f"{root}/{path}", expected, seen, every=scrutiny.every)
-            if problem is not None:
-                kind, detail = problem
-                if kind is DriftKind.MODIFIED and path.startswith(info):
-                    kind = DriftKind.METADATA
-                yield _tell(owner, path, kind, detail)
+            text = _read_link(f"{root}/{path}") if seen is not None and seen.is_link else ""
+            rule, detail = judge_owned(expected, seen, text=text, young=young)
+            if rule.value.kind is not None:
+                drift.append(_tell(owner, path, rule.value.kind, detail, infos.get(owner)))
+            elif seen is not None and seen.is_file:
+                moved += rule is Rule.MOVED
+                if rule in {Rule.MOVED, Rule.WHOLE_SECOND}:
+                    retimed[path] = seen.mtime_ns
+                if every or rule.value.verdict is Verdict.READ:
+                    suspects.append(_Suspect(owner, path, expected.rpartition("\t")[2]))
+    for suspect, (kind, detail) in _read_suspects(root, suspects):
+        retimed.pop(suspect.path, None)
+        drift.append(_tell(suspect.owner, suspect.path, kind, detail, infos.get(suspect.owner)))
+    return Examined(tuple(drift), retimed, moved, sum(map(len, listed.values())))
 
 
-def _is_untouched(expected: str, seen: Seen) -> bool:
-    # All but a few files end here: no property, no call, for there are 30,000 of them.
-    mode, size, mtime_ns = seen
-    return mode & _READABLE_FILE_MASK == _READABLE_FILE and expected.startswith(
-        f"{size}\t{mtime_ns}\t{'x' if mode & 0o100 else '-'}\t"
-    )
+def _read_link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # gone between the two looks
 
 
-def _tell(owner: str, path: str, kind: DriftKind, detail: str) -> Drift:
+def _tell(owner: str, path: str, kind: DriftKind, detail: str, info: str | None) -> Drift:
     if owner != ENVIRONMENT:
         address = format_package(owner)
-    elif path in _PYTHONS:
+        if kind is DriftKind.MODIFIED and info is not None and path.startswith(f"{info}/"):
+            kind = DriftKind.METADATA
+    elif is_interpreter(path):
         if kind is DriftKind.MISSING:
             detail = "is missing"
         address, kind = PYTHON, DriftKind.INTERPRETER
@@ -99,48 +128,21 @@ def _tell(owner: str, path: str, kind: DriftKind, detail: str) -> Drift:
 _Problem = tuple[DriftKind, str]
 
 
-def _examine_file(path: str, expected: str, seen: Seen | None, *, every: bool) -> _Problem | None:
-    if seen is None:
-        return DriftKind.MISSING, ""
-    if _is_untouched(expected, seen):
-        return _examine_content(path, expected.rpartition("\t")[2])
-    if expected.startswith(_LINK_STAMP):
-        return _examine_link(path, expected, seen)
-    return _examine_moved(path, expected, seen, every=every)
+def _read_suspects(root: str, suspects: Sequence[_Suspect]) -> Iterator[tuple[_Suspect, _Problem]]:
+    """Read files, in two processes where there are many; give those that are not what they should be."""
 
+    def work(number: int) -> bytes:
+        problem = _examine_content(f"{root}/{suspects[number].path}", suspects[number].sha256)
+        return b"" if problem is None else "\t".join(problem).encode("utf-8", "surrogateescape")
 
-def _examine_link(path: str, expected: str, seen: Seen) -> _Problem | None:
-    if not seen.is_link:
-        return DriftKind.LINK, "was a symbolic link"
-    try:
-        text = os.readlink(path)
-    except OSError as error:
-        return DriftKind.LINK, error.strerror or "cannot be read"
-    return None if stamp_link(text) == expected else (DriftKind.LINK, f"leads to `{text}`")
-
-
-def _examine_moved(path: str, expected: str, seen: Seen, *, every: bool) -> _Problem | None:
-    size, mtime_ns, kind, sha256 = expected.split("\t")
-    if seen.is_link:
-        return DriftKind.LINK, "was a file"
-    if not seen.is_file:
-        return DriftKind.MODIFIED, "was a file"
-    if not seen.readable:
-        return DriftKind.MODE, "cannot be read"
-    if seen.size != int(size):
-        return DriftKind.MODIFIED, f"{seen.size} bytes instead of {size}"
-    if every or not _is_same_time(int(mtime_ns), seen.mtime_ns):
-        problem = _examine_content(path, sha256)
-        if problem is not None:
-            return problem
-    if (kind == "x") != seen.executable:
-        return DriftKind.MODE, "is no longer executable" if kind == "x" else "has become executable"
-    return None
-
-
-def _is_same_time(recorded: int, seen: int) -> bool:
-    # Archives and image layers keep whole seconds.
-    return seen == recorded or (seen % _SECOND == 0 and seen == recorded // _SECOND * _SECOND)
+    if len(suspects) < _WORTH_SHARING:
+        told = [work(number) for number in range(len(suspects))]
+    else:
+        told = do_all(work, len(suspects))
+    for suspect, text in zip(suspects, told, strict=True):
+        if text:
+            kind, _, detail = text.decode("utf-8", "surrogateescape").partition("\t")
+            yield suspect, (DriftKind(kind), detail)
 
 
 def _examine_content(path: str, sha256: str) -> _Problem | None:

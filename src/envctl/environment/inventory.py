@@ -16,8 +16,8 @@ distributions by normalised name; lines sorted by path. The fourth field is ``-`
 of a digest. Backslash, tab, line feed and carriage return are escaped with a backslash. Bytecode
 (``__pycache__``) is not listed: it is never drift.
 
-The file is staged with the tree and never edited, so loading it is splitting it: a section is
-parsed only when somebody asks for it.
+The file is staged with the tree, so loading it is splitting it: a section is parsed only when somebody
+asks for it. Nothing in it is edited later but mtimes, when a copy of the environment gave files others.
 """
 
 from __future__ import annotations
@@ -121,6 +121,18 @@ def make_inventory(files: Mapping[str, Iterable[OwnedFile]]) -> Inventory:
     """Make the value from files by owner, in any order."""
     names = sorted(files, key=lambda owner: (owner != ENVIRONMENT, owner))
     return Inventory({owner: "\n".join(map(_format_line, sorted(files[owner]))) for owner in names})
+
+
+def retime(inventory: Inventory, mtimes: Mapping[str, int]) -> Inventory:
+    """Record other mtimes (ns) of some files, by path."""
+    sections = {}
+    for owner, lines in inventory.sections.items():
+        files = [
+            file._replace(mtime_ns=mtimes[file.path]) if file.path in mtimes else file
+            for file in _parse_lines(lines)
+        ]
+        sections[owner] = "\n".join(map(_format_line, files))
+    return Inventory(sections)
 
 
 def format_inventory(inventory: Inventory) -> bytes:

@@ -14,18 +14,19 @@ import os
 import stat
 from collections.abc import Container, Iterable, Mapping
 
+from envctl.environment.classes import Rule, find_info, find_site, judge_distribution
 from envctl.environment.configuration import choose_executable, choose_version, read_configuration
-from envctl.environment.examine import Scrutiny, examine
+from envctl.environment.examine import Examined, Scrutiny, examine
 from envctl.environment.identity import GENERATION, GenerationRecord, RecordedDistribution, parse_generation
 from envctl.environment.installed import Installed, read_installed
-from envctl.environment.inventory import ENVIRONMENT, INVENTORY, Inventory, parse_inventory
-from envctl.environment.stray import Class, Stray, find_site, gather
+from envctl.environment.inventory import INVENTORY, Inventory, parse_inventory
+from envctl.environment.stray import Stray, gather, make_foreign, tell_strays
 from envctl.environment.tree import BYTECODE, Seen, walk
 from envctl.errors import MachineError
 from envctl.frozen import dataclass, replace
-from envctl.model.state import Distribution, Drift, DriftKind, ForeignFile, Owner, State
+from envctl.model.state import Distribution, Drift, DriftKind, Owner, State, Times
 from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
-from envctl.plan.address import PYTHON, format_file, format_package
+from envctl.plan.address import PYTHON, format_package
 from envctl.plan.origin import relate_direct_url, shorten_origin
 from envctl.receipt import RECEIPT
 
@@ -118,7 +119,7 @@ class _Ours:
     paths: Mapping[str, tuple[str, ...]]
     found: Mapping[str, Seen]
     leftover: Mapping[str, Seen]
-    drift: tuple[Drift, ...]
+    examined: Examined
 
 
 def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: str) -> State:
@@ -130,11 +131,12 @@ def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: st
         return _scan_without_inventory(path, record, found)
     known = {each.info for each in record.distributions.values()}
     others = _read_others(path, ours.leftover, found, known=known)
-    drift = [*ours.drift, *_check_python(path, ours.drift), *_check_place(record, lives_at)]
+    drift = list(ours.examined.drift)
+    drift += [*_check_python(path, drift), *_check_place(record, lives_at)]
     distributions, drift = _join(ours, others, drift)
     owned = {**ours.paths, **{each.distribution.info: each.distribution.paths for each in others}}
     strays = _gather(owned, ours.leftover, {each.distribution.info: each for each in others})
-    drift += _tell_strays(strays)
+    drift += tell_strays(strays)
     drift += [_tell_foreign(each) for each in distributions.values() if not each.managed]
     return State(
         path=path,
@@ -144,7 +146,8 @@ def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: st
         generation=record.number,
         distributions=_mark_intact(distributions, drift),
         drift=_sort(drift),
-        foreign=_make_foreign(strays),
+        foreign=make_foreign(strays),
+        times=Times(retimed=ours.examined.retimed, moved=ours.examined.moved, total=ours.examined.total),
     )
 
 
@@ -155,10 +158,10 @@ def _hold_against_inventory(
         inventory = parse_inventory(file.read())
     listed = {owner: _list_files(inventory, owner) for owner in inventory.owners}
     infos = {name: each.info for name, each in record.distributions.items()}
-    drift = tuple(examine(path, listed, found, scrutiny=scrutiny, infos=infos))
+    examined = examine(path, listed, found, scrutiny=scrutiny, infos=infos)
     paths = {owner: tuple([each for each, _ in files]) for owner, files in listed.items()}
     leftover = {each: found[each] for each in found.keys() - set().union(*paths.values())}
-    return _Ours(record=record, paths=paths, found=found, leftover=leftover, drift=drift)
+    return _Ours(record=record, paths=paths, found=found, leftover=leftover, examined=examined)
 
 
 def _list_files(inventory: Inventory, owner: str) -> list[tuple[str, str]]:
@@ -229,12 +232,9 @@ def _read_others(
     """Read what others installed: the distributions whose folders are in ``leftover`` and not ``known``."""
     infos: dict[str, list[str]] = {}
     for each in leftover:
-        site = find_site(each)
-        if site is not None:
-            top = each[len(site) + 1 :].partition("/")[0]
-            info = f"{site}/{top}"
-            if top.endswith((".dist-info", ".egg-info")) and not top.startswith("~") and info not in known:
-                infos.setdefault(info, []).append(each)
+        info = find_info(each)
+        if info is not None and info not in known:
+            infos.setdefault(info, []).append(each)
     installed = (read_installed(path, info, found, own=infos[info]) for info in sorted(infos))
     return [each for each in installed if each is not None]
 
@@ -253,19 +253,23 @@ def _join(
         new = each.distribution
         laid = ours.record.distributions.get(new.name)
         address = format_package(new.name)
-        if laid is None:
-            distributions[new.name] = _merge(distributions.get(new.name), new)
-            drift += each.drift
-        elif f"{laid.info}/METADATA" in ours.found:
+        rule = judge_distribution(
+            ours=laid is not None,
+            metadata=laid is not None and f"{laid.info}/METADATA" in ours.found,
+        )
+        if rule is Rule.SECOND:
             detail = f"is a second one, {new.version}"
             drift.append(Drift(address=address, kind=DriftKind.ADDED, path=new.info, detail=detail))
-        else:
-            # Replaced by hand: of the old one only the new one's RECORD still tells.
-            distributions[new.name] = new
+            continue
+        if rule is Rule.REPLACED and laid is not None:
+            # Of the old one only the new one's RECORD still tells.
             detail = f"{new.version} instead of {laid.version}, {_describe_installer(new)}"
             drift = [line for line in drift if line.address != address]
             drift.append(Drift(address=address, kind=DriftKind.VERSION, path=new.info, detail=detail))
-            drift += each.drift
+            distributions[new.name] = new
+        else:
+            distributions[new.name] = _merge(distributions.get(new.name), new)
+        drift += each.drift
     return distributions, drift
 
 
@@ -306,32 +310,6 @@ def _gather(
     return tuple(replace(each, owner=names.get(each.owner, each.owner)) for each in gathered)
 
 
-def _tell_strays(strays: Iterable[Stray]) -> list[Drift]:
-    drift = []
-    for stray in strays:
-        address = format_file(stray.path)
-        match stray.kind:
-            case Class.HOOK:
-                detail = "runs when Python starts"
-                drift.append(Drift(address=address, kind=DriftKind.ADDED, path=stray.path, detail=detail))
-            case Class.ADDED:
-                address = ENVIRONMENT_ADDRESS if stray.owner == ENVIRONMENT else format_package(stray.owner)
-                drift.append(Drift(address=address, kind=DriftKind.ADDED, path=stray.path))
-            case Class.FOREIGN:
-                drift.append(Drift(address=address, kind=DriftKind.FOREIGN, path=stray.path))
-            case Class.DATA | Class.IGNORED:
-                pass
-    return drift
-
-
-def _make_foreign(strays: Iterable[Stray]) -> tuple[ForeignFile, ...]:
-    return tuple(
-        ForeignFile(path=stray.path, size=stray.size, data=stray.kind is Class.DATA)
-        for stray in strays
-        if stray.kind in {Class.DATA, Class.FOREIGN, Class.HOOK}
-    )
-
-
 def _tell_foreign(distribution: Distribution) -> Drift:
     return Drift(
         address=format_package(distribution.name),
@@ -366,7 +344,7 @@ def _scan_others(path: str, found: Mapping[str, Seen]) -> State:
     by_info = {each.distribution.info: each for each in others}
     strays = _gather({info: each.distribution.paths for info, each in by_info.items()}, leftover, by_info)
     drift = [line for each in others for line in each.drift]
-    drift += [*_check_python(path, drift), *_tell_strays(strays)]
+    drift += [*_check_python(path, drift), *tell_strays(strays)]
     return State(
         path=path,
         owner=Owner.OTHERS,
@@ -374,7 +352,7 @@ def _scan_others(path: str, found: Mapping[str, Seen]) -> State:
         executable=choose_executable(configuration),
         distributions=_mark_intact(distributions, drift),
         drift=_sort(drift),
-        foreign=_make_foreign(strays),
+        foreign=make_foreign(strays),
     )
 
 

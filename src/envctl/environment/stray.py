@@ -1,64 +1,34 @@
-"""What nobody's list names: litter, data of tools, foreign code and scripts, start-up hooks. Pure.
-
-The rule, by where a file lies:
-
-========================================  =================================================
-litter of tools, bytecode                 ignored
-top of site-packages: ``*.pth``, …        runs when Python starts: `HOOK`
-inside a package: importable code         `ADDED` to the package
-inside a package: anything else           `DATA`, carried along (downloads, models, caches)
-elsewhere in site-packages, ``~*``        `FOREIGN`
-scripts folder                            `FOREIGN`
-``share``, ``etc``, … any other place     `DATA`
-========================================  =================================================
-"""
+"""What nobody's list names, judged and gathered: folders that hold nothing else are taken as one. Pure."""
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Mapping
-from enum import Enum
 
+from envctl.environment.classes import Rule, Verdict, find_site, is_site, judge_stray
+from envctl.environment.inventory import ENVIRONMENT
 from envctl.frozen import dataclass
-
-_LITTER = re.compile(
-    r"\.lock|\.gitignore|CACHEDIR\.TAG|\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*|\.fuse_hidden.*"
-    r"|.*\.swp|.*~|.*\.nb[ic]|.*\.pyo"
-)
-_CODE = (".py", ".so", ".pyd", ".pth", ".pyc")
-_SITES = re.compile(r"(lib(?:64)?/[^/]+/site-packages|Lib/site-packages)/")
-_SCRIPTS = ("bin/", "Scripts/")
-_CUSTOMIZE = {"sitecustomize", "usercustomize"}
+from envctl.model.state import Drift, ForeignFile
+from envctl.plan.address import ENVIRONMENT as ENVIRONMENT_ADDRESS
+from envctl.plan.address import format_file, format_package
 
 # Folders that every environment has, so that what lies in them is never told as the folder.
 _STANDING = {"bin", "include", "lib", "lib64", "share", "etc", "Scripts", "Include", "Lib"}
 
+_STRAY_DETAILS = {Rule.HOOK: "runs when Python starts", Rule.LEFTOVER: "was left by an interrupted pip"}
 
-class Class(Enum):
-    """What a file is to envctl."""
-
-    IGNORED = "ignored"
-    HOOK = "hook"
-    ADDED = "added"
-    DATA = "data"
-    FOREIGN = "foreign"
+# Of these a whole folder is one line.
+_GATHERED = {rule for rule in Rule if rule.value.verdict in {Verdict.DATA, Verdict.FOREIGN}}
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A file, or a folder taken as one; ``owner`` is the distribution that code was `ADDED` to."""
+    """A file, or a folder taken as one; ``owner`` is the distribution that code was `Rule.ADDED` to."""
 
     path: str
     size: int
-    kind: Class
+    rule: Rule
     owner: str = ""
-
-
-def find_site(path: str) -> str | None:
-    """Tell which site-packages a path lies in; None for none."""
-    match = _SITES.match(path)
-    return match[1] if match else None
 
 
 def gather(strays: Mapping[str, int], owned: Mapping[str, Iterable[str]]) -> tuple[Stray, ...]:
@@ -69,16 +39,19 @@ def gather(strays: Mapping[str, int], owned: Mapping[str, Iterable[str]]) -> tup
     if not strays:
         return ()
     folders = _map_folders(owned)
+    sources = _find_sources(strays, owned)
     groups: dict[str, list[Stray]] = {}
     for path in sorted(strays):
-        stray = _judge(path, strays[path], folders)
-        if stray.kind is not Class.IGNORED:
+        stray = _judge(path, strays[path], folders, has_source=path[:-1] in sources)
+        if stray.rule.value.verdict is not Verdict.IGNORED:
             groups.setdefault(_find_group(path, folders), []).append(stray)
     gathered: list[Stray] = []
     for group, members in groups.items():
-        kinds = {member.kind for member in members}
-        if group != members[0].path and kinds in ({Class.DATA}, {Class.FOREIGN}):
-            gathered.append(Stray(group, sum(member.size for member in members), kinds.pop()))
+        rules = {member.rule for member in members}
+        if rules == {Rule.LOOSE, Rule.SITE_DATA}:
+            rules = {Rule.LOOSE}  # the data of a package of strangers goes where its code goes
+        if group != members[0].path and len(rules) == 1 and rules <= _GATHERED:
+            gathered.append(Stray(group, sum(member.size for member in members), rules.pop()))
         else:
             gathered += members
     return tuple(sorted(gathered, key=lambda stray: stray.path))
@@ -96,39 +69,24 @@ def _map_folders(owned: Mapping[str, Iterable[str]]) -> dict[str, str]:
     return folders
 
 
-def _judge(path: str, size: int, folders: Mapping[str, str]) -> Stray:
-    name = posixpath.basename(path)
-    if _LITTER.fullmatch(name) or ".ipynb_checkpoints" in path.split("/"):
-        return Stray(path, size, Class.IGNORED)
+def _find_sources(strays: Iterable[str], owned: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Find the modules beside which their bytecode lies, as ``compileall -b`` and Python 2 leave it."""
+    wanted = {path[:-1] for path in strays if path.endswith(".pyc")}
+    if not wanted:
+        return frozenset()
+    return frozenset(
+        wanted.intersection(strays).union(*(wanted.intersection(each) for each in owned.values()))
+    )
+
+
+def _judge(path: str, size: int, folders: Mapping[str, str], *, has_source: bool) -> Stray:
     site = find_site(path)
-    if site is not None:
-        return _judge_in_site(path, size, site, folders)
-    return Stray(path, size, Class.FOREIGN if path.startswith(_SCRIPTS) else Class.DATA)
-
-
-def _judge_in_site(path: str, size: int, site: str, folders: Mapping[str, str]) -> Stray:
-    top, _, below = path[len(site) + 1 :].partition("/")
-    stem = top.partition(".")[0]
-    if top.startswith("~"):
-        return Stray(path, size, Class.FOREIGN)
-    if stem in _CUSTOMIZE or (not below and top.endswith((".pth", ".egg-link"))):
-        return Stray(path, size, Class.HOOK)
     folder = path.rpartition("/")[0]
-    while folder not in folders and folder != site:
+    while site is not None and folder not in folders and folder != site:
         folder = folder.rpartition("/")[0]
-    if folder == site:
-        return Stray(path, size, Class.FOREIGN)
-    # In a `.dist-info` there is nothing to carry along: what lies there says something about a distribution.
-    if top.endswith(".dist-info") or _is_importable(path[len(folder) + 1 :]):
-        return Stray(path, size, Class.ADDED, folders[folder])
-    return Stray(path, size, Class.DATA)
-
-
-def _is_importable(path: str) -> bool:
-    """Tell whether Python could import ``path`` from the package folder it is relative to."""
-    *packages, name = path.split("/")
-    stem = name.partition(".")[0]
-    return name.endswith(_CODE) and stem.isidentifier() and all(part.isidentifier() for part in packages)
+    package = folder if site is not None and folder != site else None
+    rule = judge_stray(path, package=package, has_source=has_source)
+    return Stray(path, size, rule, folders[folder] if rule is Rule.ADDED else "")
 
 
 def _find_group(path: str, folders: Mapping[str, str]) -> str:
@@ -143,4 +101,28 @@ def _find_group(path: str, folders: Mapping[str, str]) -> str:
 
 def _is_standing(folder: str) -> bool:
     on_the_way_to_site = posixpath.dirname(folder) in {"lib", "lib64"}
-    return folder in _STANDING or on_the_way_to_site or _SITES.fullmatch(f"{folder}/") is not None
+    return folder in _STANDING or on_the_way_to_site or is_site(folder)
+
+
+def tell_strays(strays: Iterable[Stray]) -> list[Drift]:
+    """Give a line for each that is drift, or foreign."""
+    drift = []
+    for stray in strays:
+        kind = stray.rule.value.kind
+        if kind is None:
+            continue
+        address = format_file(stray.path)
+        if stray.rule is Rule.ADDED:
+            address = ENVIRONMENT_ADDRESS if stray.owner == ENVIRONMENT else format_package(stray.owner)
+        detail = _STRAY_DETAILS.get(stray.rule, "")
+        drift.append(Drift(address=address, kind=kind, path=stray.path, detail=detail))
+    return drift
+
+
+def make_foreign(strays: Iterable[Stray]) -> tuple[ForeignFile, ...]:
+    """List what is not simply laid anew without it: what a plan carries along, keeps or removes."""
+    return tuple(
+        ForeignFile(path=stray.path, size=stray.size, data=stray.rule.value.verdict is Verdict.DATA)
+        for stray in strays
+        if stray.rule is not Rule.ADDED
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, field
 
 
 class Owner(StrEnum):
@@ -81,13 +81,32 @@ class ForeignFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """What moved of the times of files that envctl put there, their content being right.
+
+    ``retimed`` maps paths, relative to the environment and POSIX, to the mtimes (ns) they have now instead
+    of the recorded ones. ``moved`` counts the files that were read because of their time, right or not, and
+    ``total`` all that envctl put there.
+    """
+
+    retimed: Mapping[str, int] = field(default_factory=dict)
+    moved: int = 0
+    total: int = 0
+
+    @property
+    def are_of_a_copy(self) -> bool:
+        """Whether so many times are others that nobody touched the files: they were copied."""
+        return self.moved * 10 > self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """One environment on disk.
 
     ``path`` is absolute. ``python`` is the full version it runs (``3.11.7``), ``executable`` the base
     interpreter; both None where there is none or it cannot be told. ``generation`` is the number inside
     the tree. ``digest`` is of everything a plan depends on: it changes exactly when the state does.
-    ``reason`` says why ``owner`` is UNKNOWN.
+    ``reason`` says why ``owner`` is UNKNOWN. Of ``times`` no plan depends: they are no drift.
     """
 
     path: str
@@ -100,3 +119,4 @@ class State:
     foreign: tuple[ForeignFile, ...] = ()
     digest: str = ""
     reason: str = ""
+    times: Times = field(default_factory=Times)

@@ -6,8 +6,10 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from envctl.model.change import Action, Change
-from envctl.model.state import Distribution, DriftKind, ForeignFile, State
+from envctl.model.interpreter import Interpreter
+from envctl.model.state import Distribution, DriftKind, ForeignFile, Owner, State
 from envctl.plan.address import format_file, format_package, parse_file, parse_package
+from envctl.plan.decide import has_other_minor
 from envctl.plan.kept import is_kept
 
 
@@ -41,6 +43,17 @@ def carried_data(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, 
     return tuple(file for file in _left(state, changes) if file.data)
 
 
+def list_known(state: State, interpreter: Interpreter) -> frozenset[str] | None:
+    """List all that a plan was made for; what else is found in the environment later came later.
+
+    None when nothing of it comes along, whatever it is: with another minor version of Python.
+    """
+    if state.owner is Owner.NOBODY or has_other_minor(state, interpreter):
+        return None
+    owned = (path for each in state.distributions.values() for path in each.paths)
+    return frozenset([*owned, *(file.path for file in state.foreign), *(line.path for line in state.drift)])
+
+
 def _left(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:
     deleted = {change.address for change in changes if change.action is Action.DELETE}
     return tuple(file for file in state.foreign if format_file(file.path) not in deleted)
@@ -53,7 +66,8 @@ def _own_paths(state: State, distribution: Distribution) -> Iterator[str]:
     missing = {
         line.path for line in state.drift if line.kind is DriftKind.MISSING and line.address == address
     }
-    for recorded in distribution.paths:
+    added = [line.path for line in state.drift if line.kind is DriftKind.ADDED and line.address == address]
+    for recorded in (*distribution.paths, *added):
         path = posixpath.normpath(recorded)
         if path not in missing and _is_inside(path) and not _is_bytecode(path):
             yield path

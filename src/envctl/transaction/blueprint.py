@@ -41,14 +41,16 @@ class Blueprint:
     """One generation to be made.
 
     ``carry`` holds paths of the live tree (relative, POSIX) that are linked over: foreign data, what
-    prune keeps. ``receipt`` maps the labels of the plan's inputs to their digests. ``command`` is for the
-    history (``apply``). ``link`` is ``auto``, ``reflink``, ``hardlink`` or ``copy``.
+    prune keeps. ``known`` is all that the plan was made for, so that what is there beside it came later;
+    None where nothing comes along. ``receipt`` maps the labels of the plan's inputs to their digests.
+    ``command`` is for the history (``apply``). ``link`` is ``auto``, ``reflink``, ``hardlink`` or ``copy``.
     """
 
     interpreter: Interpreter
     prompt: str | None
     placed: tuple[Placed, ...]
     carry: tuple[str, ...] = ()
+    known: frozenset[str] | None = None
     replacements: tuple[Replacement, ...] = ()
     receipt: Mapping[str, str] = field(default_factory=dict)
     command: str = "apply"

@@ -24,11 +24,12 @@ from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
 from envctl.frozen import dataclass, field
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
-from envctl.receipt import settle
+from envctl.receipt import RACY_NS, settle
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.transaction.arrange import Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Replacement
+from envctl.transaction.carry import catch_up, find_fresh
 from envctl.transaction.commit import commit
 from envctl.transaction.files import plan_replacements
 from envctl.transaction.generations import (
@@ -97,6 +98,7 @@ class Held:
                 commit(
                     self.site, journal, shield=shield, emit=self.emit, settle=partial(_settle, draft, staged)
                 )
+                self._carry_late(draft, staged, journal.leaving)
                 self._trim(keep)
         self._linked.extend(entry for each in draft.laid for entry in _entries_of(each))
         self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
@@ -241,6 +243,20 @@ class Held:
         except OSError as error:
             raise _not_staged(self.site, error) from error
 
+    def _carry_late(self, draft: Draft, staged: Staged, leaving: int | None) -> None:
+        """Take along what tools wrote into the tree that left until it did; where it is kept, it is too."""
+        left = "" if leaving is None else self.site.generation(leaving)
+        known = draft.blueprint.known
+        if known is None or not os.path.isdir(left):
+            return
+        try:
+            # The lock was signed before anybody looked at the tree, by the same clock.
+            fresh = find_fresh(left, known, os.stat(self.site.lock).st_mtime_ns - RACY_NS)
+            catch_up(left, self.site.path, (*draft.blueprint.carry, *fresh), staged.carried)
+        except OSError as error:
+            message = f"what came into generation {leaving} at last was not taken along, and is still there"
+            self.emit(Notice("warning", "data-left", f"{message}: {error.strerror or error}"))
+
     def _trim(self, keep: int) -> None:
         try:
             trim(self.site, keep)
@@ -301,7 +317,11 @@ def execute(
 
 
 def _settle(draft: Draft, staged: Staged) -> None:
-    """Bring a staged tree onto the disk, so that no later write may get the mtime of a file of it."""
+    """Bring a staged tree onto the disk, so that no later write may get the mtime of a file of it.
+
+    What tools wrote meanwhile into what it carries, it gets before.
+    """
+    catch_up(draft.site.path, draft.root, draft.blueprint.carry, staged.carried)
     atomic.flush_file_system(draft.root)
     settle(staged.newest)
 

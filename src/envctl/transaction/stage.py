@@ -42,7 +42,7 @@ from envctl.store.place import Linker, Placement, choose_linker, make_folders, p
 from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, SITE, Laid
 from envctl.transaction.blueprint import Blueprint
-from envctl.transaction.carry import carry_over
+from envctl.transaction.carry import Trace, carry_over
 from envctl.transaction.generations import now
 from envctl.transaction.install import Made, make_record, make_scripts
 from envctl.transaction.reuse import clear, take_spare
@@ -79,10 +79,11 @@ def own_paths(items: Iterable[BareItem]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A complete environment: what it says of itself, and the newest mtime (ns) of its files."""
+    """A complete environment: what it says of itself, the newest mtime (ns) of its files, what it carries."""
 
     record: GenerationRecord
     newest: int
+    carried: dict[str, Trace]
 
 
 def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
@@ -124,7 +125,7 @@ def _make(draft: Draft, linker: Linker, emit: Emit, *, missing: AbstractSet[str]
     tree, newest = verify(draft.root, promised, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
-    return Staged(record, newest)
+    return Staged(record, newest, carried)
 
 
 def _tell_laid(draft: Draft, linker: Linker, missing: AbstractSet[str] | None) -> str:

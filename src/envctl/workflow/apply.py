@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from envctl.errors import CancelledError, SwitchError
 from envctl.model.change import Action
 from envctl.model.events import Notice
-from envctl.plan.carry import carried
+from envctl.plan.carry import carried, list_known
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
 from envctl.store.entry import Entry
@@ -131,6 +131,7 @@ def _obtain_and_switch(
         prompt=goal.prompt,
         placed=placed,
         carry=carried(prepared.state, prepared.plan.changes),
+        known=list_known(prepared.state, goal.interpreter),
         replacements=tuple(replacements),
         receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal)),
         link=choose_setting(settings.link, goal.install.link, settings.fallback_link),
@@ -195,4 +196,4 @@ def _renew(prepared: Prepared) -> None:
     """Remember that these inputs lead to no change, so that the next plan need not find out again."""
     goal = prepared.goal
     labels = make_receipt(goal, prepared.plan, lock_digest=_lock_digest_after(goal))
-    renew_receipt(goal.path, labels)
+    renew_receipt(goal.path, labels, retimed=prepared.state.times.retimed)

@@ -24,7 +24,7 @@ from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.goals import recall_goal
 from envctl.workflow.look import look
-from envctl.workflow.remarks import repeat_words, tell_active, tell_manifest
+from envctl.workflow.remarks import repeat_words, tell_active, tell_manifest, tell_times
 from envctl.workflow.results import ManifestChange, PlanOptions
 from envctl.workflow.steady import is_as_read, look_steadily, say_once
 from envctl.workflow.verdicts import pronounce
@@ -74,6 +74,7 @@ def prepare(run: Run, options: PlanOptions) -> Prepared:
     """
     goal, state = find_goal(run, options)
     tell_active(run.context, goal.path)
+    tell_times(run.context, state)
     refuse_unselected(options.reinstall, goal.selection)
     return Prepared(goal=goal, state=state, plan=assemble(run, goal, state, options))
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from envctl import atomic
+from envctl.environment.inventory import INVENTORY, format_inventory, parse_inventory, retime
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import DriftKind
 from envctl.plan.change import Plan
@@ -70,7 +71,16 @@ def _until(goal: Goal) -> str:
     return turn.isoformat() if turn is not None else "-"
 
 
-def renew_receipt(environment: str, labels: Mapping[str, str]) -> None:
-    """Write the receipt of an environment that was found right though its receipt says otherwise."""
+def renew_receipt(environment: str, labels: Mapping[str, str], *, retimed: Mapping[str, int]) -> None:
+    """Write the receipt of an environment that was found right though its receipt says otherwise.
+
+    ``retimed`` are the files whose content was read because their time is another, with that time (ns):
+    recorded, it is proof again, and nobody need read them twice.
+    """
+    if retimed:
+        path = os.path.join(environment, *INVENTORY.split("/"))
+        with open(path, "rb", buffering=0) as file:
+            inventory = parse_inventory(file.read())
+        atomic.replace(path, format_inventory(retime(inventory, retimed)))
     tree = digest_tree(environment)
     atomic.replace(os.path.join(environment, *RECEIPT.split("/")), format_receipt({**labels, TREE: tree}))

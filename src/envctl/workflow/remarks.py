@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from envctl.made import list_notices
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
+from envctl.model.state import State
 from envctl.unchanged import describe_active
 from envctl.workflow.context import Context
 
@@ -20,6 +21,17 @@ def tell_active(context: Context, environment: str) -> None:
     remark = describe_active(context.settings.environ, environment)
     if remark is not None:
         context.emit(Notice("info", "other-environment-active", remark))
+
+
+def tell_times(context: Context, state: State) -> None:
+    """Say in one line that files had to be read because a copy of the environment gave them other times."""
+    times = state.times
+    if times.are_of_a_copy:
+        message = (
+            f"timestamps changed of {times.moved:,} of {times.total:,} files (copied?); "
+            "their content was compared instead"
+        )
+        context.emit(Notice("info", "timestamps-changed", message))
 
 
 def repeat_words(labels: Mapping[str, str], emit: Emit) -> None:

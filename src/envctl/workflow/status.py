@@ -14,7 +14,7 @@ from envctl.transaction.site import Site
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
 from envctl.workflow.prepare import Situation, choose_for, survey
-from envctl.workflow.remarks import tell_active
+from envctl.workflow.remarks import tell_active, tell_times
 from envctl.workflow.results import Status
 from envctl.workflow.staleness import is_up_to_date
 from envctl.workflow.steady import is_as_read, look_steadily, say_once
@@ -29,6 +29,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
     context = say_once(context)
     situation, state = look_steadily(lambda: _look(context, verify), _is_steady)
     declaration = situation.declaration
+    tell_times(context, state)
     lock = judge_lock(situation)
     changes = _count_changes(situation, state)
     return Status(
