@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import InputError
-from envctl.manifest.edit import AddEntry, Entry, RemoveEntry, SetValue, edit, find_entries, replace_entries
+from envctl.manifest.edit import (
+    AddEntry,
+    Edit,
+    Entry,
+    RemoveEntry,
+    SetValue,
+    edit,
+    find_entries,
+    replace_entries,
+)
 
 MANIFEST = """\
 # the shop
@@ -152,7 +161,7 @@ shop = {path = "../shop", editable = true}
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_entries_are_removed_and_added_and_all_else_stays(newline: str) -> None:
-    edits = [
+    edits: list[Edit] = [
         RemoveEntry(("dependencies", 0)),
         AddEntry(("dependencies",), "zed>=1"),
         RemoveEntry(("dependency-groups", "test", 0)),

@@ -13,7 +13,7 @@ from typing import Any
 import tomlkit
 from packaging.requirements import Requirement
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import String
+from tomlkit.items import InlineTable, String
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
@@ -133,7 +133,7 @@ def _perform(table: Any, change: Edit) -> int:
     """Make a change in plain values: what the edited text must say. Returns the place of what is added."""
     *way, last = change.key
     for part in way:
-        table = table[part] if isinstance(table, list) else table.setdefault(part, {})
+        table = table.setdefault(part, {})
     match change:
         case SetText():
             if not isinstance(table[last], str):
@@ -187,12 +187,8 @@ def _rewrite(written: str, change: Edit, place: int) -> str:
     match change:
         case SetText():
             table[last] = _in_quotes_of(table[last], change.text)
-        case SetValue(value=str() as text):
-            table[last] = text
         case SetValue():
-            inline = tomlkit.inline_table()
-            inline.update(change.value)
-            table[last] = inline
+            table[last] = _to_item(change.value)
         case AddEntry():
             if last not in table:
                 table[last] = tomlkit.array().multiline(multiline=True)
@@ -200,6 +196,14 @@ def _rewrite(written: str, change: Edit, place: int) -> str:
         case RemoveEntry():
             raise TypeError(change)
     return tomlkit.dumps(document)
+
+
+def _to_item(value: str | Mapping[str, str | bool]) -> str | InlineTable:
+    if isinstance(value, str):
+        return value
+    inline = tomlkit.inline_table()
+    inline.update(dict(value))
+    return inline
 
 
 def _end_with_comma(written: str, quoted: str) -> str:

@@ -23,12 +23,16 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestChange:
-    """A requirement that was rewritten, in the list ``by`` (``env.toml``, ``group dev``) of a file."""
+    """An entry of the list ``by`` (``env.toml``, ``group dev``) of a file: rewritten, added or removed.
+
+    ``before`` is None for one that was added, ``after`` for one that was removed. The list may be ``sources``
+    or ``python``, too.
+    """
 
     path: str
     by: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
