@@ -279,6 +279,21 @@ def test_completion_in_bash_completes() -> None:
     assert answer.stdout.split() == ["--detailed-exitcode", "rollback"]
 
 
+@pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="needs bash")
+def test_completion_in_bash_completes_generations() -> None:
+    import subprocess
+
+    script = completion_script("bash") + (
+        'envctl() { [[ "$*" == "history --numbers" ]] && echo 4 && echo 51; }\n'
+        "COMP_WORDS=(envctl rollback 5); COMP_CWORD=2; _envctl; echo ${COMPREPLY[@]}\n"
+        "COMP_WORDS=(envctl run --generation ''); COMP_CWORD=3; _envctl; echo ${COMPREPLY[@]}\n"
+    )
+
+    answer = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.split() == ["51", "4", "51"]
+
+
 def test_run_leaves_everything_from_the_command_on_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Namespace] = []
 

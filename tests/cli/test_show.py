@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from envctl.cli.console import Line, plain
+from envctl.cli.show.generations import history_lines, rolled_back_lines
 from envctl.cli.show.locked import locked_lines
 from envctl.cli.show.plan import plan_lines
 from envctl.cli.show.results import (
     cache_lines,
-    history_lines,
     init_lines,
     listed_lines,
     outcome_lines,
-    rolled_back_lines,
     status_lines,
 )
 from envctl.cli.show.words import count, duration, shorten, size

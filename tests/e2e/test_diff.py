@@ -97,6 +97,7 @@ def test_the_document_keeps_to_its_schema_and_holds_ages_and_sizes(moved: Projec
         "packages": 3,
         "revision": None,
         "commit": None,
+        "generation": None,
     }
     assert document["summary"]["up"] == document["summary"]["added"] == 1
     beta = document["changes"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import InputError
-from envctl.manifest.edit import Entry, find_entries, replace_entries
+from envctl.manifest.edit import (
+    AddEntry,
+    Edit,
+    Entry,
+    RemoveEntry,
+    SetValue,
+    edit,
+    find_entries,
+    replace_entries,
+)
 
 MANIFEST = """\
 # the shop
@@ -122,3 +132,86 @@ def test_in_any_layout_nothing_but_the_entry_is_different(made: tuple[str, int],
     assert back == text
     assert after.count("another-one") == 1
     assert len(after) == len(text) - len(written) + len("another-one")
+
+
+EXPECTED = """\
+# the shop
+python = "3.12"   # ours
+
+dependencies = [
+    # for the web
+    'requests [socks] >= 2.5',
+    "zed>=1",
+]
+
+  [optional-dependencies]
+Pg_X = ["psycopg>=3", "asyncpg", ]
+
+[dependency-groups]
+test = [ ]
+dev  = [{include-group = "test"}, "mypy==1.0", "pdbpp" ]   # end
+docs = [
+    "sphinx>=8",
+]
+
+[sources]
+shop = {path = "../shop", editable = true}
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_entries_are_removed_and_added_and_all_else_stays(newline: str) -> None:
+    edits: list[Edit] = [
+        RemoveEntry(("dependencies", 0)),
+        AddEntry(("dependencies",), "zed>=1"),
+        RemoveEntry(("dependency-groups", "test", 0)),
+        RemoveEntry(("dependency-groups", "dev", 0)),
+        AddEntry(("dependency-groups", "dev"), "pdbpp"),
+        AddEntry(("dependency-groups", "docs"), "sphinx>=8"),
+        AddEntry(("optional-dependencies", "Pg_X"), "asyncpg"),
+        SetValue(("sources", "shop"), {"path": "../shop", "editable": True}),
+    ]
+
+    after = edit(MANIFEST.replace("\n", newline).encode(), edits, path="env.toml").decode()
+
+    assert after.splitlines() == EXPECTED.splitlines()
+
+
+def test_a_list_that_is_in_order_stays_in_order() -> None:
+    before = 'dependencies = [\n    "Alpha",  # first\n    "delta",\n]\n'
+
+    after = edit(before.encode(), [AddEntry(("dependencies",), "beta")], path="env.toml").decode()
+
+    assert after == 'dependencies = [\n    "Alpha",  # first\n    "beta",\n    "delta",\n]\n'
+
+
+def test_a_list_that_has_nothing_but_comments_is_filled() -> None:
+    before = 'dependencies = [\n    # "flask>=3",\n]\n[lock]\n'
+
+    after = edit(before.encode(), [AddEntry(("dependencies",), "flask")], path="env.toml").decode()
+
+    assert after == 'dependencies = [\n    # "flask>=3",\n    "flask",\n]\n[lock]\n'
+
+
+def test_a_list_that_is_not_there_is_made_before_the_tables() -> None:
+    after = edit(b'python = "3.12"\n\n[lock]\n', [AddEntry(("dependencies",), "flask")], path="env.toml")
+
+    assert tomllib.loads(after.decode()) == {"python": "3.12", "dependencies": ["flask"], "lock": {}}
+
+
+@given(files(), st.data())
+def test_in_any_layout_what_is_added_can_be_removed_again(made: tuple[str, int], data: st.DataObject) -> None:
+    text, count = made
+    place = data.draw(st.integers(min_value=0, max_value=count - 1))
+    whole = tomllib.loads(text)["dependencies"]
+
+    added = edit(text.encode(), [AddEntry(("dependencies",), "another-one")], path="env.toml")
+    now = tomllib.loads(added.decode())["dependencies"]
+    back = edit(added, [RemoveEntry(("dependencies", now.index("another-one")))], path="env.toml")
+    less = edit(text.encode(), [RemoveEntry(("dependencies", place))], path="env.toml")
+
+    assert sorted(now) == sorted([*whole, "another-one"])
+    assert tomllib.loads(back.decode())["dependencies"] == whole
+    assert tomllib.loads(less.decode())["dependencies"] == whole[:place] + whole[place + 1 :]
+    for comment in set(re.findall(r"# why, .*", text)):
+        assert added.decode().count(comment) == text.count(comment)

@@ -91,7 +91,10 @@ file-elsewhere: A locked file is not taken from the URL in the lock, but from wh
     machine's mirror of it, has the file of that name and digest now. A remark, told with `-v`.
 git-failed: `git` did not give what was asked of it; what it said stands in the message.
 git-missing: There is no `git` on the path, which reads what a revision holds.
-generation-damaged: The record of a generation cannot be read by this version of envctl.
+generation-damaged: The record of a generation cannot be read by this version of envctl, or something that it
+    cannot do without is gone. Nothing was changed.
+generation-edited: A generation that was rolled back to does not hold what envctl laid: somebody installed or
+    removed something in it. It is in place as it was; the next plan shows what follows.
 generations-kept: Earlier generations could not be moved to the trash; they stay until the next run.
 group-cycle: Dependency groups include each other in a circle.
 group-too-large: Dependency groups include each other in too long a chain.
@@ -144,7 +147,8 @@ no-space: There is not enough room for the new environment. Nothing was begun.
 no-such-extra: A package has no extra of that name. It is installed without.
 no-such-revision: What was named is neither a file nor a revision of the git repository.
 no-such-file: A file that the lock or an index names is not on the server any more.
-no-such-generation: There is no generation of that number to roll back to. `envctl history` lists them.
+no-such-generation: There is no generation of that number, or none to roll back to. `envctl history` lists
+    them.
 no-such-package: No index that may serve it lists a package of that name.
 no-upload-time: A release was passed over because `[lock] exclude-newer` limits uploads, and its index does
     not say when it was uploaded.

@@ -7,6 +7,10 @@ from importlib import import_module
 from envctl.cli.options import Parser, add_global_options
 from envctl.cli.table import COMMANDS
 
+#: Commands that take generations, and what lists those there are.
+_GENERATIONS = ("rollback", "diff")
+_LIST = "envctl history --numbers 2>/dev/null"
+
 
 def completion_script(shell: str) -> str:
     """Write the script for ``bash``, ``zsh`` or ``fish``."""
@@ -48,7 +52,12 @@ _envctl() {
 @CASES@
         *) words="@COMMANDS@" ;;
     esac
-    if [[ "$name" == run && "$current" != -* ]]; then
+    if [[ " @GENERATIONS@ " == *" $name "* ]]; then
+        words="$words $(@LIST@)"
+    fi
+    if [[ "${COMP_WORDS[COMP_CWORD-1]}" == --generation ]]; then
+        COMPREPLY=($(compgen -W "$(@LIST@)" -- "$current"))
+    elif [[ "$name" == run && "$current" != -* ]]; then
         COMPREPLY=($(compgen -c -- "$current"))
     else
         COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -64,6 +73,8 @@ def _bash(options: dict[str, dict[str, str]]) -> str:
         _BASH.replace("@NAMES@", "|".join(options))
         .replace("@CASES@", cases)
         .replace("@COMMANDS@", " ".join(options))
+        .replace("@GENERATIONS@", " ".join(_GENERATIONS))
+        .replace("@LIST@", _LIST)
     )
 
 
@@ -90,6 +101,8 @@ def _zsh(options: dict[str, dict[str, str]]) -> str:
     lines += [
         "        *) _describe -t commands command commands; return ;;",
         "    esac",
+        f'    [[ " {" ".join(_GENERATIONS)} " == *" $name "* ]] && choices+=(${{(f)"$({_LIST})"}})',
+        '    [[ "$words[CURRENT-1]" == --generation ]] && choices=(${(f)"$(' + _LIST + ')"})',
         "    _describe -t options option choices",
         "    _files",
         "}",
@@ -116,7 +129,11 @@ def _fish(options: dict[str, dict[str, str]]) -> str:
         for word, meaning in words.items():
             what = f"-l {word[2:]}" if word.startswith("--") else f"-f -a {word}"
             described = f" -d {_quote_fish(meaning)}" if meaning else ""
+            if word == "--generation":
+                what += f" -x -a '({_LIST})'"
             lines.append(f"complete -c envctl -n {condition} {what}{described}")
+        if name in _GENERATIONS:
+            lines.append(f"complete -c envctl -f -n {condition} -a '({_LIST})'")
     return "\n".join(lines) + "\n"
 
 

@@ -5,18 +5,19 @@ Pure: bytes to bytes. An entry is known by its key; what is read of it is its te
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tomlkit
 from packaging.requirements import Requirement
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import String
+from tomlkit.items import InlineTable, String
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
-from envctl.manifest.locate import Path
+from envctl.manifest.locate import Path, find_spans
 from envctl.manifest.project import PYPROJECT_NAME
 from envctl.model.names import normalise
 
@@ -56,31 +57,215 @@ def _of_list(key: Path, by: str, items: Any) -> Iterator[Entry]:
             yield Entry((*key, place), by, item)
 
 
+@dataclass(frozen=True, slots=True)
+class SetText:
+    """Give the entry at ``key`` another text."""
+
+    key: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddEntry:
+    """Add an entry to the list at ``key``, made if need be: in its order if it has one, else last."""
+
+    key: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveEntry:
+    """Remove the entry at ``key`` with the comment behind it; those above may be about others, and stay."""
+
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SetValue:
+    """Set a key to a text or an inline table, whatever it was."""
+
+    key: Path
+    value: str | Mapping[str, str | bool]
+
+
+Edit = SetText | AddEntry | RemoveEntry | SetValue
+
+
 def replace_entries(data: bytes, texts: Mapping[Path, str], *, path: str) -> bytes:
-    """Give entries another text, by key; not another byte is changed.
+    """Give entries another text, by key; see `edit`."""
+    return edit(data, [SetText(key, text) for key, text in texts.items()], path=path)
+
+
+def edit(data: bytes, edits: Sequence[Edit], *, path: str) -> bytes:
+    """Make edits, whose keys are those of ``data``; not another byte is changed.
 
     Raises:
         InputError: `cannot-edit` where that would change anything else; the file is to be edited by hand.
     """
     written = data.decode()
     expected = tomllib.loads(written)
+    # What is set stays where it is, what is removed last first, and only then something moves.
+    removals = sorted((each for each in edits if isinstance(each, RemoveEntry)), key=_place_of, reverse=True)
+    others = [each for each in edits if not isinstance(each, RemoveEntry | AddEntry)]
+    additions = [each for each in edits if isinstance(each, AddEntry)]
     try:
-        document = tomlkit.parse(written)
-        for key, text in texts.items():
-            *way, place = key
-            items: Any = document
-            wanted: Any = expected
-            for part in way:
-                items, wanted = items[part], wanted[part]
-            items[place] = _in_quotes_of(items[place], text)
-            wanted[place] = text
-        edited = tomlkit.dumps(document)
-        is_right = tomllib.loads(edited) == expected
-    except (TOMLKitError, KeyError, IndexError, TypeError, ValueError) as error:
+        for change in (*others, *removals, *additions):
+            place = _perform(expected, change)
+            written = next(text for text in _write(written, change, place) if _says(text, expected))
+    except (TOMLKitError, KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
         raise _cannot_edit(path) from error
-    if not is_right:
-        raise _cannot_edit(path)
-    return edited.encode()
+    return written.encode()
+
+
+def _says(text: str, expected: object) -> bool:
+    try:
+        return tomllib.loads(text) == expected
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def _place_of(removal: RemoveEntry) -> tuple[str, ...]:
+    *way, place = removal.key
+    return (*map(str, way), f"{place:09}")
+
+
+def _perform(table: Any, change: Edit) -> int:
+    """Make a change in plain values: what the edited text must say. Returns the place of what is added."""
+    *way, last = change.key
+    for part in way:
+        table = table.setdefault(part, {})
+    match change:
+        case SetText():
+            if not isinstance(table[last], str):
+                raise TypeError(table[last])
+            table[last] = change.text
+        case SetValue():
+            table[last] = change.value if isinstance(change.value, str) else dict(change.value)
+        case RemoveEntry():
+            del table[last]
+        case AddEntry():
+            items = table.setdefault(last, [])
+            place = _choose_place(items, change.text)
+            items.insert(place, change.text)
+            return place
+    return 0
+
+
+def _choose_place(items: Sequence[object], text: str) -> int:
+    names = [item.casefold() for item in items if isinstance(item, str)]
+    if len(names) < max(2, len(items)) or names != sorted(names):
+        return len(items)
+    return sum(name <= text.casefold() for name in names)
+
+
+def _write(written: str, change: Edit, place: int) -> Iterator[str]:
+    """Make a change in a text; what is tried, best first."""
+    match change:
+        case RemoveEntry():
+            yield _cut(written, change.key)
+        case AddEntry():
+            quoted = tomlkit.string(change.text).as_string()
+            spans = find_spans(written)
+            if (*change.key, place - 1) in spans:
+                yield _insert_behind(written, spans[*change.key, place - 1][1], quoted)
+            elif (*change.key, place) in spans:
+                yield _insert_before(written, spans[*change.key, place][0], quoted)
+            yield _end_with_comma(_rewrite(written, change, place), quoted)
+        case _:
+            yield _rewrite(written, change, place)
+
+
+def _rewrite(written: str, change: Edit, place: int) -> str:
+    """Make a change with tomlkit, which keeps what it does not touch, odd layouts of lists excepted."""
+    document = tomlkit.parse(written)
+    *way, last = change.key
+    table: Any = document
+    for part in way:
+        if isinstance(part, str) and part not in table:
+            table[part] = tomlkit.table()
+        table = table[part]
+    match change:
+        case SetText():
+            table[last] = _in_quotes_of(table[last], change.text)
+        case SetValue():
+            table[last] = _to_item(change.value)
+        case AddEntry():
+            if last not in table:
+                table[last] = tomlkit.array().multiline(multiline=True)
+            table[last].insert(place, tomlkit.string(change.text))
+        case RemoveEntry():
+            raise TypeError(change)
+    return tomlkit.dumps(document)
+
+
+def _to_item(value: str | Mapping[str, str | bool]) -> str | InlineTable:
+    if isinstance(value, str):
+        return value
+    inline = tomlkit.inline_table()
+    inline.update(dict(value))
+    return inline
+
+
+def _end_with_comma(written: str, quoted: str) -> str:
+    """Let the last entry of a list that has a line for each end as the others do."""
+    last = rf"(\n[ \t]*{re.escape(quoted)})([ \t]*\r?\n[ \t]*\])"
+    return re.sub(last, r"\1,\2", written, count=1)
+
+
+def _insert_behind(written: str, end: int, quoted: str) -> str:
+    """Put an entry behind the one that ends at ``end``: on a line of its own where that one has one."""
+    line = written.rfind("\n", 0, end) + 1
+    indent = _BLANKS.match(written, line)
+    is_alone = indent is not None and written[indent.end()] in "\"'" and indent.end() > line
+    comma = _COMMA_BEHIND.match(written, end)
+    gap = f"\n{indent[0]}" if is_alone and indent is not None else " "
+    gap = gap.replace("\n", "\r\n") if "\r\n" in written else gap
+    if comma is None:
+        rest = _REST_OF_LINE.match(written, end)
+        if not is_alone or rest is None:
+            return f"{written[:end]},{gap}{quoted}{written[end:]}"
+        stop = end + len(rest[0].rstrip("\r\n"))
+        return f"{written[:end]},{written[end:stop]}{gap}{quoted}{written[stop:]}"
+    rest = _REST_OF_LINE.match(written, comma.end())
+    if not is_alone or rest is None or "\n" in comma[1]:
+        return f"{written[: comma.end()]} {quoted},{written[comma.end() :]}"
+    stop = comma.end() + len(rest[0].rstrip("\r\n"))
+    return f"{written[:stop]}{gap}{quoted},{written[stop:]}"
+
+
+def _insert_before(written: str, start: int, quoted: str) -> str:
+    """Put an entry before the one that begins at ``start``."""
+    line = written.rfind("\n", 0, start) + 1
+    blanks = written[line:start]
+    newline = "\r\n" if "\r\n" in written else "\n"
+    gap = f"{newline}{blanks}" if blanks and not blanks.strip() else " "
+    return f"{written[:start]}{quoted},{gap}{written[start:]}"
+
+
+_BLANKS = re.compile(r"[ \t]*")
+_COMMA_BEHIND = re.compile(r"((?:[ \t\r\n]|#[^\n]*\n)*),")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
+_COMMA_BEFORE = re.compile(r",\s*\Z")
+
+
+def _cut(written: str, key: Path) -> str:
+    """Take an entry out of the text of its list: its whole line where it has one, else itself and a comma."""
+    start, end = find_spans(written)[key]
+    comma = _COMMA_BEHIND.match(written, end)
+    if comma is not None and "\n" in comma[1]:
+        return written[:start] + comma[1] + written[comma.end() :]
+    if comma is not None:
+        end = comma.end()
+    line = written.rfind("\n", 0, start) + 1
+    rest = _REST_OF_LINE.match(written, end)
+    if not written[line:start].strip() and rest is not None:
+        return written[:line] + written[rest.end() :]
+    if comma is not None:
+        return written[:start] + written[end:].lstrip(" \t")
+    before = _COMMA_BEFORE.search(written, 0, start)
+    if before is not None:
+        return written[: before.start()] + written[end:]
+    return written[:start] + written[end:].lstrip(" \t")
 
 
 def _in_quotes_of(item: Any, text: str) -> String:

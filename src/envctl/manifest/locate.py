@@ -34,6 +34,7 @@ class _Scan:
     """Where the scan is: what it has found, and what it is inside of."""
 
     lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
+    spans: dict[Path, tuple[int, int]] = field(default_factory=dict)
     line: int = 1
     table: Path = ()
     lengths: dict[Path, int] = field(default_factory=dict)  # of the arrays of tables
@@ -49,6 +50,15 @@ class _Scan:
 
 def locate(text: str) -> Mapping[Path, int]:
     """Map every key, table and item of an array in ``text`` to the line it begins at, from 1."""
+    return _scan(text).lines
+
+
+def find_spans(text: str) -> Mapping[Path, tuple[int, int]]:
+    """Map every value in ``text`` that is a string to where it begins and ends, quotes included."""
+    return _scan(text).spans
+
+
+def _scan(text: str) -> _Scan:
     scan = _Scan()
     for match in _TOKEN.finditer(text):
         kind, piece = match.lastgroup, match.group()
@@ -57,10 +67,12 @@ def locate(text: str) -> Mapping[Path, int]:
             if not scan.inside:
                 scan.keys, scan.value, scan.header = [], None, 0
         elif kind != "blank":
+            if scan.value is not None and kind in {"quoted", "block"}:
+                scan.spans.setdefault(scan.value, match.span())
             _take(scan, kind or "", piece)
             if kind == "block":
                 scan.line += piece.count("\n")
-    return scan.lines
+    return scan
 
 
 def _take(scan: _Scan, kind: str, piece: str) -> None:

@@ -34,11 +34,15 @@ from envctl.transaction.commit import commit
 from envctl.transaction.files import plan_replacements
 from envctl.transaction.generations import (
     choose_rollback,
+    compare_packages,
     describe,
     describe_adopted,
+    describe_edits,
     live_number,
     make_room,
     next_number,
+    read_distributions,
+    refuse_damaged,
     trim,
 )
 from envctl.transaction.history import Event, format_event
@@ -110,12 +114,17 @@ class Held:
         Without a number, the one that was live before. The lock and the manifest stay.
 
         Raises:
-            MachineError: `no-such-generation`, what `refuse` raises.
+            MachineError: `no-such-generation`, `generation-damaged`, what `refuse` raises.
             SwitchError, BrokenError: as `apply`.
         """
         refuse(self.site)
         site = self.site
         chosen = choose_rollback(site, number)
+        refuse_damaged(site, chosen)
+        edits = describe_edits(site, chosen)
+        if edits:
+            message = f"generation {chosen} is not as envctl made it: {edits}"
+            self.emit(Notice("warning", "generation-edited", message, ("`envctl plan` shows what follows",)))
         leaving = live_number(site)
         event = describe(site, chosen, command="rollback")
         with Shield() as shield:
@@ -129,6 +138,11 @@ class Held:
             )
             commit(site, journal, shield=shield, emit=self.emit)
         return chosen
+
+    def trim(self, keep: int) -> None:
+        """Move earlier generations beyond the ``keep`` latest to the trash: the manifest may say less now."""
+        with Shield():
+            self._trim(keep)
 
     def replace_files(self, replacements: Sequence[Replacement]) -> None:
         """Replace files without touching the environment: all of them, or none.
@@ -217,6 +231,9 @@ class Held:
         site = self.site
         leaving = live_number(site)
         events = [describe_adopted(site)] if leaving == ADOPTED else []
+        changes = None
+        if leaving is not None:  # off the disk: what others installed came along, or did not
+            changes = compare_packages(read_distributions(site.path), read_distributions(draft.root))
         events.append(
             Event(
                 number=draft.number,
@@ -224,6 +241,7 @@ class Held:
                 command=record.command,
                 python=record.python,
                 packages=len(record.distributions),
+                changes=changes,
             )
         )
         return Journal(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from envctl import atomic
 from envctl.environment.identity import GENERATION, GenerationRecord, parse_generation
 from envctl.errors import MachineError
 from envctl.frozen import dataclass
-from envctl.transaction.history import Event, read_history
+from envctl.transaction.history import Event, PackageChanges, read_history
 from envctl.transaction.site import ADOPTED, Site, read_number
 from envctl.transaction.trash import discard
 
@@ -23,7 +23,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 class HistoryLine:
     """One switch. ``live`` is told at its latest line only, ``kept`` (one can roll back to it) at every line.
 
-    ``time`` is RFC 3339 in UTC; ``packages`` counts distributions.
+    ``time`` is RFC 3339 in UTC; ``packages`` counts distributions, ``changes`` are those since what was live
+    before, None where nobody knows.
     """
 
     number: int
@@ -31,6 +32,7 @@ class HistoryLine:
     command: str
     python: str
     packages: int
+    changes: PackageChanges | None = None
     live: bool = False
     kept: bool = False
 
@@ -49,6 +51,7 @@ def history(site: Site) -> tuple[HistoryLine, ...]:
                 command=event.command,
                 python=event.python,
                 packages=event.packages,
+                changes=event.changes,
                 live=event.number == live and event.number not in seen,
                 kept=event.number in kept,
             )
@@ -99,15 +102,53 @@ def choose_rollback(site: Site, number: int | None) -> int:
         older = [each for each in kept if live is None or each < live]
         number = previous if previous in kept else max(older, default=None)
         if number is None:
-            raise _no_such("there is no earlier generation to go back to", site, kept)
+            raise no_such("there is no earlier generation to go back to", site)
     elif number == live:
-        raise _no_such(f"generation {number} is the live one", site, kept)
+        raise no_such(f"generation {number} is the live one", site)
     elif number not in kept:
-        raise _no_such(f"there is no generation {number}", site, kept)
+        raise no_such(f"there is no generation {number}", site)
     return number
 
 
-def _no_such(message: str, site: Site, kept: Sequence[int]) -> MachineError:
+def refuse_damaged(site: Site, number: int) -> None:
+    """Refuse a kept generation that could not be lived in: it is only looked at, in a millisecond.
+
+    Raises:
+        MachineError: `generation-damaged`.
+    """
+    tree = site.generation(number)
+    what = ""
+    if read_number(tree) != number:
+        what = "does not say any more which generation it is"
+    elif number == ADOPTED and not os.path.isfile(f"{tree}/pyvenv.cfg"):
+        what = "has no `pyvenv.cfg` any more"
+    elif not any(os.access(f"{tree}/{python}", os.X_OK) for python in ("bin/python", "Scripts/python.exe")):
+        what = f"has no interpreter any more (Python {read_python(tree) or 'unknown'})"
+    if what:
+        raise MachineError(
+            "generation-damaged",
+            f"generation {number} {what}; nothing was changed",
+            where=tree,
+            hints=("`envctl history` lists the others", "`envctl apply` makes what the lock wants"),
+        )
+
+
+def describe_edits(site: Site, number: int) -> str:
+    """Say which packages of a kept generation are not those that envctl laid; empty for none."""
+    record = read_record(site.generation(number))
+    if record is None:
+        return ""
+    laid = {name: split_info(os.path.basename(each.info)) for name, each in record.distributions.items()}
+    edits = compare_packages(dict(laid.values()), read_distributions(site.generation(number)))
+    return ", ".join(
+        f"{name} is {f'{after} instead of {before}' if before and after else 'gone' if before else 'new'}"
+        for name, (before, after) in edits.items()
+    )
+
+
+def no_such(message: str, site: Site) -> MachineError:
+    """Say that a generation is not there, and which are."""
+    kept = kept_numbers(site)
     if kept:
         hint = f"kept are: {', '.join(map(str, kept))}; `envctl history` lists what there was"
     else:
@@ -155,13 +196,15 @@ def trim(site: Site, keep: int) -> tuple[int, ...]:
 
 def describe(site: Site, number: int, *, command: str) -> Event:
     """Make the history's line for a tree of this number that becomes live now."""
-    record = read_record(site.generation(number))
+    tree = site.generation(number)
+    record, there = read_record(tree), read_distributions(tree)
     return Event(
         number=number,
         time=now(),
         command=command,
-        python=record.python if record else _read_python(site.generation(number)),
-        packages=len(record.distributions) if record else len(read_distributions(site.generation(number))),
+        python=record.python if record else read_python(tree),
+        packages=len(record.distributions) if record else len(there),
+        changes=compare_packages(read_distributions(site.path), there),
     )
 
 
@@ -171,7 +214,7 @@ def describe_adopted(site: Site) -> Event:
         number=ADOPTED,
         time=now(),
         command="adopt",
-        python=_read_python(site.path),
+        python=read_python(site.path),
         packages=len(read_distributions(site.path)),
     )
 
@@ -181,7 +224,8 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _read_python(tree: str) -> str:
+def read_python(tree: str) -> str:
+    """Read the version of an environment's Python from its ``pyvenv.cfg``; empty where it does not say."""
     try:
         with open(f"{tree}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
             pairs = dict(line.partition("=")[::2] for line in file)
@@ -200,14 +244,45 @@ def read_distributions(tree: str) -> Mapping[str, str]:
     for lib in ("lib", "Lib"):
         for root, folders, _ in os.walk(os.path.join(tree, lib)):
             if os.path.basename(root) == "site-packages":
-                infos = (name.removesuffix(".dist-info") for name in folders if name.endswith(".dist-info"))
-                found.update(_split_info(info) for info in infos)
+                found.update(split_info(name) for name in folders if name.endswith(".dist-info"))
                 folders.clear()
             elif root.count(os.sep) - tree.count(os.sep) > 2:
                 folders.clear()
     return found
 
 
-def _split_info(info: str) -> tuple[str, str]:
-    name, _, version = info.rpartition("-")
+def compare_packages(before: Mapping[str, str], after: Mapping[str, str]) -> PackageChanges:
+    """Name the packages whose version is another one, with both versions."""
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }
+
+
+def measure(tree: str) -> tuple[int, int]:
+    """Add up the bytes of a tree's files: of all, and of those that no other link leads to.
+
+    The second is what is free again once the tree is deleted: the rest lies in the store, too.
+    """
+    whole = own = 0
+    pending = [tree]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as found:
+                for each in found:
+                    if each.is_dir(follow_symlinks=False):
+                        pending.append(each.path)
+                        continue
+                    status = each.stat(follow_symlinks=False)
+                    whole += status.st_size
+                    own += status.st_size if status.st_nlink == 1 else 0
+        except OSError:
+            continue
+    return whole, own
+
+
+def split_info(info: str) -> tuple[str, str]:
+    """Read name (normalised) and version off the name of a ``.dist-info`` folder."""
+    name, _, version = info.removesuffix(".dist-info").rpartition("-")
     return _SEPARATORS.sub("-", name).lower(), version

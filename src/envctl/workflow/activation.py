@@ -40,3 +40,23 @@ def _find(name: str, path: str) -> str | None:
         if os.path.isfile(place) and os.access(place, os.X_OK):
             return place
     return None
+
+
+def find_script_python(tree: str, program: str) -> tuple[str, ...]:
+    """Give the interpreter of ``tree`` where ``program`` is a script that is to be run with it.
+
+    The scripts of a generation name the path at which it was live. Empty for all that is no script of its
+    Python: that is started as it is.
+    """
+    folder, python = os.path.dirname(program), os.path.join(tree, "bin", "python")
+    if sys.platform == "win32" or folder != os.path.dirname(python):
+        return ()
+    try:
+        with open(program, "rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return ()
+    first, second = [*head.split(b"\n", 2), b""][:2]
+    # A path that a shebang cannot hold is run by a shell, in whose eyes the program begins with this word.
+    is_script = first.startswith(b"#!") and (b"python" in first or b"pypy" in first)
+    return (python,) if is_script or second.startswith(b"'''exec' ") else ()

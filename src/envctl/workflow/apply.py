@@ -60,6 +60,7 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
         confirm(plan)  # it is shown; whatever the answer, it is not carried out
         raise refuse_policy(plan)
     if plan.is_empty and not prepared.edits:
+        held.trim(goal.install.keep_generations)
         _renew(prepared)
         return Report(plan=plan, outcome="nothing-to-do", generation=plan.observed.generation)
     if not confirm(plan):
@@ -69,6 +70,7 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
         if prepared.edits:
             refuse_moved(replacements)
         held.replace_files(replacements)
+        held.trim(goal.install.keep_generations)
         _renew(prepared)
         generation = plan.observed.generation
     else:

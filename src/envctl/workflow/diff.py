@@ -1,16 +1,17 @@
-"""``envctl diff``: two locks beside each other, of files or of git revisions. Changes nothing."""
+"""``envctl diff``: two locks, of files or of git revisions, or two generations. Changes nothing."""
 
 from __future__ import annotations
 
 import os
 
-from envctl.errors import InputError
+from envctl.errors import InputError, UsageError
 from envctl.frozen import dataclass
 from envctl.lock.difference import compare, compare_coverage
 from envctl.lock.lock import Lock
 from envctl.lock.parse import parse as parse_lock
 from envctl.manifest.manifest import Manifest
 from envctl.workflow.askers import asked_by_anyone
+from envctl.workflow.compared import LIVE, compare_generations, means_generation
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import load_manifest, read_file
 from envctl.workflow.locks import load_lock, suggest_export
@@ -27,7 +28,9 @@ class _Side:
 
 
 def diff(context: Context, before: str | None = None, after: str | None = None) -> Difference:
-    """Compare two locks; each is a file, relative to the working folder, or a git revision.
+    """Compare two locks, or two generations where a number or ``live`` is given.
+
+    A lock is a file, relative to the working folder, or a git revision.
 
     A file of that name goes first. Left out, ``before`` is the lock in git's HEAD, and ``after`` that
     beside the manifest; of a revision the manifest's lock is meant. The manifest is read only when that
@@ -35,10 +38,17 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
     counts as asked for.
 
     Raises:
+        UsageError: `bad-usage` for a generation beside a lock.
         InputError: `no-manifest`, `no-file`, `bad-lock`, `no-such-revision`, `not-in-revision`.
-        MachineError: `git-missing`, `git-failed`, `no-repository`.
+        MachineError: `git-missing`, `git-failed`, `no-repository`, `no-such-generation`.
     """
     paths = [_find_file(context, place) for place in (before, after)]
+    if before is not None and paths[0] is None and means_generation(before):
+        if after is not None and (paths[1] is not None or not means_generation(after)):
+            raise _mixed(before, after)
+        return compare_generations(context, before, after or LIVE)
+    if before is not None and after is not None and paths[1] is None and means_generation(after):
+        raise _mixed(after, before)
     manifest = load_manifest(context).manifest if None in paths else None
     old = _load(context, manifest, paths[0], _HEAD if before is None else before)
     asked = None
@@ -55,6 +65,14 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
         changes=compare(old.lock, new.lock, asked=asked),
         covered=covered,
         uncovered=uncovered,
+    )
+
+
+def _mixed(generation: str, lock: str) -> UsageError:
+    return UsageError(
+        "bad-usage",
+        f"`{generation}` is a generation and `{lock}` a lock; two of a kind can be compared",
+        hints=[f"a git revision of that name is written `{generation}^0`"],
     )
 
 

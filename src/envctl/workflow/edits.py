@@ -21,17 +21,21 @@ from envctl.transaction.shield import Shield
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEdit:
-    """A file with its text before and after; ``is_built_from`` says that a backend will read it."""
+    """A file with its text before (None: there is none) and after.
+
+    ``is_built_from`` says that a backend will read it.
+    """
 
     path: str
-    before: bytes
+    before: bytes | None
     after: bytes
     is_built_from: bool = False
 
     @property
     def replacement(self) -> Replacement:
         """The edit as a part of a transaction."""
-        return Replacement(path=self.path, before=hashlib.sha256(self.before).hexdigest(), after=self.after)
+        before = None if self.before is None else hashlib.sha256(self.before).hexdigest()
+        return Replacement(path=self.path, before=before, after=self.after)
 
 
 @contextmanager
@@ -44,7 +48,7 @@ def laid_out(edits: Iterable[FileEdit]) -> Iterator[None]:
     done: list[FileEdit] = []
     try:
         for edit in edits:
-            if edit.is_built_from:
+            if edit.is_built_from and edit.before is not None:
                 refuse_moved([edit.replacement])
                 done.append(edit)
                 _write(edit.path, edit.after)
@@ -54,7 +58,7 @@ def laid_out(edits: Iterable[FileEdit]) -> Iterator[None]:
             for edit in done:
                 # What somebody else wrote meanwhile is theirs.
                 if digest_file(edit.path) == f"sha256:{hashlib.sha256(edit.after).hexdigest()}":
-                    _write(edit.path, edit.before)
+                    _write(edit.path, edit.before or b"")
 
 
 def refuse_moved(replacements: Iterable[Replacement]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import packaging
 
@@ -35,8 +35,10 @@ class Loaded:
     digests: Mapping[str, str]
 
 
-def locate_manifest(context: Context) -> str:
+def locate_manifest(context: Context, edited: Container[str] = ()) -> str:
     """Find the manifest: the file named on the command line, else the first ``env.toml`` upwards.
+
+    A file of those ``edited`` need not be on disk yet.
 
     Raises:
         InputError: `no-manifest`.
@@ -48,7 +50,7 @@ def locate_manifest(context: Context) -> str:
             f"there is no `{MANIFEST}` in `{context.directory}` nor in any folder above it",
             hints=["`envctl init` writes one here", "`-f FILE` names another file"],
         )
-    if not os.path.isfile(path):
+    if path not in edited and not os.path.isfile(path):
         raise InputError("no-manifest", f"there is no file `{context.manifest}`", where=path)
     return path
 
@@ -79,7 +81,7 @@ def load_manifest(context: Context, edited: Mapping[str, bytes] | None = None) -
     Raises:
         InputError: `no-manifest`, or everything that is wrong with the files, together.
     """
-    path = locate_manifest(context)
+    path = locate_manifest(context, edited or {})
     if edited is None:
         edited = {}
         tell_manifest(context, path)

@@ -24,12 +24,16 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestChange:
-    """A requirement that was rewritten, in the list ``by`` (``env.toml``, ``group dev``) of a file."""
+    """An entry of the list ``by`` (``env.toml``, ``group dev``) of a file: rewritten, added or removed.
+
+    ``before`` is None for one that was added, ``after`` for one that was removed. The list may be ``sources``
+    or ``python``, too.
+    """
 
     path: str
     by: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +50,46 @@ class Locked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedLock:
-    """One of two locks beside each other; ``revision`` as it was asked for, and its full ``commit``."""
+    """One of two locks beside each other; ``revision`` as it was asked for, and its full ``commit``.
+
+    Or a ``generation``: then ``path`` is that of the environment.
+    """
 
     path: str
     packages: int
     revision: str | None = None
     commit: str | None = None
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedFile:
+    """A file that nobody's RECORD lists, and that one of two generations has: ``added`` or ``removed``."""
+
+    path: str
+    kind: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The answer of ``diff``. ``covered`` are targets and Pythons that only ``after`` is for."""
+    """The answer of ``diff``. ``covered`` are targets and Pythons that only ``after`` is for.
+
+    ``python`` (the versions, where they are different) and ``files`` are about generations.
+    """
 
     before: ComparedLock
     after: ComparedLock
     changes: tuple[LockChange, ...] = ()
     covered: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
+    python: tuple[str | None, str | None] | None = None
+    files: tuple[ComparedFile, ...] = ()
 
     @property
     def differs(self) -> bool:
-        """Whether the locks hold different things, or are for different machines or Pythons."""
-        return bool(self.changes or self.covered or self.uncovered)
+        """Whether both hold different things, or are for different machines or Pythons."""
+        return bool(self.changes or self.covered or self.uncovered or self.python or self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +133,11 @@ class Status:
 class Generation:
     """One line of the history, newest first. ``kept`` says that rolling back to it is possible.
 
-    ``time`` is RFC 3339 in UTC. A number that became live more than once has a line for each time: all of
-    them say whether it is ``kept``, and ``live`` marks the latest one of that in place.
+    ``changes`` are the packages whose version is another one than in what was live before, None where
+    nothing was or nobody knows. ``size_bytes`` are all bytes of its files, ``own_bytes`` those that would be
+    free without it; None for one that is gone. ``time`` is RFC 3339 in UTC. A number that became live more
+    than once has a line for each time: all of them say whether it is ``kept``, and ``live`` marks the latest
+    one of that in place.
     """
 
     number: int
@@ -122,6 +147,9 @@ class Generation:
     packages: int
     live: bool
     kept: bool
+    changes: Mapping[str, tuple[str | None, str | None]] | None = None
+    size_bytes: int | None = None
+    own_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +160,7 @@ class RolledBack:
     before: int | None
     after: int
     packages: Mapping[str, tuple[str | None, str | None]]
+    python: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from envctl.transaction.generations import live_number, read_distributions
+from envctl.transaction.generations import compare_packages, live_number, read_distributions, read_python
 from envctl.workflow.context import Context
 from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
@@ -15,22 +13,16 @@ def rollback(context: Context, number: int | None, *, lock_timeout: float) -> Ro
     """Swap generation ``number`` in, or the one that was live before.
 
     Raises:
-        MachineError: `no-such-generation`; BusyError: `locked`; SwitchError, BrokenError.
+        MachineError: `no-such-generation`, `generation-damaged`; BusyError: `locked`.
+        SwitchError, BrokenError: as the transaction does.
     """
     place = find_place(context)
     path = place.environment
     with hold_site(context, place, lock_timeout=lock_timeout) as held:
-        before, was = live_number(held.site), read_distributions(path)
+        before, was, python = live_number(held.site), read_distributions(path), read_python(path)
         after = held.rollback(number)
     # Off the disk, not from the records: what others installed goes and comes back too.
-    return RolledBack(path=path, before=before, after=after, packages=_compare(was, read_distributions(path)))
-
-
-def _compare(
-    before: Mapping[str, str], after: Mapping[str, str]
-) -> Mapping[str, tuple[str | None, str | None]]:
-    return {
-        name: (before.get(name), after.get(name))
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    }
+    packages = compare_packages(was, read_distributions(path))
+    return RolledBack(
+        path=path, before=before, after=after, packages=packages, python=(python or None, read_python(path))
+    )

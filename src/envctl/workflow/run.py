@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from envctl.environment.configuration import read_configuration
 from envctl.errors import EnvctlError
+from envctl.frozen import replace
 from envctl.manifest.select import select_environment
+from envctl.transaction.generations import kept_numbers, live_number, no_such, refuse_damaged
+from envctl.transaction.site import Site
 from envctl.unchanged import is_unchanged
-from envctl.workflow.activation import make_launch
+from envctl.workflow.activation import find_script_python, make_launch
 from envctl.workflow.context import Context
+from envctl.workflow.goals import find_place
 from envctl.workflow.inputs import load_manifest
 from envctl.workflow.list import no_environment
 from envctl.workflow.remarks import tell_active
@@ -31,6 +35,23 @@ def prepare_run(context: Context, command: tuple[str, ...]) -> Launch:
     tell_active(context, path)
     remark = None if is_unchanged(path, manifest.path, declaration.name) else _remark(context)
     return make_launch(path, command, context.settings.environ, remark=remark)
+
+
+def prepare_run_of(context: Context, number: int, command: tuple[str, ...]) -> Launch:
+    """Say how to start ``command`` so that it runs in a generation, wherever that lies.
+
+    Raises:
+        InputError: anything wrong with the manifest.
+        MachineError: `no-such-generation`, `generation-damaged`.
+    """
+    site = Site(find_place(context).environment)
+    if number == live_number(site):
+        return make_launch(site.path, command, context.settings.environ)
+    if number not in kept_numbers(site):
+        raise no_such(f"there is no generation {number}", site)
+    refuse_damaged(site, number)
+    launch = make_launch(site.generation(number), command, context.settings.environ)
+    return replace(launch, argv=(*find_script_python(site.generation(number), launch.argv[0]), *launch.argv))
 
 
 def _remark(context: Context) -> str | None:

@@ -17,31 +17,34 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "before",
         nargs="?",
-        metavar="REV|FILE",
-        help="the lock to begin with: a file, or a git revision (default: HEAD)",
+        metavar="REV|FILE|N",
+        help="what to begin with: a file, a generation, or a git revision (default: HEAD)",
     )
     parser.add_argument(
         "after",
         nargs="?",
-        metavar="REV|FILE",
-        help="the lock to end with (default: the one beside the manifest)",
+        metavar="REV|FILE|N",
+        help="what to end with (default: the lock beside the manifest, or the live generation)",
     )
-    parser.add_argument("--check", action="store_true", help="exit with 3 when the locks differ")
+    parser.add_argument("--check", action="store_true", help="exit with 3 when there are differences")
     add_format(parser, FORMATS)
     add_max_bytes(parser)
-    parser.refused = {"env": "the lock is for all environments"}
     parser.description = (
         "Shows two locks beside each other, of envctl or of another tool: what was added and removed, what "
         "went up or down and how far, what has other files at the same version; for whom, how old, and how "
-        "much larger. Changes nothing, and asks no index. A file goes before a revision of the same name."
+        "much larger. A whole number, or `live`, is a generation of the environment: then packages, Python "
+        "and files of others are compared as they are on disk. Changes nothing, and asks no index. A file "
+        "goes before a generation or a revision of the same name."
     )
     parser.examples = (
         "envctl diff",
         "envctl diff origin/main --format markdown",
         "envctl diff v1.2 v1.3",
         "envctl diff old/pylock.toml pylock.toml --check",
+        "envctl diff 5 7",
+        "envctl diff 5",
     )
-    parser.notes = ("Exit codes: 0, 3 with --check when the locks differ.",)
+    parser.notes = ("Exit codes: 0, 3 with --check when there are differences.",)
 
 
 def run(arguments: Namespace, console: Console) -> int:

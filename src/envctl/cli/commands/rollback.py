@@ -30,16 +30,15 @@ def run(arguments: Namespace, console: Console) -> int:
     """Roll back and say to what."""
     from envctl.cli.begin import begin
     from envctl.cli.show.deliver import deliver
-    from envctl.cli.show.documents import result_document
-    from envctl.cli.show.results import rolled_back_lines
+    from envctl.cli.show.documents import rolled_back_document
+    from envctl.cli.show.generations import rolled_back_lines
     from envctl.workflow.rollback import rollback
 
     result = rollback(begin(arguments, console), arguments.number, lock_timeout=arguments.lock_timeout)
-    packages = {name: {"before": before, "after": after} for name, (before, after) in result.packages.items()}
     deliver(
         console,
         arguments.format,
         lines=lambda: rolled_back_lines(result, arguments.directory),
-        document=lambda: {**result_document("rollback", result), "packages": packages},
+        document=lambda: rolled_back_document(result),
     )
     return 0

@@ -7,7 +7,7 @@ import os
 import sys
 
 from envctl.cli.console import Console
-from envctl.cli.options import Parser
+from envctl.cli.options import Parser, positive_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +24,23 @@ def configure(parser: Parser) -> None:
         "words", nargs=argparse.PARSER, metavar="COMMAND", help="the command and its arguments, as they are"
     )
     parser.add_argument("--apply", action="store_true", help="apply first, without asking")
+    parser.add_argument(
+        "--generation",
+        type=positive_number,
+        metavar="N",
+        help="run in this generation, which stays where it is",
+    )
     parser.description = (
         "Runs a command in the environment and exits as it does. Never changes the environment, unless "
-        "--apply is given; when it is not what the lock wants, one line says so."
+        "--apply is given; when it is not what the lock wants, one line says so. With --generation an "
+        "earlier environment is tried without rolling back to it; scripts that its programs start in turn "
+        "run in the live one."
     )
     parser.examples = (
         "envctl run pytest -q",
         "envctl run -e ci -- python -m http.server",
         "envctl run --apply pytest",
+        "envctl run --generation 5 pytest",
     )
 
 
@@ -44,7 +53,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from envctl.errors import UsageError
 
         raise UsageError("bad-usage", "no command is given to run")
-    launch = _launch_unchanged(arguments, words, console) or _launch(arguments, words, console)
+    if arguments.generation is not None:
+        launch = _launch_generation(arguments, words, console)
+    else:
+        launch = _launch_unchanged(arguments, words, console) or _launch(arguments, words, console)
     if launch.remark and not console.quiet:
         console.say([(Styled("note:", "cyan"), f" {launch.remark}")])
     console.finish()
@@ -67,6 +79,19 @@ def _launch_unchanged(arguments: argparse.Namespace, words: list[str], console: 
     if other is not None and not console.quiet:
         console.say([other])
     return make_launch(environment, tuple(words), os.environ)
+
+
+def _launch_generation(arguments: argparse.Namespace, words: list[str], console: Console) -> Launch:
+    """Launch in a generation that is kept, or in the live one by its number."""
+    from envctl.cli.begin import begin
+    from envctl.errors import UsageError
+    from envctl.workflow.run import prepare_run_of
+
+    if arguments.apply:
+        raise UsageError(
+            "bad-usage", "`--apply` is about the live environment, and `--generation` about another"
+        )
+    return prepare_run_of(begin(arguments, console), arguments.generation, tuple(words))
 
 
 def _launch(arguments: argparse.Namespace, words: list[str], console: Console) -> Launch:

@@ -11,7 +11,7 @@ from envctl.cli.show.documents import result_document
 from envctl.cli.show.locked import count_differences, difference_lines
 from envctl.cli.show.markdown import cut, escape
 from envctl.cli.show.rows import lock_rows
-from envctl.cli.show.words import age, shorten, size
+from envctl.cli.show.words import age, count, shorten, size
 from envctl.lock.difference import KINDS, LockChange
 from envctl.workflow.results import ComparedLock, Difference
 
@@ -31,11 +31,28 @@ def diff_lines(difference: Difference, directory: str, *, now: datetime, verbose
         *(("  ", Styled("+ cover  ", "green"), f" {one}") for one in difference.covered),
         *(("  ", Styled("- cover  ", "red"), f" {one}") for one in difference.uncovered),
     ]
-    return [(Styled(f"{before} -> {after}", "bold"),), *changes, *covered, f"{summarise(difference)}."]
+    head: list[Line] = [(Styled(f"{before} -> {after}", "bold"),), *_python_lines(difference)]
+    return [*head, *changes, *covered, *_file_lines(difference), f"{summarise(difference)}."]
+
+
+def _python_lines(difference: Difference) -> list[Line]:
+    if difference.python is None:
+        return []
+    before, after = (version or "unknown" for version in difference.python)
+    return [("  ", Styled("~ python ", "yellow"), f" {before} -> {after}")]
+
+
+def _file_lines(difference: Difference) -> list[Line]:
+    marks = {"added": ("+ file   ", "green"), "removed": ("- file   ", "red")}
+    return [
+        ("  ", Styled(*marks[each.kind]), f" {each.path}  {size(each.size)}") for each in difference.files
+    ]
 
 
 def _name(side: ComparedLock, directory: str) -> str:
     path = shorten(side.path, directory)
+    if side.generation is not None:
+        return f"{path} at generation {side.generation}"
     if side.revision is None:
         return path
     commit = (side.commit or "")[:_SHOWN]
@@ -72,6 +89,10 @@ def _signed(amount: int) -> str:
 def summarise(difference: Difference) -> str:
     """Count the differences by kind, and add up the sizes: ``1 added, 2 up (1 major); 1.4 MB more``."""
     parts = [count_differences(difference.changes) or "no package is different"]
+    if difference.python is not None:
+        parts.append("another Python")
+    if difference.files:
+        parts.append(count(len(difference.files), "file"))
     total = _add_sizes(difference.changes)
     if total:
         parts.append(f"{size(abs(total))} {'more' if total > 0 else 'less'}")
@@ -92,7 +113,11 @@ def diff_document(difference: Difference) -> dict[str, Any]:
     """Make the ``envctl.diff`` document."""
     counts = {kind: sum(change.kind == kind for change in difference.changes) for kind in KINDS}
     summary = {**counts, "size_bytes": _add_sizes(difference.changes)}
-    return result_document("diff", difference, differs=difference.differs, summary=summary)
+    python = None
+    if difference.python is not None:
+        python = {"before": difference.python[0], "after": difference.python[1]}
+    made = result_document("diff", difference, differs=difference.differs, summary=summary)
+    return {**made, "python": python}
 
 
 def diff_markdown(
@@ -105,6 +130,9 @@ def diff_markdown(
         return cut([*head, "**No differences.**"], [], max_bytes)
     covered = [f"- covers {escape(one)}" for one in difference.covered]
     covered += [f"- does not cover {escape(one)} any more" for one in difference.uncovered]
+    if difference.python is not None:
+        covered.append(f"- Python {' → '.join(escape(each or 'unknown') for each in difference.python)}")
+    covered += [f"- {each.kind}: {escape(each.path)}, {size(each.size)}" for each in difference.files]
     body = ["", *covered] if covered else []
     if difference.changes:
         body += ["", "| | what | before | after | uploaded | size | why |", "|---|---|---|---|---|---|---|"]

@@ -7,6 +7,10 @@ from typing import Any
 
 from envctl.frozen import fields
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envctl.workflow.results import Generation, RolledBack
+
 FORMAT_VERSION = "1.0"
 
 
@@ -21,6 +25,25 @@ def result_document(kind: str, result: object, **more: object) -> dict[str, Any]
     content = to_plain(result)
     assert isinstance(content, dict)  # noqa: S101 - anything else is a bug
     return document(kind, **content, **more)
+
+
+def history_document(generations: Sequence[Generation]) -> dict[str, Any]:
+    """Make the ``envctl.history`` document."""
+    tables = [{**to_plain(each), "changes": _sides(each.changes)} for each in generations]
+    return document("history", generations=tables)
+
+
+def rolled_back_document(result: RolledBack) -> dict[str, Any]:
+    """Make the ``envctl.rollback`` document."""
+    before, after = result.python
+    python = {"before": before, "after": after}
+    return {**result_document("rollback", result), "packages": _sides(result.packages), "python": python}
+
+
+def _sides(packages: Mapping[str, tuple[str | None, str | None]] | None) -> dict[str, Any] | None:
+    if packages is None:
+        return None
+    return {name: {"before": before, "after": after} for name, (before, after) in packages.items()}
 
 
 def to_plain(value: object) -> Any:

@@ -48,11 +48,14 @@ def manifest_change_lines(changes: Sequence[ManifestChange], directory: str) -> 
         return []
     heading = f" {count(len(changes), 'change')} in {shorten(changes[0].path, directory)}"
     lines: list[Line] = [(Styled("Manifest:", "bold"), heading)]
-    rows = [f"{change.before} -> {change.after}" for change in changes]
+    rows = [" -> ".join(text for text in (each.before, each.after) if text is not None) for each in changes]
     wide = max(len(plain(row)) for row in rows)
     for change, row in zip(changes, rows, strict=True):
+        kind = "added" if change.before is None else "removed" if change.after is None else "changed"
+        mark, style = _MARKS[kind]
+        word = "bound" if kind == "changed" else LOCK_WORDS[kind]
         blank = " " * (wide - len(plain(row)))
-        lines.append(("  ", Styled("~ bound  ", "yellow"), f" {row}{blank}  {change.by}"))
+        lines.append(("  ", Styled(f"{mark} {word:<7}", style), f" {row}{blank}  {change.by}"))
     return lines
 
 

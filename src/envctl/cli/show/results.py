@@ -10,14 +10,7 @@ from envctl.cli.show.words import count, shorten, size
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 from envctl.plan.summary import summarise
-from envctl.workflow.results import (
-    CacheInfo,
-    Generation,
-    Listed,
-    Report,
-    RolledBack,
-    Status,
-)
+from envctl.workflow.results import CacheInfo, Listed, Report, Status
 
 
 def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
@@ -116,42 +109,6 @@ def _next_step(status: Status) -> str:
     if status.pending and status.environment == "fits" and status.lock == "fits":
         return "`envctl apply` finishes or undoes what was begun."
     return "`envctl plan` shows what `envctl apply` would do."
-
-
-def history_lines(generations: Sequence[Generation]) -> list[Line]:
-    """List the generations, newest first; the live one is marked, and those that are gone."""
-    if not generations:
-        return ["There is no generation yet; `envctl apply` makes the first."]
-    there = {each.number for each in generations if each.live or each.kept}
-    rows = [
-        (
-            f"{'*' if each.live else ' '} {each.number}",
-            each.time,
-            f"Python {each.python}",
-            count(each.packages, "package"),
-            each.command,
-            "live" if each.live else "" if each.number in there else "not kept",
-        )
-        for each in generations
-    ]
-    return columns(rows)
-
-
-def rolled_back_lines(result: RolledBack, directory: str) -> list[Line]:
-    """Say which generation is live now, and which packages are other ones than before."""
-    lines: list[Line] = []
-    for name, (before, after) in sorted(result.packages.items()):
-        if before == after:
-            continue
-        if before is None:
-            lines.append(("  ", Styled("+", "green"), f" {name} {after}"))
-        elif after is None:
-            lines.append(("  ", Styled("-", "red"), f" {name} {before}"))
-        else:
-            lines.append(("  ", Styled("~", "yellow"), f" {name} {before} -> {after}"))
-    origin = f" from generation {result.before}" if result.before is not None else ""
-    lines.append(f"Rolled back {shorten(result.path, directory)}{origin} to generation {result.after}.")
-    return [*lines, "The lock stays as it is: the next plan shows what it wants."]
 
 
 def listed_lines(packages: Sequence[Listed]) -> list[Line]:
