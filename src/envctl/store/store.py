@@ -233,6 +233,14 @@ class Store:
                 _remove_quietly(temporary)
                 raise
 
+    def open_bucket(self, bucket: str) -> str:
+        """Make the folder of a bucket for what are neither entries nor memos, and return its path."""
+        folder = f"{self.folder}/{bucket}"
+        with _translated(self.folder):
+            self._prepare()
+            atomic.make_directories(folder)
+        return folder
+
     # --- the whole ---
 
     def info(self) -> dict[str, tuple[int, int]]:
