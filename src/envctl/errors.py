@@ -77,7 +77,10 @@ class UpstreamError(EnvctlError):
 
 
 class BuildError(EnvctlError):
-    """A build backend failed, or was not allowed to run; ``output`` is what it printed."""
+    """A build backend failed, or was not allowed to run.
+
+    ``output`` is the end of what it printed, ``log`` the file that has all of it, where there is one.
+    """
 
     def __init__(
         self,
@@ -90,6 +93,7 @@ class BuildError(EnvctlError):
     ) -> None:
         super().__init__(code, message, where=where, hints=hints)
         self.output = output
+        self.log: str | None = None
 
 
 class MachineError(EnvctlError):

@@ -157,7 +157,10 @@ class Project:
         directory: str | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> Result:
-        """Run envctl in the folder. A bug of envctl, with its traceback, is never an expected result."""
+        """Run envctl in the folder. A bug of envctl, with its traceback, is never an expected result.
+
+        One that a build backend printed is indented.
+        """
         done = subprocess.run(
             [*find_command(), *arguments],
             cwd=directory or self.folder,
@@ -170,7 +173,7 @@ class Project:
             check=False,
             preexec_fn=prepare,
         )
-        assert "Traceback" not in done.stderr, done.stderr
+        assert "\nTraceback" not in f"\n{done.stderr}", done.stderr
         return Result(done.returncode, done.stdout, done.stderr)
 
     def succeed(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Result:

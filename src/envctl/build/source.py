@@ -71,13 +71,36 @@ def parse_build_system(pyproject: Mapping[str, Any], *, where: str) -> BuildSyst
         raise InputError("bad-pyproject", "`build-system` has a key of the wrong type", where=where)
     for path in paths:
         # Refused before the backend starts: a path outside the tree would run code nobody named.
-        if os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == os.pardir:
+        if (
+            os.path.isabs(path)
+            or path.startswith("\\")
+            or ":" in path
+            or "\0" in path
+            or os.pardir in os.path.normpath(path.replace("\\", "/")).replace(os.sep, "/").split("/")
+        ):
             raise InputError(
                 "backend-path-escapes",
                 f"`build-system.backend-path` leaves the source tree: `{path}`",
                 where=where,
             )
     return BuildSystem(requires=tuple(requires), backend=backend, backend_path=tuple(paths))
+
+
+def refuse_outside(folder: str, system: BuildSystem, *, where: str) -> None:
+    """Refuse a backend-path that leads out of the tree through a link, or is no folder.
+
+    Raises:
+        InputError: `backend-path-escapes`.
+    """
+    root = os.path.realpath(folder)
+    for path in system.backend_path:
+        real = os.path.realpath(os.path.join(folder, path))
+        if os.path.commonpath([root, real]) != root or not os.path.isdir(real):
+            raise InputError(
+                "backend-path-escapes",
+                f"`build-system.backend-path` is no folder of the source tree: `{path}`",
+                where=where,
+            )
 
 
 def _is_list_of_text(value: object) -> TypeGuard[list[str]]:

@@ -51,10 +51,14 @@ bare-environment-failed: No bare environment could be made for an interpreter, f
 bug: envctl contradicts itself. Please report it with the lines above the message.
 bound-not-set: A requirement could not be pinned, because the lock holds several versions of its package. It
     stays as it is.
-build-failed: A build backend failed; the end of its output stands below the message. Your environment is as
-    it was.
+build-cycle: A package is needed to build itself, because nothing that its build requires comes as a wheel.
+build-failed: A build backend failed, or answered with what it should not; the end of its output stands below
+    the message, and the path of a log with all of it. Your environment is as it was.
+build-log: A remark, told with `-v`: where the log of a build is.
 build-not-allowed: Something must be built from source, which runs the code of others, and nothing allows
     that. `[build] allow = ["NAME"]` in the manifest does.
+build-timeout: A build took longer than `[build] timeout` says, 30 minutes where it says nothing. The backend
+    was ended, with all that it had started.
 cache-emptied: Another command purged or pruned the cache, or somebody deleted it, while an apply was laying
     files from it. What is missing is fetched again; there is nothing to do.
 cache-failed: The cache folder could not be read or written, or is a file. `--cache-dir` names another one.

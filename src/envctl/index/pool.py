@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -83,20 +84,23 @@ class Pool:
         """Have work done in one of the threads, and wait for it."""
         return self.submit(operation).join(lambda: self._closed)
 
-    def close(self) -> None:
-        """Begin nothing more. What has begun ends on its own."""
+    def close(self, *, patience: float = 0.0) -> None:
+        """Begin nothing more. What has begun ends on its own, and is waited for, ``patience`` seconds."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            count = len(self._threads)
+            threads = list(self._threads)
         try:
             while True:
                 self._queue.get_nowait()
         except queue.Empty:
             pass
-        for _ in range(count):
+        for _ in threads:
             self._queue.put(None)
+        until = time.monotonic() + patience
+        for thread in threads:
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _work(self) -> None:
         while (pending := self._queue.get()) is not None:

@@ -88,6 +88,7 @@ BUILD = Table(
         "no-binary": TEXTS,
         "constraints": TEXTS,
         "config-settings": MapOf("NAME", MapOf("SETTING", TEXT)),
+        "timeout": COUNT,
     }
 )
 

@@ -115,20 +115,14 @@ class LockSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSettings:
-    """The ``[build]`` table. ``allow`` is True for all, else names."""
+    """The ``[build]`` table. ``allow`` is True for all, else names; ``timeout`` is seconds for each build."""
 
     allow: bool | frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     no_binary: frozenset[str] = frozenset()
     constraints: tuple[AnyRequirement, ...] = ()
     config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    @property
-    def inputs(self) -> BuildInputs:
-        """What of it goes into a wheel."""
-        return BuildInputs(
-            constraints=tuple(map(str, self.constraints)), config_settings=self.config_settings
-        )
+    timeout: int = 1800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +173,12 @@ class Manifest:
     policy: PolicySettings
     environments: Mapping[str, Declaration]
     lists_in: str = ""
+
+    @property
+    def build_inputs(self) -> BuildInputs:
+        """What of it goes into a wheel that is built."""
+        return BuildInputs(
+            constraints=tuple(map(str, self.build.constraints)),
+            indexes=tuple(" ".join((index.name, index.url, *index.packages)) for index in self.indexes),
+            config_settings=self.build.config_settings,
+        )

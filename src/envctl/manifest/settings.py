@@ -62,8 +62,11 @@ def parse_lock_settings(
 
 
 def parse_build_settings(document: Document, table: Mapping[str, Any]) -> BuildSettings:
-    """Parse ``[build]``; reports what requirements and names report."""
+    """Parse ``[build]``; reports `bad-value` and what requirements and names report."""
     allow = table.get("allow", ())
+    timeout = table.get("timeout", BuildSettings().timeout)
+    if not 1 <= timeout <= 7 * 86400:
+        document.refuse("bad-value", ("build", "timeout"), f"is {show(timeout)}, not 1 to 604800 seconds")
     settings = normalise_keys(document, ("build", "config-settings"), table.get("config-settings", {}))
     return BuildSettings(
         allow=True if allow is True else _names(document, "build", "allow", allow or ()),
@@ -71,6 +74,7 @@ def parse_build_settings(document: Document, table: Mapping[str, Any]) -> BuildS
         no_binary=_names(document, "build", "no-binary", table.get("no-binary", ())),
         constraints=parse_limits(document, ("build", "constraints"), table.get("constraints", ())),
         config_settings={name: values for name, (_, values) in settings.items()},
+        timeout=timeout,
     )
 
 

@@ -26,9 +26,13 @@ class InstallSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildInputs:
-    """What of the ``[build]`` table goes into a wheel that is built; ``constraints`` are texts."""
+    """What of a manifest goes into a wheel that is built.
+
+    ``constraints`` are texts; ``indexes`` say where build requirements come from: name, URL, claimed names.
+    """
 
     constraints: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

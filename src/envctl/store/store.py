@@ -253,6 +253,16 @@ class Store:
         if os.path.lexists(folder):
             self._throw_away(folder)
 
+    # --- other things ---
+
+    def open_bucket(self, bucket: str) -> str:
+        """Make the folder of a bucket for what is no entry, and return its path."""
+        folder = f"{self.folder}/{bucket}"
+        with _translated(self.folder):
+            self._prepare()
+            atomic.make_directories(folder)
+        return folder
+
     # --- the whole ---
 
     def info(self) -> dict[str, Extent]:

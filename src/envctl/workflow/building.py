@@ -13,40 +13,46 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from envctl.build.backend import Backend
+from envctl.build.backend import Backend, moment_in
 from envctl.build.digest import digest_metadata
+from envctl.build.log import LogFile
+from envctl.build.process import Processes
 from envctl.build.sdist import read_static_package_info, unpack_sdist
 from envctl.build.source import (
-    BuildSystem,
     find_source_folder,
     parse_build_system,
     read_pyproject,
     read_stated_metadata,
+    refuse_outside,
 )
-from envctl.errors import BuildError, InputError
+from envctl.errors import BuildError, InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.index.metadata import parse_metadata
+from envctl.index.stated import decode_metadata, encode_metadata
 from envctl.manifest.manifest import BuildSettings
 from envctl.memo import Memo
 from envctl.model.artifact import Directory, Sdist, identify
-from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
+from envctl.model.tables import BuildInputs
 from envctl.resolve.port import ListedFile, Metadata
+from envctl.resolve.request import permission_from
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
-from envctl.workflow.keys import BUILT, BUILT_METADATA, build_digest, built_key
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """An isolated environment, ready to run a backend: its interpreter and its folder of commands."""
-
-    python: str
-    scripts: str
-
+from envctl.workflow.keys import (
+    BUILD_LOGS,
+    BUILT,
+    BUILT_METADATA,
+    STATED_METADATA,
+    build_digest,
+    built_key,
+    sdist_key,
+)
+from envctl.workflow.workbench import Workshop
 
 #: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be
 #: called again with more.
@@ -54,43 +60,100 @@ Furnish = Callable[[str, Sequence[Requirement], str], Workshop]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be asked of a backend.
+
+    ``folder`` is the source tree, ``where`` what people know it by; ``kind`` is ``wheel`` or ``editable``;
+    ``digest`` is of all that goes in.
+    """
+
+    name: str
+    folder: str
+    kind: str
+    where: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A backend whose environment holds all it asks for, for a while; ``target`` is for what it makes."""
+
+    backend: Backend
+    target: str
+    tools: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """Builds for one interpreter. ``fetch_sdist`` brings an sdist to a path of a folder, verified."""
+    """Builds for one interpreter. May be used from several threads.
+
+    ``fetch_sdist`` brings an sdist to a path of a folder, verified. ``keeps_logs`` is False when the cache
+    does not outlive the run. ``chain`` names what is being built already, and needs what is built here.
+    """
 
     store: Store
     settings: BuildSettings
+    inputs: BuildInputs
     interpreter: Interpreter
     environ: Mapping[str, str]
     furnish: Furnish
     fetch_sdist: Callable[[ListedFile | Sdist, str], str]
     emit: Emit
+    processes: Processes
+    keeps_logs: bool = True
+    chain: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> Memo:
+        """What is known of metadata, from this run and those before."""
+        return Memo(self.store.folder)
 
     def directory_metadata(self, name: str, directory: Directory) -> Metadata:
         """Tell the metadata of a source tree: read where it is stated whole, else asked of its backend.
 
         Raises:
-            InputError: `bad-pyproject`; BuildError: `build-failed`.
+            InputError: `bad-pyproject`; BuildError: `build-failed`, `build-timeout`.
         """
         folder = _folder_of(directory)
         static = read_stated_metadata(folder)
         if static is not None:
             return static
         kind = "editable" if directory.editable else "wheel"
-        return self._built_metadata(name, folder, kind, key=f"{identify(directory)} {kind}")
+        digest = self._digest(name, f"metadata {identify(directory)} {kind} {digest_metadata(folder)}")
+        data = self.kept.find(BUILT_METADATA, digest)
+        if data is None:
+            task = Task(name=name, folder=folder, kind=kind, where=folder, digest=digest)
+            data = self._ask_metadata(task)
+        return parse_metadata(data, where=folder)
 
     def sdist_metadata(self, name: str, file: ListedFile) -> Metadata:
-        """Tell the metadata of an sdist: read from its PKG-INFO where that can be trusted, else by a build.
+        """Tell the metadata of an sdist: what it states where that can be trusted, else by a build.
 
         Raises:
-            BuildError: `build-not-allowed` when only a build could tell and none is allowed; `build-failed`.
+            BuildError: `build-not-allowed` when only a build could tell and none is allowed; `build-failed`,
+                `build-timeout`.
             UpstreamError: `bad-sdist`.
         """
+        key = sdist_key(file.hashes)
+        stated = self.kept.find(STATED_METADATA, key) if key else None
+        if stated is not None:
+            return decode_metadata(stated)
+        # An sdist that no digest is known of is not told from another of its name: nothing of it is kept.
+        digest = self._digest(name, f"metadata sdist {key}") if key else ""
+        may_build = permission_from(self.settings).may_build(name)
+        built = self.kept.find(BUILT_METADATA, digest) if digest and may_build else None
+        if built is not None:
+            return parse_metadata(built, where=file.filename)
         with self._unpacked(file) as folder:
-            static = read_static_package_info(folder)
-            if static is not None:
-                return parse_metadata(static, where=file.filename)
+            metadata = _read_stated(folder, file.filename)
+            if metadata is not None:
+                if key:
+                    self.kept.keep(STATED_METADATA, key, encode_metadata(metadata))
+                return metadata
+            self._refuse_cycle(name, file.filename)
             self.require_permission(name)
-            return self._built_metadata(name, folder, "wheel", key=f"sdist {sorted(file.hashes.items())}")
+            task = Task(name=name, folder=folder, kind="wheel", where=file.filename, digest=digest)
+            return parse_metadata(self._ask_metadata(task), where=file.filename)
 
     def require_permission(self, name: str) -> None:
         """Refuse to build a project of an index that the manifest does not allow by name.
@@ -98,103 +161,151 @@ class Builder:
         Raises:
             BuildError: `build-not-allowed`.
         """
-        allow = self.settings.allow
-        if name in self.settings.deny or not (allow is True or (allow is not False and name in allow)):
-            raise BuildError(
-                "build-not-allowed",
-                f"`{name}` must be built from source, which runs its code, and nothing allows that",
-                hints=[f'`[build] allow = ["{name}"]` in the manifest allows it'],
-            )
+        if permission_from(self.settings).may_build(name):
+            return
+        hint = f'`[build] allow = ["{name}"]` in the manifest allows it'
+        if name in self.settings.deny:
+            hint = f"take `{name}` out of `[build] deny`, or choose a version that has a wheel"
+        raise BuildError(
+            "build-not-allowed",
+            f"`{name}` must be built from source, which runs its code, and nothing allows that",
+            hints=[hint],
+        )
 
     def build(self, pin: Pin) -> Entry:
         """Build the wheel of a pin that is a directory or an sdist, into the store.
 
         Raises:
-            BuildError: `build-failed`, `build-not-allowed`, `no-editable`.
+            BuildError: `build-failed`, `build-timeout`, `build-not-allowed`, `build-cycle`, `no-editable`.
             UpstreamError: when what the backend made is not a valid wheel.
         """
         match pin.artifact:
             case Directory() as directory:
-                folder = _folder_of(directory)
+                self._refuse_cycle(pin.name, directory.path)
                 kind = "editable" if directory.editable else "wheel"
-                return self._build_wheel(pin, folder, kind)
+                return self._build_wheel(pin, _folder_of(directory), kind, where=directory.path)
             case Sdist() as sdist:
+                self._refuse_cycle(pin.name, sdist.filename)
                 self.require_permission(pin.name)
                 with self._unpacked(sdist) as folder:
-                    return self._build_wheel(pin, folder, "wheel")
+                    return self._build_wheel(pin, folder, "wheel", where=sdist.filename)
             case _:
                 raise BuildError("source-not-supported", f"`{pin.name}` is of a kind that is not built yet")
 
-    def _built_metadata(self, name: str, folder: str, kind: str, *, key: str) -> Metadata:
-        subject = f"metadata {key} {digest_metadata(folder)}"
-        asked = build_digest(name, subject, self.settings.inputs, self.interpreter)
-        kept = Memo(self.store.folder)
-        data = kept.find(BUILT_METADATA, asked)
-        if data is None:
-            with self._backend(name, folder, kind) as (backend, scratch):
-                path = backend.prepare_metadata(kind, scratch, self._config(name))
-                with open(path, "rb") as file:
-                    data = file.read()
-            kept.keep(BUILT_METADATA, asked, data)
-        return parse_metadata(data, where=folder)
+    def _ask_metadata(self, task: Task) -> bytes:
+        self.emit(Started(Phase.BUILD, 1))
+        self.emit(Advanced(Phase.BUILD, 0, f"{task.name} (metadata)"))
+        with self._begun(task, "metadata") as job:
+            path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
+            with open(path, "rb") as file:
+                data = file.read()
+        if task.digest:
+            self.kept.keep(BUILT_METADATA, task.digest, data)
+        self.emit(Ended(Phase.BUILD))
+        return data
 
-    def _build_wheel(self, pin: Pin, folder: str, kind: str) -> Entry:
+    def _build_wheel(self, pin: Pin, folder: str, kind: str, *, where: str) -> Entry:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, pin.name))
-        with self._backend(pin.name, folder, kind) as (backend, scratch):
-            filename = backend.build(kind, scratch, self._config(pin.name))
-            path = os.path.join(scratch, filename)
-            entry = self.store.add(
-                BUILT,
-                built_key(pin, self.settings.inputs, self.interpreter),
-                lambda target: _unpack(path, target, filename, pin),
-            )
+        key = built_key(pin, self.inputs, self.interpreter, self.environ)
+        task = Task(name=pin.name, folder=folder, kind=kind, where=where, digest=key)
+        with self._begun(task, kind) as job:
+            filename = job.backend.build(kind, job.target, self._config(pin.name))
+            self._refuse_unusable(task, filename)
+            path = os.path.join(job.target, filename)
+
+            def produce(target: str) -> Unpacked:
+                made = unpack(path, target, filename=filename, name=pin.name, version=pin.version)
+                return Unpacked({**made.about, "built_with": dict(job.tools)}, made.hashes)
+
+            # Not held while it is built: of two builds that need each other's, each would wait for the other.
+            entry = self.store.add(BUILT, key, produce)
+        self.emit(Advanced(Phase.BUILD, 1, pin.name))
         self.emit(Ended(Phase.BUILD, f"Built {pin.name}"))
         return entry
+
+    def _refuse_unusable(self, task: Task, filename: str) -> None:
+        try:
+            tags = parse_wheel_filename(filename)[3]
+        except InvalidWheelFilename:
+            return  # who unpacks it says what is wrong
+        if not {str(tag) for tag in tags} & set(self.interpreter.tags):
+            raise BuildError(
+                "build-failed",
+                f"`{task.name}` could not be built: `{filename}` is not for the Python that it was built by",
+                where=task.where,
+            )
+
+    def _refuse_cycle(self, name: str, where: str) -> None:
+        if name in self.chain:
+            raise BuildError(
+                "build-cycle",
+                f"`{name}` is needed to build itself: {' > '.join((*self.chain, name))}",
+                where=where,
+                hints=["one of them has to come as a wheel"],
+            )
+
+    def _digest(self, name: str, subject: str) -> str:
+        return build_digest(name, subject, self.inputs, self.interpreter, self.environ)
 
     def _config(self, name: str) -> Mapping[str, str]:
         return self.settings.config_settings.get(name, {})
 
     @contextmanager
-    def _backend(self, name: str, folder: str, kind: str) -> Iterator[tuple[Backend, str]]:
-        """Give a backend whose environment holds all it asks for, and a scratch folder, both for a while."""
-        where = os.path.join(folder, "pyproject.toml")
-        system = parse_build_system(read_pyproject(folder), where=where)
-        with tempfile.TemporaryDirectory(prefix="envctl-build-") as place:
-            requires = self._requirements(system.requires, where)
-            backend = self._workbench(
-                name, folder, system, self.furnish(name, requires, os.path.join(place, "environment"))
+    def _begun(self, task: Task, what: str) -> Iterator[Job]:
+        """Give a backend that is ready; whatever fails meanwhile names the log."""
+        with tempfile.TemporaryDirectory(prefix="envctl-build-", ignore_cleanup_errors=True) as place:
+            path = os.path.join(
+                self.store.open_bucket(BUILD_LOGS), f"{task.name}-{what}-{task.digest[:12]}.log"
             )
-            more = backend.requires(kind, self._config(name))
-            if more:
-                wanted = [*requires, *self._requirements(more, where)]
-                furnished = self.furnish(name, wanted, os.path.join(place, "environment-with-more"))
-                backend = self._workbench(name, folder, system, furnished)
-            scratch = os.path.join(place, "scratch")
-            os.mkdir(scratch)
-            yield backend, scratch
+            log = _open_log(path)
+            try:
+                yield self._prepare(task, place, log)
+            except BuildError as error:
+                if self.keeps_logs and error.output:
+                    error.log = error.log or path  # of builds that need each other, the one that failed
+                raise
+            finally:
+                log.close()
+        self.emit(Notice("debug", "build-log", f"what the build of {task.name} printed is in `{path}`"))
 
-    def _workbench(self, name: str, folder: str, system: BuildSystem, workshop: Workshop) -> Backend:
-        return Backend(
-            source=folder,
-            system=system,
-            python=workshop.python,
-            scripts=workshop.scripts,
-            environ=self.environ,
-            project=name,
-        )
+    def _prepare(self, task: Task, place: str, log: LogFile) -> Job:
+        pyproject = os.path.join(task.folder, "pyproject.toml")
+        system = parse_build_system(read_pyproject(task.folder), where=pyproject)
+        refuse_outside(task.folder, system, where=pyproject)
+        deadline = moment_in(self.settings.timeout)
 
-    def _requirements(self, texts: Sequence[str], where: str) -> list[Requirement]:
-        try:
-            return [Requirement(text) for text in texts]
-        except InvalidRequirement as error:
-            raise InputError(
-                "bad-pyproject", f"a build requirement is invalid: {error}", where=where
-            ) from error
+        def make_backend(workshop: Workshop) -> Backend:
+            return Backend(
+                source=task.folder,
+                system=system,
+                python=workshop.python,
+                scripts=workshop.scripts,
+                scratch=place,
+                environ=self.environ,
+                project=task.name,
+                where=task.where,
+                log=log,
+                processes=self.processes,
+                timeout=self.settings.timeout,
+                deadline=deadline,
+            )
+
+        requires = _parse_requirements(system.requires, pyproject)
+        workshop = self.furnish(task.name, requires, os.path.join(place, "environment"))
+        more = make_backend(workshop).requires(task.kind, self._config(task.name))
+        if more:
+            wanted = [*requires, *_parse_requirements(more, pyproject)]
+            workshop = self.furnish(task.name, wanted, os.path.join(place, "environment-with-more"))
+        for name, tool in sorted(workshop.tools.items()):
+            log.note(f"--- built with {name} {tool}")
+        target = os.path.join(place, "made")
+        os.mkdir(target)
+        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools)
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
-        with tempfile.TemporaryDirectory(prefix="envctl-sdist-") as place:
+        with tempfile.TemporaryDirectory(prefix="envctl-sdist-", ignore_cleanup_errors=True) as place:
             archive = self.fetch_sdist(file, place)
             unpacked = os.path.join(place, "source")
             os.mkdir(unpacked)
@@ -202,15 +313,27 @@ class Builder:
             yield find_source_folder(unpacked, os.listdir(unpacked))
 
 
+def _open_log(path: str) -> LogFile:
+    try:
+        return LogFile(path)
+    except OSError as error:
+        raise MachineError(
+            "cache-failed", f"the log of a build cannot be written: {error.strerror}", where=path
+        ) from error
+
+
+def _read_stated(folder: str, filename: str) -> Metadata | None:
+    """Read what an unpacked sdist states of its metadata, where that is all of it."""
+    static = read_static_package_info(folder)
+    return read_stated_metadata(folder) if static is None else parse_metadata(static, where=filename)
+
+
+def _parse_requirements(texts: Sequence[str], where: str) -> list[Requirement]:
+    try:
+        return [Requirement(text) for text in texts]
+    except InvalidRequirement as error:
+        raise InputError("bad-pyproject", f"a build requirement is invalid: {error}", where=where) from error
+
+
 def _folder_of(directory: Directory) -> str:
     return os.path.join(directory.path, directory.subdirectory) if directory.subdirectory else directory.path
-
-
-def _unpack(path: str, target: str, filename: str, pin: Pin) -> Unpacked:
-    return unpack(
-        path,
-        target,
-        filename=filename,
-        name=pin.name,
-        version=pin.version,
-    )

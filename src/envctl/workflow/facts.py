@@ -30,11 +30,11 @@ def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
     }
 
 
-def look_into_store(store: Store, goal: Goal) -> FindWheel:
+def look_into_store(store: Store, goal: Goal, environ: Mapping[str, str]) -> FindWheel:
     """Find wheels in the store; those that are not there yet are not known."""
 
     def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
-        where = entry_place(pin, goal.build, goal.interpreter)
+        where = entry_place(pin, goal.build, goal.interpreter, environ)
         return None if where is None else store.describe(*where)
 
     return find

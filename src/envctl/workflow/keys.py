@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 
 from envctl.build.digest import digest_code
+from envctl.build.environ import choose_shaping
 from envctl.errors import InputError
 from envctl.model.artifact import Directory, Sdist, Wheel, identify
 from envctl.model.interpreter import Interpreter
@@ -22,6 +24,12 @@ BUILT = "built-v1"
 
 #: What a backend said of a source's metadata, by all that went in.
 BUILT_METADATA = "built-metadata-v1"
+
+#: What a source distribution states of its metadata, by its digest.
+STATED_METADATA = "sdist-metadata-v1"
+
+#: What backends printed. No entries: files for people.
+BUILD_LOGS = "build-logs-v1"
 
 #: Bytecode of an entry for one interpreter.
 BYTECODE = "bytecode-v1"
@@ -44,7 +52,16 @@ def wheel_key(wheel: Wheel) -> str:
     )
 
 
-def built_key(pin: Pin, inputs: BuildInputs, interpreter: Interpreter) -> str:
+def sdist_key(hashes: Mapping[str, str]) -> str:
+    """Name what is kept of an sdist: its strongest digest; empty where none is known that can be trusted."""
+    for algorithm in ("sha256", "sha384", "sha512"):
+        digest = hashes.get(algorithm)
+        if digest is not None:
+            return digest.lower()
+    return ""
+
+
+def built_key(pin: Pin, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]) -> str:
     """Name the store's entry of a wheel that is built: from what, how, by which interpreter.
 
     The code of a directory that is not editable goes in, too: when it was edited, laying the next
@@ -53,28 +70,40 @@ def built_key(pin: Pin, inputs: BuildInputs, interpreter: Interpreter) -> str:
     subject = identify(pin.artifact)
     if isinstance(pin.artifact, Directory) and not pin.artifact.editable:
         subject += f" {digest_code(os.path.join(pin.artifact.path, pin.artifact.subdirectory or ''))}"
-    return build_digest(pin.name, subject, inputs, interpreter)
+    return build_digest(pin.name, subject, inputs, interpreter, environ)
 
 
-def build_digest(name: str, subject: str, inputs: BuildInputs, interpreter: Interpreter) -> str:
-    """Digest all that goes into a build, as hexadecimal sha256; ``subject`` says what is built into what."""
+def build_digest(
+    name: str, subject: str, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]
+) -> str:
+    """Digest all that goes into a build, as hexadecimal sha256; ``subject`` says what is built into what.
+
+    What the build requirements were resolved to is not known before they are: it is what their texts (in the
+    source), the constraints and the indexes lead to, and the entry remembers it
+    ([decision 14](../../../docs/decisions/0014-builds-are-kept-by-what-is-stated.md)).
+    """
     went_in = {
         "name": name,
         "subject": subject,
         "settings": dict(inputs.config_settings.get(name, {})),
         "constraints": list(inputs.constraints),
+        "indexes": list(inputs.indexes),
         "interpreter": [interpreter.executable, interpreter.version, interpreter.identity],
+        "platform": interpreter.platform,
+        "environ": choose_shaping(environ),
     }
     return hashlib.sha256(json.dumps(went_in, sort_keys=True).encode()).hexdigest()
 
 
-def entry_place(pin: Pin, inputs: BuildInputs, interpreter: Interpreter) -> tuple[str, str] | None:
+def entry_place(
+    pin: Pin, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]
+) -> tuple[str, str] | None:
     """Say in which bucket and under which key a pin's wheel lies; None for kinds not installed yet."""
     match pin.artifact:
         case Wheel():
             return WHEELS, wheel_key(pin.artifact)
         case Directory() | Sdist():
-            return BUILT, built_key(pin, inputs, interpreter)
+            return BUILT, built_key(pin, inputs, interpreter, environ)
         case _:
             return None
 

@@ -52,7 +52,7 @@ def find_stored(run: Run, goal: Goal, pins: Sequence[Pin]) -> Mapping[str, Entry
     """
     places = []
     for pin in pins:
-        where = entry_place(pin, goal.build, goal.interpreter)
+        where = entry_place(pin, goal.build, goal.interpreter, run.context.settings.environ)
         if where is None:
             raise BuildError(
                 "source-not-supported", f"the source of `{pin.name}` is of a kind not installed yet"

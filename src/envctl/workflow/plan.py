@@ -126,7 +126,8 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
         reinstall=options.reinstall,
         locked=goal.locked,
     )
-    policy, diagnostics = pronounce(goal, changes, look_into_store(run.store, goal))
+    find = look_into_store(run.store, goal, run.context.settings.environ)
+    policy, diagnostics = pronounce(goal, changes, find)
     return Plan(
         inputs=make_inputs(goal, options),
         environment=planned_environment(goal),

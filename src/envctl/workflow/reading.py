@@ -73,7 +73,7 @@ def outline(situation: Situation) -> Goal:
         locked=frozenset(),
         yanked=None,
         install=manifest.install,
-        build=manifest.build.inputs,
+        build=manifest.build_inputs,
         policy=manifest.policy,
         lock=GoalLock(path=lock.path, digest=lock.digest),
         digests={

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
 from packaging.requirements import Requirement
 
 from envctl import atomic
-from envctl.environment.bare import bare, write_bare
-from envctl.environment.layout import choose_layout
+from envctl.build.process import Processes
 from envctl.errors import BuildError, UpstreamError
-from envctl.frozen import dataclass, replace
+from envctl.frozen import dataclass, field, replace
 from envctl.index.client import IndexClient
 from envctl.index.pool import Pool
 from envctl.lock.choose import choose_wheel
@@ -28,22 +27,24 @@ from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.target import Target, choose_target
 from envctl.resolve.port import ListedFile
-from envctl.resolve.request import request_for
+from envctl.resolve.request import permission_from, request_for
 from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
-from envctl.store.place import choose_linker, place, raise_marks
 from envctl.store.store import Store
-from envctl.wheel.scripts import console_script
 from envctl.wheel.unpack import Unpacked, unpack
-from envctl.workflow.building import Builder, Workshop
+from envctl.workflow.building import Builder
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.compiling import compile_entries
 from envctl.workflow.context import Context, Remote
-from envctl.workflow.keys import WHEELS, wheel_key
+from envctl.workflow.keys import WHEELS, entry_place, wheel_key
 from envctl.workflow.resolver import Resolver
+from envctl.workflow.workbench import Workshop, lay_workshop
 
 #: Downloads in flight; more gains nothing on one connection pool and starves small machines.
 WORKERS = 8
+
+#: Seconds in which builds that were ended have to be gone.
+PATIENCE = 10.0
 
 
 def make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, store: Store) -> Remote:
@@ -60,13 +61,18 @@ def make_adapters(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """What fetches and builds in one run; see `Remote` for what it does."""
+    """What fetches and builds in one run; see `Remote` for what it does.
+
+    ``chain`` names the projects that are being built, each for the one before it.
+    """
 
     context: Context
     manifest: Manifest
     interpreter: Interpreter
     store: Store
     client: IndexClient
+    processes: Processes = field(default_factory=Processes)
+    chain: tuple[str, ...] = ()
 
     @property
     def emit(self) -> Emit:
@@ -77,11 +83,7 @@ class Adapters:
         """See `Remote.obtain`. Large files first, so that the last to arrive is a small one."""
         wheels = [pin for pin in pins if isinstance(pin.artifact, Wheel)]
         found = self._fetch_wheels(sorted(wheels, key=lambda pin: -(_size(pin) or 0)))
-        builder = self.builder()
-        for pin in pins:
-            if not isinstance(pin.artifact, Wheel):
-                found[pin.name] = builder.build(pin)
-        return found
+        return {**found, **self._build([pin for pin in pins if not isinstance(pin.artifact, Wheel)])}
 
     def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
         """See `Remote.compile`."""
@@ -97,7 +99,7 @@ class Adapters:
         pool = Pool(WORKERS)
         with tempfile.TemporaryDirectory(prefix="envctl-download-", ignore_cleanup_errors=True) as folder:
             try:
-                found = dict(self._gather(pool, pins, folder))
+                found = dict(_gather(pool, pins, lambda pin: self._fetch_wheel(pin, folder)))
             finally:
                 pool.close()
         amount = f"{len(pins)} package{'s' if len(pins) > 1 else ''}"
@@ -105,23 +107,21 @@ class Adapters:
         self.emit(Ended(Phase.UNPACK, f"Unpacked {amount}"))
         return found
 
-    def _gather(self, pool: Pool, pins: Sequence[Pin], folder: str) -> Iterator[tuple[str, Entry]]:
-        """Fetch all at once; yield each as it arrives, so that the first failure is the end."""
-        arrived: SimpleQueue[str] = SimpleQueue()
-
-        def bring(pin: Pin) -> Entry:
-            try:
-                return self._fetch_wheel(pin, folder)
-            finally:
-                arrived.put(pin.name)
-
-        pending = {pin.name: pool.submit(partial(bring, pin)) for pin in pins}
-        while pending:
-            try:
-                name = arrived.get(timeout=0.5)  # without one, Windows would not hear Ctrl-C
-            except Empty:
-                continue
-            yield name, pending.pop(name).wait()
+    def _build(self, pins: Sequence[Pin]) -> dict[str, Entry]:
+        """Build as many at a time as there are cores; what another build needs, one after the other."""
+        builder = self.builder()
+        if len(pins) < 2 or self.chain:
+            return {pin.name: builder.build(pin) for pin in pins}
+        pool = Pool(min(len(pins), os.cpu_count() or 1))
+        try:
+            found = dict(_gather(pool, pins, builder.build))
+        except BaseException:
+            # Of a failure the first is told; the backends that still run are ended, and tidied up after.
+            self.processes.stop()
+            pool.close(patience=PATIENCE)
+            raise
+        pool.close()
+        return found
 
     def _fetch_wheel(self, pin: Pin, place: str) -> Entry:
         wheel = pin.artifact
@@ -176,19 +176,27 @@ class Adapters:
         return Builder(
             store=self.store,
             settings=self.manifest.build,
+            inputs=self.manifest.build_inputs,
             interpreter=self.interpreter,
             environ=self.context.settings.environ,
             furnish=self._furnish,
             fetch_sdist=self._bring,
             emit=self.emit,
+            processes=self.processes,
+            keeps_logs=not self.context.settings.no_cache,
+            chain=self.chain,
         )
 
     def _furnish(self, project: str, requirements: Sequence[Requirement], folder: str) -> Workshop:
         """Lay an isolated environment at ``folder`` with what a backend asks for, to build ``project``."""
-        inner = replace(self, context=replace(self.context, emit=tell_for(project, self.emit)))
+        context = replace(self.context, emit=tell_for(project, self.emit))
+        inner = replace(self, context=context, chain=(*self.chain, project))
         target = choose_target(self.interpreter)
         request = request_for(
-            requirements, by="build-system.requires", constraints=self.manifest.build.constraints
+            requirements,
+            by="build-system.requires",
+            constraints=self.manifest.build.constraints,
+            permission=permission_from(self.manifest.build),
         )
         resolution = solve(request, target, inner._catalog(), inner.emit)  # noqa: SLF001 - it is one of us
         pins = [
@@ -196,42 +204,45 @@ class Adapters:
             for each in resolution.packages.values()
         ]
         stored = self._find_stored(pins)
-        fetched = inner.obtain([pin for pin in pins if pin.name not in stored])
-        return self._lay({**stored, **fetched}, folder)
+        found = {**stored, **inner.obtain([pin for pin in pins if pin.name not in stored])}
+        return lay_workshop(
+            [(pin, found[pin.name]) for pin in pins],
+            folder,
+            interpreter=self.interpreter,
+            store=self.store,
+            settings=self.context.settings,
+        )
 
     def _find_stored(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
-        """Take wheels from the store; one whose RECORD is wrong is left to who fetches it, to be refused."""
-        entries = {
-            pin.name: self.store.get(WHEELS, wheel_key(pin.artifact))
-            for pin in pins
-            if isinstance(pin.artifact, Wheel)
-        }
+        """Take from the store what is there; a wheel whose RECORD is wrong is left to who fetches it."""
+        environ = self.context.settings.environ
+        inputs = self.manifest.build_inputs
+        places = {pin.name: entry_place(pin, inputs, self.interpreter, environ) for pin in pins}
+        entries = {name: self.store.get(*place) for name, place in places.items() if place is not None}
         return {
             name: entry
             for name, entry in entries.items()
             if entry is not None and not entry.about.get("record_faults")
         }
 
-    def _lay(self, entries: Mapping[str, Entry], folder: str) -> Workshop:
-        settings = self.context.settings
-        items = bare(
-            self.interpreter, path=folder, prompt=None, cache_dir=settings.cache_dir, environ=settings.environ
-        )
-        write_bare(items, at=folder)
-        paths = choose_layout(self.interpreter)
-        purelib, scripts = os.path.join(folder, paths.site_packages), os.path.join(folder, paths.scripts)
-        python = os.path.join(folder, paths.python)
-        linker = choose_linker(self.store.folder, folder, "auto")
-        made: set[str] = set()
-        placements = []
-        for entry in entries.values():
-            placements.append(place(entry, "site", purelib, how=linker, made=made))
-            placements.append(place(entry, "scripts", scripts, how=linker, made=made))
-            for name, reference in _console_scripts(entry).items():
-                path = os.path.join(scripts, name)
-                atomic.write(path, console_script(reference, python=python), mode=0o755)
-        raise_marks(placements)
-        return Workshop(python=python, scripts=scripts)
+
+def _gather(pool: Pool, pins: Sequence[Pin], work: Callable[[Pin], Entry]) -> Iterator[tuple[str, Entry]]:
+    """Do all at once; yield each as it arrives, so that the first failure is the end."""
+    arrived: SimpleQueue[str] = SimpleQueue()
+
+    def bring(pin: Pin) -> Entry:
+        try:
+            return work(pin)
+        finally:
+            arrived.put(pin.name)
+
+    pending = {pin.name: pool.submit(partial(bring, pin)) for pin in pins}
+    while pending:
+        try:
+            name = arrived.get(timeout=0.5)  # without one, Windows would not hear Ctrl-C
+        except Empty:
+            continue
+        yield name, pending.pop(name).wait()
 
 
 #: How the summary of work that is done for a build goes on.
@@ -261,19 +272,17 @@ def refuse_record(pin: Pin, filename: str, entry: Entry) -> UpstreamError:
     )
 
 
-def _console_scripts(entry: Entry) -> Mapping[str, str]:
-    found = entry.about.get("console_scripts", {})
-    return found if isinstance(found, dict) else {}
-
-
-def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Wheel:
+def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Artifact:
+    """Choose what a build tool comes from: a wheel, else an sdist, whose build must be allowed, too."""
     wheels = [artifact for artifact in artifacts if isinstance(artifact, Wheel)]
     wheel = choose_wheel(wheels, target)
-    if wheel is None:
+    source = next((artifact for artifact in artifacts if not isinstance(artifact, Wheel)), None)
+    chosen = wheel or source
+    if chosen is None:
         raise BuildError(
             "no-build-tool", f"`{name}` is needed to build and has no wheel for Python {target.python} here"
         )
-    return wheel
+    return chosen
 
 
 def _size(pin: Pin) -> int | None:

@@ -36,6 +36,8 @@ def failure_lines(error: EnvctlError, directory: str) -> list[Line]:
         if isinstance(each, StaleError):
             lines += [f"  moved: {label}" for label in each.moved]
         lines += _output_tail(each)
+        if isinstance(each, BuildError) and each.log is not None:
+            lines.append((Styled("  log:", "dim"), f" {each.log}"))
         lines += [(Styled("hint:", "cyan"), f" {hint}") for hint in each.hints if hint not in explanation]
     return lines
 
@@ -97,6 +99,7 @@ def _one(error: EnvctlError, directory: str) -> dict[str, Any]:
         document["policy"] = _format_denied(error)
     if isinstance(error, BuildError) and error.output.strip():
         document["output"] = error.output.rstrip().splitlines()[-TAIL:]
+        document["log"] = error.log
     return document
 
 
