@@ -223,7 +223,7 @@ HEAVY = {
     "dataclasses",
     "difflib",
     "email",
-    "httpx",
+    "httpcore",
     "logging",
     "packaging.markers",
     "packaging.pylock",
