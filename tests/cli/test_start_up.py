@@ -15,7 +15,7 @@ _LIST = (
 
 HEAVY = (
     "rich",
-    "httpx",
+    "httpcore",
     "packaging",
     "resolvelib",
     "tomlkit",

@@ -225,7 +225,7 @@ HEAVY = {
     "dataclasses",
     "difflib",
     "email",
-    "httpx",
+    "httpcore",
     "logging",
     "packaging.markers",
     "packaging.pylock",

@@ -145,7 +145,7 @@ def answer(project: Project, *argv: str) -> tuple[Result, str]:
 
 
 def pages(project: Project) -> list[Path]:
-    return sorted(Path(project.cache, "envctl", "pages-v1").rglob("*.page"))
+    return sorted(Path(project.cache, "envctl", "pages-v2").rglob("*.page"))
 
 
 def touch(path: Path) -> None:

@@ -31,7 +31,7 @@ def filenames(client: IndexClient, version: str, name: str = "alpha") -> list[st
 
 
 def pages_in(folder: Path) -> list[Path]:
-    return sorted((folder / "cache").glob("pages-v1/*/*"))
+    return sorted((folder / "cache").glob("pages-v2/*/*"))
 
 
 @pytest.fixture(autouse=True)
@@ -239,7 +239,7 @@ file = client.project("alpha").files(Version("1.0"))[0]
 client.prefetch_metadata(file)
 assert client.core_metadata(file).startswith(b"Metadata-Version")
 client.close()
-print(sorted({{"httpx", "ssl", "zipfile", "email", "socket"}} & set(sys.modules)))
+print(sorted({{"httpcore", "ssl", "zipfile", "email", "socket"}} & set(sys.modules)))
 """
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 

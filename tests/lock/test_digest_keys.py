@@ -91,6 +91,7 @@ COUNTS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "lock.python": (("lock", "python"), ["3.12"]),
     "lock.resolution": (("lock", "resolution"), "lowest"),
     "lock.prerelease": (("lock", "prerelease"), {"flask": "allow"}),
+    "index.exclude-newer": (("index", 0, "exclude-newer"), "7 days"),
     "lock.exclude-newer": (("lock", "exclude-newer"), {"*": "3 days", "flask": False}),
     "lock.constraints": (("lock", "constraints"), ["urllib3<2"]),
     "lock.overrides": (("lock", "overrides"), ["idna==3.9"]),

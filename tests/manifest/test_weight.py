@@ -8,7 +8,7 @@ import sys
 
 HEAVY = {
     "asyncio",
-    "httpx",
+    "httpcore",
     "pathlib",
     "rich",
     "subprocess",

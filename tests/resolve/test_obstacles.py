@@ -41,7 +41,6 @@ class Bench:
         self.judge = Judge(
             self.graph,
             [Universe(request, target, self.shelf) for target in self.graph.grid.targets],
-            cooldowns=manifest.lock.exclude_newer,
             rules=rules,
         )
 

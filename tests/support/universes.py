@@ -79,6 +79,10 @@ class DictProject:
         return "main"
 
     @property
+    def status(self) -> None:
+        return None
+
+    @property
     def versions(self) -> Sequence[Version]:
         return sorted(self._releases, reverse=True)
 

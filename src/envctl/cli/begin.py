@@ -36,6 +36,8 @@ def begin(arguments: Namespace, console: Console) -> Context:
         offline=arguments.offline,
         no_cache=arguments.no_cache,
     )
+    if arguments.color is None and not ("NO_COLOR" in os.environ or "FORCE_COLOR" in os.environ):
+        console.choose_color(settings.color)
     if settings.no_cache:
         from envctl.cli.scratch import with_scratch_cache
 

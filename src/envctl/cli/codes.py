@@ -14,6 +14,7 @@ backend-path-escapes: `build-system.backend-path` of a source tree points outsid
 bad-archive: A wheel or sdist is damaged, or its parts contradict each other, so that two tools could see
     different files in it. Nothing of it was kept.
 bad-ca-bundle: The file of certificates that the settings name cannot be read or used.
+bad-client-certificate: The client certificate that the settings name, or its key, cannot be used.
 bad-encoding: A server's answer is compressed in a way that cannot be undone.
 bad-hash: A hash in a lock or on an index page has the wrong length or holds other than hexadecimal digits.
 bad-index-page: An index answered with something that is no page of the Simple API.
@@ -24,6 +25,7 @@ bad-metadata: The metadata of a release is no valid core metadata, so nobody can
     is of another package or version. As a warning: the release was passed over.
 bad-name: A name in the manifest or in pyproject.toml is no valid name of a package, group, extra or
     environment.
+bad-netrc: The netrc file cannot be parsed, and no user name or password is taken from it.
 bad-path: A path in the manifest is not usable where it stands: no folder, or outside of where it may be.
 bad-plan: The file is no saved plan that this envctl can read. `envctl plan --out FILE` writes one.
 bad-proxy: The address of the proxy in the settings or the variables cannot be used.
@@ -115,6 +117,8 @@ interpreter-unsupported: The interpreter is too old for envctl to make environme
 interrupted: The run was asked to end. What it had begun was undone.
 inventory-damaged: The list of an environment's files cannot be read. `envctl apply` makes it anew.
 journal-damaged: What a killed run was about to do cannot be read. `envctl status` says what is there.
+keyring-silent: The system's keyring was asked for a password and did not answer in time. `keyring` in the
+    settings says whether it is asked.
 lock-ambiguous: The lock selects two entries for one package. `envctl lock` writes it anew.
 lock-missing: There is no lock, and the command or its options do not allow to make one.
 lock-looked-at-again: Another run wrote the lock while this one resolved. It is read again, and there is
@@ -183,9 +187,12 @@ policy-warning: A rule of `[policy]` that only warns has something against a pac
 policy-not-checked: A rule of `[policy]` could not be checked, for the reason that is given.
 prompt-unusable: The name of the manifest, which the prompt shows, holds characters that activation scripts
     cannot hold.
-proxy-failed: The proxy refused to connect.
+proxy-failed: The proxy cannot be reached, or refuses to connect; the variables and settings that name it are
+    in the message.
 python-too-new: A release is not for a Python as new as this one.
 python-too-old: A release needs a newer Python than this one.
+quarantined: An index has put a project into quarantine (PEP 792): it may be malware. Nothing of it is
+    locked.
 read-only: The environment lies on a file system that is mounted read-only.
 recovered: What a killed run left was finished or undone.
 requires-envctl: The manifest asks for another version of envctl.

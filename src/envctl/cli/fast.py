@@ -102,7 +102,7 @@ def _try_lock(argv: list[str]) -> int | None:
     from envctl.cli.folders import config_path
 
     config = config_path(os.environ)
-    cache = _find_cache(_directory(options), config)
+    cache = None if _mentions(config, b"color") else _find_cache(_directory(options), config)
     if cache is None or {"--check", "--upgrade"} <= options.keys():
         return None
     if "--upgrade" not in options:
@@ -182,13 +182,18 @@ def _find_cache(directory: str, config: str) -> str | None:
     """Find the cache folder, None where only settings that have to be parsed can say it."""
     folder = os.environ.get("ENVCTL_CACHE_DIR")
     if not folder:
-        try:
-            with open(config, "rb", buffering=0) as file:
-                if b"cache-dir" in file.read():
-                    return None
-        except OSError:
-            pass  # whether there should be some is for the receipt to say
+        if _mentions(config, b"cache-dir"):
+            return None
         from envctl.cli.folders import default_cache_dir
 
         folder = default_cache_dir(os.environ)
     return os.path.normpath(os.path.join(directory, os.path.expanduser(folder)))
+
+
+def _mentions(config: str, key: bytes) -> bool:
+    """Whether the user's settings, if there are any, may say something of a key."""
+    try:
+        with open(config, "rb", buffering=0) as file:
+            return key in file.read()
+    except OSError:
+        return False  # whether there should be some is for the receipt to say

@@ -10,7 +10,10 @@ platform's folder for settings, or where ``ENVCTL_CONFIG`` says::
     proxy = "http://proxy.example:3128"
     ca-bundle = "company.pem"          # paths are relative to this file
     client-certificate = "me.pem"
+    client-key = "me.key"              # where it is not in the same file
     insecure-hosts = ["old.example"]
+    keyring = "auto"                   # auto, always, never
+    timeout = 600                      # seconds for one page or file in all
 
     [mirrors]                          # names of indexes: where their bytes are fetched instead
     pypi = "https://mirror.example/simple/"
@@ -32,10 +35,11 @@ _CHOICES = {
     "link": ("auto", "reflink", "hardlink", "copy"),
     "compile": ("auto", "true", "false"),
     "color": ("auto", "always", "never"),
+    "keyring": ("auto", "always", "never"),
 }
-_TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate")
-_KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts")
-_PATHS = {"cache-dir", "ca-bundle", "client-certificate"}
+_TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate", "client-key")
+_KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts", "timeout")
+_PATHS = {"cache-dir", "ca-bundle", "client-certificate", "client-key"}
 
 
 def make_settings(
@@ -66,8 +70,12 @@ def make_settings(
         ca_bundle=_variable_path(environ, "ENVCTL_CA_BUNDLE", directory) or config.get("ca-bundle"),
         client_certificate=_variable_path(environ, "ENVCTL_CLIENT_CERTIFICATE", directory)
         or config.get("client-certificate"),
+        client_key=_variable_path(environ, "ENVCTL_CLIENT_KEY", directory) or config.get("client-key"),
         proxy=environ.get("ENVCTL_PROXY") or config.get("proxy"),
         insecure_hosts=_insecure_hosts(environ, config),
+        keyring=_choose_variable(environ, "keyring") or config.get("keyring", "auto"),
+        timeout=_timeout(environ, config),
+        color=config.get("color"),
         environ=dict(environ),
         file=config_path(environ),
     )
@@ -138,6 +146,10 @@ def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
         isinstance(value, list) and all(isinstance(each, str) for each in value)
     ):
         return "bad-value", "`insecure-hosts` is a list of host names", ""
+    if key == "timeout" and not (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    ):
+        return "bad-value", "`timeout` is a number of seconds", ""
     return None
 
 
@@ -153,7 +165,7 @@ def _resolve(key: str, value: Any, folder: str) -> Any:
         return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
     if key in _CHOICES:
         return str(value).lower()
-    return tuple(value) if key == "insecure-hosts" else value
+    return tuple(each.lower() for each in value) if key == "insecure-hosts" else value
 
 
 def _find_line(text: str, key: str) -> int:
@@ -187,6 +199,24 @@ def _variable_path(environ: Mapping[str, str], name: str, directory: str) -> str
 def _insecure_hosts(environ: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:
     named = environ.get("ENVCTL_INSECURE_HOSTS")
     if named is not None:
-        return tuple(named.replace(",", " ").split())
+        return tuple(named.lower().replace(",", " ").split())
     hosts: tuple[str, ...] = config.get("insecure-hosts", ())
     return hosts
+
+
+def _timeout(environ: Mapping[str, str], config: Mapping[str, Any]) -> float | None:
+    named = environ.get("ENVCTL_TIMEOUT")
+    if not named:
+        seconds: float | None = config.get("timeout")
+        return seconds
+    try:
+        value = float(named)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(
+            "bad-variable",
+            f"the variable `ENVCTL_TIMEOUT` cannot be `{named}`",
+            hints=["it is a number of seconds"],
+        )
+    return value

@@ -32,22 +32,22 @@ _RAW = {name: re.compile(rf"</{name}", re.IGNORECASE | re.ASCII) for name in ("s
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The anchors of a page in their order, its base and its API version where it states them."""
+    """The anchors of a page in their order, its base where it states one, and its ``pypi:`` metadata."""
 
     anchors: tuple[Anchor, ...]
     base: str | None
-    version: str | None
+    meta: Mapping[str, str]
 
 
 def scan_anchors(data: bytes | bytearray) -> Document:
-    """Find the anchors of a page in UTF-8, its ``<base href>`` and its ``pypi:repository-version``.
+    """Find the anchors of a page in UTF-8, its ``<base href>`` and its ``<meta name="pypi:…">``, first ones.
 
     Raises ValueError when there are more than 200,000 anchors.
     """
     text = data.decode("latin-1")  # one byte a letter, whatever is in it
     anchors: list[Anchor] = []
     base: str | None = None
-    version: str | None = None
+    meta: dict[str, str] = {}
     position = text.find("<")
     while position >= 0:
         match = _TAG_NAME.match(text, position + 1)
@@ -64,8 +64,9 @@ def scan_anchors(data: bytes | bytearray) -> Document:
                 raise ValueError("too many anchors")
         elif name == "base" and base is None:
             base = attributes.get("href")
-        elif name == "meta" and attributes.get("name", "").lower() == "pypi:repository-version":
-            version = attributes.get("content", "")
+        elif name == "meta" and (key := attributes.get("name", "").lower()).startswith("pypi:"):
+            if len(meta) < _MAXIMAL_ATTRIBUTES:
+                meta.setdefault(key.removeprefix("pypi:"), attributes.get("content", ""))
         elif name in _RAW:
             end = _RAW[name].search(text, position)
             if end is None:
@@ -74,7 +75,7 @@ def scan_anchors(data: bytes | bytearray) -> Document:
             position = _skip(text, position)
             continue
         position = text.find("<", position)
-    return Document(tuple(anchors), base, version)
+    return Document(tuple(anchors), base, meta)
 
 
 def _skip(text: str, position: int) -> int:

@@ -2,7 +2,7 @@
 
 ::
 
-    <cache>/pages-v1/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
+    <cache>/pages-v2/<sha256 of the index URL, 16 digits>/<project>.page      a record of `listing.py`
     <cache>/metadata-v2/<2 digits>/<key>                                       METADATA, as a `Memo`
     <cache>/stated-v2/<2 digits>/<key>                                         what `stated.py` keeps of it
 
@@ -24,7 +24,7 @@ from envctl.model.settings import Settings
 from envctl.receipt import describe_status
 from envctl.trust import open_kept
 
-_PAGES = "pages-v1"
+_PAGES = "pages-v2"
 _METADATA = "metadata-v2"
 _STATED = "stated-v2"
 #: The first read of a page: the head and the newest versions of nearly all of them.

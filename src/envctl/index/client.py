@@ -30,6 +30,7 @@ from envctl.model.settings import Settings
 from envctl.resolve.port import ListedFile, Metadata, Project
 
 if TYPE_CHECKING:
+    from envctl.index.credentials import Credentials
     from envctl.index.fetcher import Fetcher
 
 #: As many as there are connections.
@@ -263,22 +264,36 @@ class IndexClient:
         with self._lock:
             if self._fetcher is None:
                 # Parsers, zipfile and netrc: 30 ms that a run whose pages are fresh should not pay.
-                from envctl.index import credentials, fetcher  # noqa: PLC0415 - the reason is above
+                from envctl.index import fetcher  # noqa: PLC0415 - the reason is above
 
-                urls = {
-                    index.name: self._settings.mirrors.get(index.name, index.url)
-                    for index in self._indexes
-                    if not is_local(self._settings.mirrors.get(index.name, index.url))
-                }
                 self._fetcher = fetcher.Fetcher(
                     self._transport,
-                    credentials.find_credentials(urls, self._settings.environ),
+                    self._find_credentials(),
                     policy=self._policy,
                     sleep=self._closed.wait,
                     clock=self._clock,
                     emit=self._emit,
+                    timeout=self._settings.timeout,
                 )
             return self._fetcher
+
+    def _find_credentials(self) -> Credentials:
+        from envctl.index import credentials  # noqa: PLC0415 - loaded with the fetcher
+
+        settings = self._settings
+        urls = {index.name: settings.mirrors.get(index.name, index.url) for index in self._indexes}
+        remote = {name: url for name, url in urls.items() if not is_local(url)}
+        found = credentials.find_logins(remote, settings.environ)
+        if found.bad_netrc is not None:
+            message = f"`{found.bad_netrc}` cannot be parsed and is passed over"
+            self._emit(Notice("debug", "bad-netrc", message))
+        ask = None if settings.keyring == "never" else self._ask_keyring
+        return credentials.Credentials(found.logins, ask=ask, at_once=settings.keyring == "always")
+
+    def _ask_keyring(self, url: str, user: str | None) -> tuple[str, str] | None:
+        from envctl.index import keyring  # noqa: PLC0415 - subprocesses, which few indexes need
+
+        return keyring.Keyring(self._settings.environ, self._emit)(url, user)
 
 
 def _metadata_key(file: ListedFile) -> str:

@@ -56,7 +56,9 @@ def compact(page: Page, name: str, *, etag: str | None, modified: str | None, ex
     """Make the record of project ``name`` from its page; files of other projects are left out."""
     return encode_project(
         group_files(page.entries).get(name, ()),
-        head=make_head(name, base=page.base, etag=etag, modified=modified, expires=expires),
+        head=make_head(
+            name, base=page.base, etag=etag, modified=modified, expires=expires, status=page.status
+        ),
     )
 
 

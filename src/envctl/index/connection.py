@@ -1,48 +1,63 @@
-"""HTTP by httpx: pools of connections, redirects, and the translation of its exceptions.
+"""HTTP by httpcore: pools of connections, redirects, proxies.
 
-Only httpx's transport is used, which sends one request over a pool of connections. Its client would follow
-redirects, keep cookies, read environment variables, and undo content encodings without a bound.
+httpcore sends one request over a pool of connections, and takes half the time to import that the client
+above it, httpx, takes; that would follow redirects, keep cookies, read environment variables, and undo
+content encodings without a bound.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from urllib.parse import quote
 
-import certifi
-import httpx
+import httpcore
 
-from envctl.errors import EnvctlError, MachineError, UpstreamError
-from envctl.index.location import find_origin, format_url, join, split, strip
+from envctl.errors import MachineError, UpstreamError
+from envctl.frozen import dataclass
+from envctl.index.deadline import DeadlineBackend
+from envctl.index.location import find_origin, find_userinfo, format_url, join, split, strip
 from envctl.index.proxy import choose_proxy
+from envctl.index.tls import make_context, make_insecure_context
+from envctl.index.translate import FAILURES, refuse_proxy, translate
 from envctl.index.transport import Response, Timeouts, TransientError
 from envctl.model.events import Emit, Notice
 from envctl.model.settings import Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMAL_REDIRECTS = 5
-_POOL = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0)
+_MAXIMAL_CONNECTIONS = 16
+_KEEPALIVE = 30.0
 _USER_AGENT = f"envctl (Python {sys.version_info.major}.{sys.version_info.minor}; {sys.platform})"
-_BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+#: What may stand in the target of a request; all else is percent-encoded (RFC 3986, 3.3 and 3.4).
+_TARGET = "%/?:@!$&'()*+,;=[]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How to get to a URL: plain, over TLS or over unverified TLS; through which proxy."""
+
+    kind: str
+    proxy: str | None
 
 
 class Connections:
-    """A `Transport` over httpx: one pool for each way out (plain, TLS, unverified TLS; each proxy)."""
+    """A `Transport` over httpcore: one pool for each way out (plain, TLS, unverified TLS; each proxy)."""
 
     def __init__(self, settings: Settings, *, timeouts: Timeouts, emit: Emit) -> None:
         self._settings = settings
         self._timeouts = timeouts
         self._emit = emit
         self._lock = threading.Lock()
-        self._pools: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
-        waits = httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None)
-        self._waits = waits.as_dict()
+        self._pools: dict[_Way, httpcore.ConnectionPool] = {}
+        self._told: set[str] = set()
+        self._backend = DeadlineBackend()
+        waits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": None}
+        self._extensions = {"timeout": waits}
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[Response]:
@@ -50,98 +65,169 @@ class Connections:
         sent = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
         current = strip(url)
         for _ in range(_MAXIMAL_REDIRECTS + 1):
-            response = self._send(current, sent)
-            location = response.headers.get("location")
-            if response.status_code not in _REDIRECTS or location is None:
+            answer = self._send(current, sent)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or location is None:
                 try:
-                    yield _Answer(response, current, self._timeouts)
+                    yield answer
                 finally:
-                    response.close()
+                    answer.close()
                 return
-            response.close()
+            answer.close()
             following = _check_redirect(current, location, self._settings.insecure_hosts)
             if find_origin(following) != find_origin(current):
                 sent = {key: value for key, value in sent.items() if key.lower() != "authorization"}
             current = following
         message = f"`{format_url(url)}` redirects more than {_MAXIMAL_REDIRECTS} times"
-        raise UpstreamError("bad-redirect", message)
+        raise UpstreamError("bad-redirect", message, where=format_url(url))
 
     def close(self) -> None:
         """Close all pools."""
         with self._lock:
             pools, self._pools = self._pools, {}
         for pool in pools.values():
-            pool.close()
+            with contextlib.suppress(RuntimeError):  # of requests that are under way in other threads
+                pool.close()
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        pool = self._pool(url)
+    def _send(self, url: str, headers: Mapping[str, str]) -> _Answer:
+        way = self._choose_way(url)
         try:
-            request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self._waits})
-            response = pool.handle_request(request)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _translate(error, url) from error
+            request = _make_request(url, headers, self._extensions)
+            with self._backend.within(self._timeouts.head):
+                response = self._pool(way).handle_request(request)
+        except FAILURES as error:
+            raise translate(error, url, way.proxy) from error
         except (ValueError, RuntimeError) as error:
             # An illegal header, a URL that idna refuses, a client that was closed meanwhile.
-            raise UpstreamError("bad-url", f"`{format_url(url)}` cannot be asked for") from error
-        response.request = request
-        return response
+            shown = format_url(url)
+            raise UpstreamError("bad-url", f"`{shown}` cannot be asked for", where=shown) from error
+        if response.status == 407:
+            response.close()
+            raise refuse_proxy(way.proxy or "", "wants a password (407)", where=format_url(url))
+        return _Answer(response, url, way.proxy, self._timeouts)
 
-    def _pool(self, url: str) -> httpx.HTTPTransport:
-        scheme, host, _ = find_origin(url)
+    def _choose_way(self, url: str) -> _Way:
+        scheme, host, port = find_origin(url)
         if scheme not in {"http", "https"} or not host:
-            raise UpstreamError("bad-url", f"`{format_url(url)}` is neither http nor https")
-        way = scheme
+            shown = format_url(url)
+            raise UpstreamError("bad-url", f"`{shown}` is neither http nor https", where=shown)
+        kind = scheme
         if scheme == "https" and _is_insecure(url, self._settings.insecure_hosts):
-            way = "insecure"
-        proxy = choose_proxy(url, self._settings)
+            kind = "insecure"
+            self._warn(f"{host}:{port}" if port != 443 else host)
+        return _Way(kind, choose_proxy(url, self._settings))
+
+    def _warn(self, host: str) -> None:
+        """Say, once for each host, that anybody can pretend to be it."""
         with self._lock:
-            pool = self._pools.get((way, proxy))
+            if host in self._told:
+                return
+            self._told.add(host)
+        message = (
+            f"the certificate of `{host}` is not checked, as your settings say: anybody can pretend to be it"
+        )
+        self._emit(Notice("warning", "insecure-host", message))
+
+    def _pool(self, way: _Way) -> httpcore.ConnectionPool:
+        with self._lock:
+            pool = self._pools.get(way)
             if pool is None:
-                pool = self._pools[way, proxy] = self._open(way, proxy, host)
+                pool = self._pools[way] = self._open(way)
         return pool
 
-    def _open(self, way: str, proxy: str | None, host: str) -> httpx.HTTPTransport:
-        if way == "insecure":
-            message = f"the certificate of `{host}` is not checked, as the settings say"
-            self._emit(Notice("warning", "insecure-host", message))
-        verify: ssl.SSLContext | bool = _make_context(self._settings) if way == "https" else False
-        try:
-            return httpx.HTTPTransport(verify=verify, proxy=proxy, trust_env=False, limits=_POOL)
-        except (ImportError, ValueError) as error:
-            message = f"the proxy `{format_url(proxy or '')}` cannot be used"
-            raise MachineError("bad-proxy", message, hints=("http and https proxies are known",)) from error
+    def _open(self, way: _Way) -> httpcore.ConnectionPool:
+        context = None
+        if way.kind == "https":
+            context = make_context(self._settings)
+        elif way.kind == "insecure":
+            context = make_insecure_context(self._settings)
+        return httpcore.ConnectionPool(
+            ssl_context=context,
+            proxy=None if way.proxy is None else _make_proxy(way.proxy, self._settings),
+            max_connections=_MAXIMAL_CONNECTIONS,
+            max_keepalive_connections=_MAXIMAL_CONNECTIONS,
+            keepalive_expiry=_KEEPALIVE,
+            network_backend=self._backend,
+        )
 
 
 class _Answer:
-    """A `Response` over httpx's."""
+    """A `Response` over httpcore's."""
 
-    def __init__(self, response: httpx.Response, url: str, timeouts: Timeouts) -> None:
+    def __init__(self, response: httpcore.Response, url: str, proxy: str | None, timeouts: Timeouts) -> None:
         self._response = response
+        self._proxy = proxy
         self._timeouts = timeouts
-        self.status = response.status_code
+        self.status = response.status
         self.headers: Mapping[str, str] = {
-            key.lower(): value for key, value in reversed(response.headers.multi_items())
+            key.decode("latin-1").lower(): value.decode("latin-1")
+            for key, value in reversed(response.headers)
         }
         self.url = url
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the raw body; one that trickles is given up."""
         since, received = time.monotonic(), 0
+        shown = format_url(self.url)
         try:
-            for chunk in self._response.iter_raw():
+            for chunk in self._response.iter_stream():
                 received += len(chunk)
                 elapsed = time.monotonic() - since
                 if elapsed > self._timeouts.slow_window:
                     if received < elapsed * self._timeouts.slow_rate:
-                        message = f"`{format_url(self.url)}` sends less than a kilobyte a second"
-                        raise TransientError("timeout", message)
+                        message = f"`{shown}` sends less than a kilobyte a second"
+                        raise TransientError("timeout", message, where=shown)
                     since, received = time.monotonic(), 0
                 yield chunk
-        except httpx.RemoteProtocolError as error:
-            shown = format_url(self.url)
+        except httpcore.RemoteProtocolError as error:
             raise TransientError("truncated", f"`{shown}` broke off before its end", where=shown) from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _translate(error, self.url) from error
+        except FAILURES as error:
+            raise translate(error, self.url, self._proxy) from error
+
+    def close(self) -> None:
+        """Give the connection back; one whose answer was not read to its end is closed."""
+        self._response.close()
+
+
+def _make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
+    parts = split(url)
+    scheme, host, _ = find_origin(url)
+    target = quote(parts.path, safe=_TARGET) or "/"
+    if parts.query:
+        target += "?" + quote(parts.query, safe=_TARGET)
+    name = host if host.isascii() else host.encode("idna").decode("ascii")
+    shown = f"[{name}]" if ":" in name else name
+    if parts.port is not None:
+        shown += f":{parts.port}"
+    return httpcore.Request(
+        "GET",
+        httpcore.URL(scheme=scheme, host=name, port=parts.port, target=target),
+        headers=[("Host", shown), *headers.items()],
+        extensions=dict(extensions),
+    )
+
+
+def _make_proxy(url: str, settings: Settings) -> httpcore.Proxy:
+    """Describe a proxy.
+
+    Raises:
+        MachineError: `bad-proxy`.
+    """
+    known = ("http", "https", "socks5", "socks5h") if find_spec("socksio") else ("http", "https")
+    scheme, host, port = find_origin(url)
+    if scheme not in known or not host:
+        shown = format_url(url)
+        hints = [f"known are {', '.join(f'{each}://' for each in known)}"]
+        if scheme.startswith("socks5"):
+            hints = ["install envctl[socks] for proxies that speak SOCKS"]
+        raise MachineError("bad-proxy", f"the proxy `{shown}` cannot be used", where=shown, hints=hints)
+    userinfo = find_userinfo(url)
+    default = {"http": 80, "https": 443}.get(scheme, 1080)
+    return httpcore.Proxy(
+        httpcore.URL(scheme=scheme, host=host, port=port or default, target="/"),
+        auth=None if userinfo is None else (userinfo[0].encode(), userinfo[1].encode()),
+        ssl_context=make_context(settings) if scheme == "https" else None,
+    )
 
 
 def _check_redirect(current: str, location: str, insecure_hosts: tuple[str, ...]) -> str:
@@ -152,83 +238,16 @@ def _check_redirect(current: str, location: str, insecure_hosts: tuple[str, ...]
     """
     following = strip(join(current, location))
     scheme = split(following).scheme.lower()
+    shown, led = format_url(current), format_url(following)
     if scheme not in {"http", "https"}:
-        message = f"`{format_url(current)}` redirects to `{format_url(following)}`, which is not HTTP"
-        raise UpstreamError("bad-redirect", message)
+        raise UpstreamError("bad-redirect", f"`{shown}` redirects to `{led}`, which is not HTTP", where=shown)
     downgraded = find_origin(current)[0] == "https" and scheme == "http"
     if downgraded and not _is_insecure(following, insecure_hosts):
-        message = f"`{format_url(current)}` redirects to `{format_url(following)}`, which is not encrypted"
-        raise UpstreamError("bad-redirect", message)
+        message = f"`{shown}` redirects to `{led}`, which is not encrypted"
+        raise UpstreamError("bad-redirect", message, where=shown)
     return following
 
 
 def _is_insecure(url: str, insecure_hosts: tuple[str, ...]) -> bool:
     _, host, port = find_origin(url)
     return host in insecure_hosts or f"{host}:{port}" in insecure_hosts
-
-
-def _make_context(settings: Settings) -> ssl.SSLContext:
-    """Trust what the settings or the usual variables name, else the system, else what httpx brings."""
-    bundle = settings.ca_bundle
-    if bundle is None:
-        bundle = next((settings.environ[key] for key in _BUNDLE_VARIABLES if settings.environ.get(key)), None)
-    try:
-        if bundle is None:
-            context = ssl.create_default_context(capath=settings.environ.get("SSL_CERT_DIR") or None)
-            if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().capath is None:
-                context.load_verify_locations(cafile=certifi.where())
-        elif os.path.isdir(bundle):
-            context = ssl.create_default_context(capath=bundle)
-        else:
-            context = ssl.create_default_context(cafile=bundle)
-        if settings.client_certificate is not None:
-            context.load_cert_chain(settings.client_certificate)
-    except (OSError, ssl.SSLError) as error:
-        path = error.filename or bundle or settings.client_certificate
-        message = f"the certificates in `{path}` cannot be read"
-        raise MachineError("bad-ca-bundle", message) from error
-    return context
-
-
-def _translate(error: Exception, url: str) -> EnvctlError:
-    """Turn an exception of httpx into one of ours, by the cause it wraps."""
-    shown = format_url(url)
-    host = find_origin(url)[1]
-    if isinstance(error, httpx.TimeoutException):
-        return TransientError("timeout", f"`{shown}` does not answer in time")
-    cause = _find_cause(error)
-    if isinstance(cause, ssl.SSLError):
-        return _translate_tls(cause, shown, host)
-    if isinstance(error, httpx.ProxyError):
-        return UpstreamError("proxy-failed", f"the proxy refuses to connect to `{host}`: {error}")
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        reason = "does not answer"
-        if isinstance(cause, socket.gaierror):
-            reason = "cannot be found: its name does not resolve"
-        elif isinstance(cause, ConnectionRefusedError):
-            reason = "refuses the connection"
-        elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-            reason = "closed the connection without an answer"
-        message = f"`{host}` {reason}"
-        hints = ("check the network and the proxy settings, or use --offline with a cache that has all",)
-        return TransientError("index-unreachable", message, where=shown, hints=hints)
-    return UpstreamError("bad-url", f"`{shown}` cannot be asked for")
-
-
-def _translate_tls(cause: ssl.SSLError, shown: str, host: str) -> EnvctlError:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        message = f"the certificate of `{host}` is not trusted: {cause.verify_message}"
-        hints = ("name the authority's certificate with `ca-bundle` in config.toml or SSL_CERT_FILE",)
-        return UpstreamError("tls-failed", message, where=shown, hints=hints)
-    message = f"no encrypted connection to `{host}`: {cause.reason or cause}"
-    return UpstreamError("tls-failed", message, where=shown)
-
-
-def _find_cause(error: BaseException) -> BaseException | None:
-    """Return the exception of ssl or socket at the bottom, None where there is none."""
-    seen: BaseException | None = error
-    for _ in range(10):
-        if seen is None or isinstance(seen, OSError):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return None

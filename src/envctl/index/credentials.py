@@ -6,60 +6,148 @@ import base64
 import netrc
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from envctl.index.location import Origin, find_origin, find_userinfo
+from envctl.frozen import dataclass
+from envctl.index.location import Origin, find_origin, find_userinfo, split
+
+#: User name and password.
+Login = tuple[str, str]
+
+
+class AskKeyring(Protocol):
+    """Asks the keyring for the password at an index; ``user`` is None where nobody named one."""
+
+    def __call__(self, url: str, user: str | None) -> Login | None:
+        """Return user and password, None where the keyring has none."""
+
+
+class _Account:
+    """An index, and what to log in with there. ``asked`` says that the keyring had its turn."""
+
+    __slots__ = ("asked", "login", "origin", "path", "url")
+
+    def __init__(self, url: str, login: Login | None) -> None:
+        self.url = url
+        self.origin: Origin = find_origin(url)
+        self.path = split(url).path.split("/")
+        self.login = login
+        self.asked = False
 
 
 class Credentials:
-    """What to authenticate with, by origin. Shows nothing of it in its representation."""
+    """What to authenticate with; its representation shows nothing of it. Safe to be called from any thread.
 
-    __slots__ = ("_by_origin",)
+    Several indexes may lie on one host, each with a user of its own: the one decides that shares most of its
+    path with the URL. Another scheme, host or port gets nothing.
+    """
 
-    def __init__(self, by_origin: Mapping[Origin, tuple[str, str]]) -> None:
-        self._by_origin = dict(by_origin)
+    __slots__ = ("_accounts", "_ask", "_lock")
+
+    def __init__(
+        self, logins: Iterable[tuple[str, Login | None]], *, ask: AskKeyring | None, at_once: bool = False
+    ) -> None:
+        """``logins`` are of index URLs; ``ask`` is called when one refuses, or ``at_once`` otherwise."""
+        self._accounts = [_Account(url, login) for url, login in logins]
+        self._ask = ask
+        self._lock = threading.Lock()
+        if at_once:
+            for account in self._accounts:
+                if account.login is None:
+                    self._consult(account)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the header that authenticates at the origin of ``url``; none where nothing is known."""
-        known = self._by_origin.get(find_origin(url))
-        if known is None:
+        account = self._find(url)
+        if account is None or account.login is None:
             return {}
-        token = base64.b64encode(f"{known[0]}:{known[1]}".encode()).decode("ascii")
+        token = base64.b64encode(":".join(account.login).encode()).decode("ascii")
         return {"Authorization": f"Basic {token}"}
 
+    def learn(self, url: str, refused: Mapping[str, str]) -> bool:
+        """Ask the keyring, after ``url`` refused these headers; whether others are known now."""
+        account = self._find(url)
+        if account is None:
+            return False
+        with self._lock:
+            if not account.asked:
+                self._consult(account)
+        return self.headers(url) != refused
 
-def find_credentials(indexes: Mapping[str, str], environ: Mapping[str, str]) -> Credentials:
+    def _consult(self, account: _Account) -> None:
+        account.asked = True
+        user, password = account.login or ("", "")
+        # A password that was refused is not made right by another store of passwords.
+        if self._ask is not None and not password:
+            account.login = self._ask(account.url, user or None) or account.login
+
+    def _find(self, url: str) -> _Account | None:
+        origin, path = find_origin(url), split(url).path.split("/")
+        found = [account for account in self._accounts if account.origin == origin]
+        return max(
+            found,
+            key=lambda account: (_count_shared(account.path, path), account.login is not None),
+            default=None,
+        )
+
+
+def _count_shared(one: list[str], other: list[str]) -> int:
+    count = 0
+    for mine, its in zip(one, other, strict=False):
+        if mine != its or (not mine and count):
+            break
+        count += 1
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The logins of index URLs, and the netrc that was passed over because it cannot be parsed."""
+
+    logins: tuple[tuple[str, Login | None], ...]
+    bad_netrc: str | None
+
+
+def find_logins(indexes: Mapping[str, str], environ: Mapping[str, str]) -> Found:
     """Find the credentials of indexes, given as name to URL.
 
     In this order: ``ENVCTL_INDEX_<NAME>_USERNAME`` and ``_PASSWORD``, the user info of the URL itself, netrc
-    (``NETRC``, else ``.netrc`` in the home folder). A netrc that cannot be read counts as absent.
+    (``NETRC``, else ``.netrc`` or ``_netrc`` in the home folder). A user name without a password takes the
+    password from netrc where that is about the same user.
     """
-    table = _read_netrc(environ)
-    found: dict[Origin, tuple[str, str]] = {}
+    table, bad = _read_netrc(environ)
+    found: list[tuple[str, Login | None]] = []
     for name, url in indexes.items():
         prefix = f"ENVCTL_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
         user, password = environ.get(f"{prefix}_USERNAME"), environ.get(f"{prefix}_PASSWORD")
-        known: tuple[str, str] | None = None
+        login: Login | None = None
         if user is not None or password is not None:
-            known = (user or "", password or "")
-        origin = find_origin(url)
-        known = known or find_userinfo(url) or _look_up(table, origin[1])
-        if known is not None:
-            found.setdefault(origin, known)
-    return Credentials(found)
+            login = (user or "", password or "")
+        login = login or find_userinfo(url)
+        known = _look_up(table, find_origin(url)[1])
+        if login is None or (login[0] and not login[1] and known is not None and known[0] == login[0]):
+            login = known
+        found.append((url, login))
+    return Found(tuple(found), bad)
 
 
-def _read_netrc(environ: Mapping[str, str]) -> netrc.netrc | None:
+def _read_netrc(environ: Mapping[str, str]) -> tuple[netrc.netrc | None, str | None]:
+    """Read netrc; also return its path where it cannot be parsed."""
     home = environ.get("HOME") or environ.get("USERPROFILE")
-    path = environ.get("NETRC") or (os.path.join(home, ".netrc") if home else None)
-    if path is None:
-        return None
-    try:
-        return netrc.netrc(path)
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return None
+    named = environ.get("NETRC")
+    paths = [named] if named else [os.path.join(home, name) for name in (".netrc", "_netrc")] if home else []
+    for path in paths:
+        try:
+            return netrc.netrc(path), None
+        except OSError:
+            continue
+        except (netrc.NetrcParseError, UnicodeDecodeError):  # its message may quote a password
+            return None, path
+    return None, None
 
 
-def _look_up(table: netrc.netrc | None, host: str) -> tuple[str, str] | None:
+def _look_up(table: netrc.netrc | None, host: str) -> Login | None:
     entry = table.authenticators(host) if table is not None else None
     return (entry[0], entry[2] or "") if entry is not None else None

@@ -85,6 +85,11 @@ class Download:
             self._take(response.iter_bytes())
         return self._finish()
 
+    @property
+    def received(self) -> int:
+        """How many bytes are there, for the next attempt to go on from."""
+        return self._received
+
     def discard(self) -> None:
         """Close the file and remove it; after a failure."""
         with contextlib.suppress(OSError, MachineError):

@@ -6,10 +6,12 @@ and the rest of the weight, so it is imported when the first page has to be fetc
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeVar
 
 from envctl.errors import UpstreamError
@@ -21,7 +23,7 @@ from envctl.index.credentials import Credentials
 from envctl.index.download import Download
 from envctl.index.hashes import Verifier
 from envctl.index.listing import Head
-from envctl.index.location import find_path, format_url, is_local
+from envctl.index.location import find_origin, find_path, format_url, is_local
 from envctl.index.page import ACCEPT, Page, parse_page
 from envctl.index.pool import Pool
 from envctl.index.retry import RetryPolicy, retry
@@ -35,6 +37,10 @@ T = TypeVar("T")
 
 #: Decoded bytes of one page. boto3, the biggest of the public index, has 4 MB.
 MAXIMAL_PAGE = 64 * 1024 * 1024
+#: Seconds for a page or metadata in all, where the settings say nothing. A file may take as long as it moves.
+_PATIENCE = 300.0
+#: Statuses by which a server says that it wants to know who asks.
+_REFUSALS = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,10 @@ class Fetcher:
         sleep: Callable[[float], object],
         clock: Callable[[], float],
         emit: Emit,
+        timeout: float | None = None,
     ) -> None:
+        """``timeout`` is seconds for one page or file, all tries together."""
+        self._timeout = timeout
         self._transport = transport
         self._credentials = credentials
         self._policy = policy
@@ -78,13 +87,15 @@ class Fetcher:
         Raises:
             UpstreamError: `index-error`, `bad-index-page`, and what the transport raises.
         """
-        return self._retry(lambda: self._page(served, name, known))
+        until = self._until(_PATIENCE)
+        return self._retry(lambda: self._page(served, name, known, until))
 
     def flat_projects(self, served: Served) -> Mapping[str, Project]:
         """Return all projects of a flat index: a folder, a page that is a file, or a page of a server."""
         if served.is_local:
             return local.read_flat(find_path(served.url), index=served.name)
-        page = self._retry(lambda: self._flat_page(served))
+        until = self._until(_PATIENCE)
+        page = self._retry(lambda: self._flat_page(served, until))
         return local.open_projects(page, index=served.name)
 
     def local_project(self, served: Served, name: str) -> Project | None:
@@ -110,12 +121,13 @@ class Fetcher:
         """
         if is_local(file.url):
             return local.read_wheel_metadata(find_path(file.url), file.filename)
+        until = self._until(_PATIENCE)
         if file.core_metadata is not None:
-            data = self._retry(lambda: self._beside(file, file.core_metadata or {}))
+            data = self._retry(lambda: self._beside(file, file.core_metadata or {}, until))
             if data is not None:
                 return data
         try:
-            return self._retry(lambda: self._by_ranges(file))
+            return self._retry(lambda: self._by_ranges(file, until))
         except NoRangesError:
             return self._from_whole(file, scratch())
 
@@ -130,8 +142,9 @@ class Fetcher:
     ) -> str:
         """Stream a file to ``target``; see `IndexClient.fetch`."""
         download = Download(url, target, hashes=hashes, size=size, on_bytes=on_bytes)
+        get = partial(self.get, until=self._until(None))
         try:
-            return self._retry(lambda: download.attempt(self.get))
+            return self._retry(lambda: download.attempt(get), progress=lambda: download.received)
         except BaseException:
             download.discard()
             raise
@@ -140,21 +153,38 @@ class Fetcher:
         """End the thread that parses."""
         self._parser.close()
 
-    def get(self, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Response]:
-        """Send one GET, with the credentials of the URL's own origin."""
-        return self._transport.get(url, {**headers, **self._credentials.headers(url)})
+    @contextlib.contextmanager
+    def get(self, url: str, headers: Mapping[str, str], *, until: float | None = None) -> Iterator[Response]:
+        """Send one GET, with the credentials of the URL's own origin; with others, should it refuse those.
 
-    def _retry(self, operation: Callable[[], T]) -> T:
-        return retry(operation, self._policy, sleep=self._sleep)
+        ``until`` is the moment (of `time.monotonic`) at which the body has to be there.
+        """
+        while True:
+            sent = self._credentials.headers(url)
+            with self._transport.get(url, {**headers, **sent}) as response:
+                refused = response.status in _REFUSALS and find_origin(response.url) == find_origin(url)
+                if refused and self._credentials.learn(url, sent):
+                    continue
+                yield response if until is None else _Bounded(response, until)
+                return
 
-    def _page(self, served: Served, name: str, known: Head | None) -> bytes | NotModified | None:
+    def _until(self, default: float | None) -> float | None:
+        seconds = default if self._timeout is None else self._timeout
+        return None if seconds is None else time.monotonic() + seconds
+
+    def _retry(self, operation: Callable[[], T], progress: Callable[[], int] = int) -> T:
+        return retry(operation, self._policy, progress=progress, sleep=self._sleep)
+
+    def _page(
+        self, served: Served, name: str, known: Head | None, until: float | None
+    ) -> bytes | NotModified | None:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if known is not None and known.etag:
             headers["If-None-Match"] = known.etag
         if known is not None and known.modified:
             headers["If-Modified-Since"] = known.modified
         url = served.project_url(name)
-        with self.get(url, headers) as response:
+        with self.get(url, headers, until=until) as response:
             if response.status in {404, 410}:
                 return None
             etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
@@ -174,8 +204,9 @@ class Fetcher:
 
         return self._parser.call(parse)
 
-    def _flat_page(self, served: Served) -> Page:
-        with self.get(served.url, {"Accept": ACCEPT, "Accept-Encoding": "gzip"}) as response:
+    def _flat_page(self, served: Served, until: float | None) -> Page:
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+        with self.get(served.url, headers, until=until) as response:
             raise_for_status(response, index=served.name)
             body = read_body(response, limit=MAXIMAL_PAGE)
         return self._parser.call(lambda: self._parse(body, response, served))
@@ -189,9 +220,9 @@ class Fetcher:
             self._emit(Notice("warning", "index-api-newer", message))
         return page
 
-    def _beside(self, file: ListedFile, hashes: Mapping[str, str]) -> bytes | None:
+    def _beside(self, file: ListedFile, hashes: Mapping[str, str], until: float | None) -> bytes | None:
         url = file.url + ".metadata"
-        with self.get(url, {"Accept-Encoding": "gzip"}) as response:
+        with self.get(url, {"Accept-Encoding": "gzip"}, until=until) as response:
             if response.status in {404, 410}:
                 return None
             raise_for_status(response)
@@ -201,8 +232,8 @@ class Fetcher:
         verifier.finish()
         return data
 
-    def _by_ranges(self, file: ListedFile) -> bytes:
-        with open_ranges(file.url, size=file.size, get=self.get) as ranges:
+    def _by_ranges(self, file: ListedFile, until: float | None) -> bytes:
+        with open_ranges(file.url, size=file.size, get=partial(self.get, until=until)) as ranges:
             return read_metadata(ranges, filename=file.filename)
 
     def _from_whole(self, file: ListedFile, scratch: str) -> bytes:
@@ -211,6 +242,27 @@ class Fetcher:
             return local.read_wheel_metadata(scratch, file.filename)
         finally:
             local.remove(scratch)
+
+
+class _Bounded:
+    """A `Response` whose body has to be there at a moment; looked at between its parts."""
+
+    def __init__(self, response: Response, until: float) -> None:
+        self._response = response
+        self._until = until
+        self.status = response.status
+        self.headers = response.headers
+        self.url = response.url
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Yield the parts of the body; raises UpstreamError `timeout`, which is not worth another try."""
+        for part in self._response.iter_bytes():
+            yield part
+            if time.monotonic() > self._until:
+                shown = format_url(self.url)
+                message = f"`{shown}` was given up: it took longer than it may take in all"
+                hints = ("`timeout` in config.toml, or ENVCTL_TIMEOUT, is how many seconds that are",)
+                raise UpstreamError("timeout", message, where=shown, hints=hints)
 
 
 def _ignore(amount: int) -> None:

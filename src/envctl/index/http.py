@@ -1,6 +1,6 @@
 """The transport over HTTP, as it is handed around: light until the first request.
 
-Importing the HTTP library takes a tenth of a second. A run whose pages are all fresh makes no request,
+Importing the HTTP library takes a twentieth of a second. A run whose pages are all fresh makes no request,
 so `connection.py`, which has the library, is loaded by the first one.
 """
 
@@ -44,7 +44,7 @@ class HttpTransport:
     def _connect(self) -> Transport:
         with self._lock:
             if self._connected is None:
-                from envctl.index.connection import Connections  # noqa: PLC0415 - 0.1 s for httpx
+                from envctl.index.connection import Connections  # noqa: PLC0415 - 0.05 s for httpcore
 
                 self._connected = Connections(self._settings, timeouts=self._timeouts, emit=self._emit)
             return self._connected

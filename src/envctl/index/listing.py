@@ -36,6 +36,7 @@ class Head:
 
     ``missing`` means that the index has no such project. ``expires`` is seconds since the epoch;
     ``etag`` and ``modified`` are what the index is asked with again. ``offset`` is where the blobs begin.
+    ``status`` is that of `Page`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Head:
     spans: str
     offset: int
     size: int
+    status: str | None = None
 
 
 def make_head(
@@ -58,9 +60,11 @@ def make_head(
     etag: str | None = None,
     modified: str | None = None,
     expires: int = 0,
+    status: str | None = None,
 ) -> dict[str, object]:
     """Return the fields of a head but for its versions."""
     return {
+        **({} if status is None else {"status": status}),
         "name": name,
         "base": base,
         "missing": missing,
@@ -115,6 +119,7 @@ def refresh_record(data: bytes, *, expires: int, etag: str | None, modified: str
         etag=etag or head.etag,
         modified=modified or head.modified,
         expires=expires,
+        status=head.status,
     )
     fields |= {"versions": head.versions, "spans": head.spans}
     text = json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
@@ -196,6 +201,11 @@ class ListedProject:
     def index(self) -> str:
         """The name of the index that lists it."""
         return self._index
+
+    @property
+    def status(self) -> str | None:
+        """What the index says of the project as a whole; see `Project`."""
+        return self._head.status
 
     @property
     def versions(self) -> LazyVersions:

@@ -44,6 +44,11 @@ class FolderProject:
         return self._index
 
     @property
+    def status(self) -> str | None:
+        """Nothing: a folder says nothing of its projects."""
+        return None
+
+    @property
     def versions(self) -> LazyVersions:
         """All versions that have a file with a valid name, newest first."""
         return self._versions
@@ -105,7 +110,7 @@ def open_projects(page: Page, *, index: str) -> dict[str, Project]:
     """Open every project whose files are on a page; in memory."""
     projects: dict[str, Project] = {}
     for name, versions in group_files(page.entries).items():
-        record = encode_project(versions, head=make_head(name, base=page.base))
+        record = encode_project(versions, head=make_head(name, base=page.base, status=page.status))
         project = open_record(record, index=index)
         if project is not None:
             projects[name] = project

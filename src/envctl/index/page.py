@@ -3,7 +3,8 @@
 A page is hostile input. Its size is bounded before it gets here, its shape is checked before anything of
 it is used, and no step takes more than linear time. Nothing is fetched and nothing is stored here.
 
-Source: PEP 503 (HTML), 592 (yank), 629 (version), 658 and 714 (metadata), 691 (JSON), 700 (size and time).
+Source: PEP 503 (HTML), 592 (yank), 629 (version), 658 and 714 (metadata), 691 (JSON), 700 (size and time),
+792 (status).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _COUNT_ABOVE = 4 * 1024 * 1024
 _MAXIMAL_VALUES = 1_500_000
 _MAXIMAL_OBJECTS = 400_000
 _LONGEST_FRAGMENT = 1024
+_LONGEST_REASON = 500
+#: What users have to know of a project (PEP 792). ``active``, and what nobody knows yet, is nothing to tell.
+_STATUSES = frozenset({"archived", "deprecated", "quarantined"})
 _SPACE = re.compile(r"[ \t\n\r]*")
 _decoder = json.JSONDecoder()
 
@@ -35,12 +39,14 @@ class Page:
     """The files of a page in its order: the file name, and the entry as JSON text (PEP 691).
 
     ``base`` is what the URLs in the entries are relative to. ``newer`` says that the index speaks a newer
-    minor version than this client knows.
+    minor version than this client knows. ``status`` is ``archived``, ``deprecated`` or ``quarantined``, with
+    the reason behind a colon where there is one (PEP 792); None for a project that is none of these.
     """
 
     entries: Sequence[tuple[str, str]]
     base: str
     newer: bool = False
+    status: str | None = None
 
 
 def parse_page(body: bytes | bytearray, *, content_type: str, url: str) -> Page:
@@ -77,7 +83,7 @@ def _parse_json(body: bytes | bytearray, url: str) -> Page:
     newer = _check_version(walk.version, url)
     if walk.entries is None:
         raise refuse_page(url, "`files` is not a list of files")
-    return Page(entries=walk.entries, base=url, newer=newer)
+    return Page(entries=walk.entries, base=url, newer=newer, status=walk.status)
 
 
 class _Walk:
@@ -89,6 +95,7 @@ class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text
         self.version: object = None
+        self.status: str | None = None
         self.entries: list[tuple[str, str]] | None = None
 
     def run(self) -> None:
@@ -121,6 +128,8 @@ class _Walk:
             self.entries = None
         elif key == "meta" and isinstance(value, dict):
             self.version = value.get("api-version")
+        elif key == "project-status" and isinstance(value, dict):
+            self.status = _read_status(value.get("status"), value.get("reason"))
         return self._skip(position)
 
     def _files(self, position: int) -> int:
@@ -168,6 +177,14 @@ def _check_version(version: object, url: str) -> bool:
     return int(minor) > _API_MINOR
 
 
+def _read_status(status: object, reason: object) -> str | None:
+    """Join a status and its reason; None for one that there is nothing to tell of."""
+    if not isinstance(status, str) or status.lower() not in _STATUSES:
+        return None
+    why = " ".join(reason[:_LONGEST_REASON].split()) if isinstance(reason, str) else ""
+    return f"{status.lower()}: {why}" if why else status.lower()
+
+
 # HTML (PEP 503)
 
 
@@ -176,10 +193,12 @@ def _parse_html(body: bytes | bytearray, url: str) -> Page:
         document = scan_anchors(body)
     except ValueError as error:
         raise refuse_page(url, "it holds too many links") from error
-    newer = _check_version(document.version, url) if document.version is not None else False
+    meta = document.meta
+    newer = _check_version(meta["repository-version"], url) if "repository-version" in meta else False
     base = resolve_link(document.base, url, "base") if document.base else url
     entries = [entry for anchor in document.anchors if (entry := _read_anchor(anchor)) is not None]
-    return Page(entries=entries, base=base, newer=newer)
+    status = _read_status(meta.get("project-status"), meta.get("project-status-reason"))
+    return Page(entries=entries, base=base, newer=newer, status=status)
 
 
 def _read_anchor(anchor: Anchor) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, UpstreamError
 from envctl.index.cache import Cache, StoredRecord
 from envctl.index.listing import ListedProject, encode_record, make_head, open_record, refresh_record
 from envctl.index.location import find_path
@@ -85,6 +85,8 @@ class Pages:
         stored = self._cache.find_page(served[0].url, name)
         if stored is None or stored.head.missing or not self._is_fresh(stored):
             return None
+        if _is_quarantined(stored.head.status):
+            return None
         return self._open_stored(served[0], name, stored)
 
     def find(self, name: str) -> Project | None:
@@ -92,7 +94,7 @@ class Pages:
         for served in choose_indexes(name, self._served, self._pinned):
             project = self.ask(served, name)
             if project is not None:
-                return project
+                return _refuse_quarantined(project)
         return None
 
     def find_elsewhere(self, name: str, but: str | None) -> Sequence[Project]:
@@ -199,3 +201,26 @@ class Pages:
             if pending is None:
                 pending = self._flat[served.name] = Pending(lambda: self._fetcher().flat_projects(served))
         return pending.wait()
+
+
+def _is_quarantined(status: str | None) -> bool:
+    return status is not None and status.partition(":")[0] == "quarantined"
+
+
+def _refuse_quarantined(project: Project) -> Project:
+    """Return a project, unless its index says that nobody should install it.
+
+    Raises:
+        UpstreamError: `quarantined`.
+
+    Source: PEP 792.
+    """
+    status = project.status or ""
+    if not _is_quarantined(status):
+        return project
+    reason = status.partition(": ")[2]
+    message = f"the index `{project.index}` has put `{project.name}` into quarantine"
+    hints = ("it may be malware: look at what the index says of it before anything else",)
+    raise UpstreamError(
+        "quarantined", f"{message}: {reason}" if reason else message, where=project.name, hints=hints
+    )

@@ -28,9 +28,12 @@ def raise_for_status(response: Response, *, index: str = "") -> None:
         wait = read_retry_after(response.headers.get("retry-after"))
         raise TransientError("index-error", message, where=shown, retry_after=wait)
     hints: tuple[str, ...] = ()
-    if response.status in {401, 403, 407}:
+    if response.status in {401, 403}:
         variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in (index or "NAME").upper())
-        hints = (f"set ENVCTL_INDEX_{variable}_USERNAME and ENVCTL_INDEX_{variable}_PASSWORD, or use netrc",)
+        names = f"ENVCTL_INDEX_{variable}_USERNAME and ENVCTL_INDEX_{variable}_PASSWORD"
+        hints = (f"set {names}, or use netrc or the keyring",)
+    elif response.status == 400 and shown.startswith("https:"):
+        hints = ("a server that wants a client certificate may say so: `client-certificate` in config.toml",)
     elif response.status in {404, 410}:
         hints = (_missing(index),)
     raise UpstreamError("index-error", message, where=shown, hints=hints)

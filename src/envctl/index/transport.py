@@ -76,9 +76,13 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds. ``slow_window`` is how long a body may stay under ``slow_rate`` (bytes a second)."""
+    """Seconds: to connect, for one read, until the head of an answer is there, connecting included.
+
+    ``slow_window`` is how long a body may stay under ``slow_rate`` (bytes a second).
+    """
 
     connect: float = 10.0
     read: float = 20.0
+    head: float = 60.0
     slow_window: float = 30.0
     slow_rate: float = 1024.0

@@ -211,6 +211,8 @@ def _own_table(package: Resolved, directory: Directory | None) -> dict[str, obje
         table["index"] = package.index
     if package.yanked is not None:
         table["yanked"] = package.yanked
+    if package.status is not None:
+        table["status"] = package.status
     if directory is not None:
         table["metadata"] = directory.metadata_digest
         if package.version is not None:
@@ -220,8 +222,13 @@ def _own_table(package: Resolved, directory: Directory | None) -> dict[str, obje
 
 def _limits(manifest: Manifest) -> dict[str, object]:
     """Tell readers of the lock which uploads were too new for it; as written, so that time moves nothing."""
-    limits = {name: format_limit(limit) for name, limit in sorted(manifest.lock.exclude_newer.items())}
-    return {"exclude-newer": limits} if limits else {}
+    settings = manifest.lock
+    tables = {"exclude-newer": settings.exclude_newer, "index-exclude-newer": settings.index_limits}
+    return {
+        key: {name: format_limit(limit) for name, limit in sorted(limits.items())}
+        for key, limits in tables.items()
+        if limits
+    }
 
 
 def _directory(directory: Directory) -> PackageDirectory:

@@ -60,6 +60,8 @@ def digest(
             "resolution": settings.resolution,
             "prerelease": dict(settings.prerelease),
             "exclude-newer": {name: _plain(limit) for name, limit in settings.exclude_newer.items()},
+            # Beside it only where it is set, so that no other lock becomes stale by it.
+            **({"index-limits": _plain(settings.index_limits)} if settings.index_limits else {}),
             "constraints": _requirements(settings.constraints),
             "overrides": _requirements(settings.overrides),
             "excludes": sorted(settings.excludes),

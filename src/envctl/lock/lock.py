@@ -82,7 +82,8 @@ def own_table(package: Package | Entry) -> Mapping[str, object]:
     """Return ``[packages.tool.envctl]``, empty when there is none.
 
     Keys: ``requires`` (active requirements as text), ``index`` (its name), ``yanked`` (why a release that
-    was taken back was, perhaps empty), and for directories ``metadata`` (a digest) and ``version``.
+    was taken back was, perhaps empty), ``status`` (``archived`` or ``deprecated``, and why), and for
+    directories ``metadata`` (a digest) and ``version``.
     """
     table = (package.tool or {}).get("envctl")
     return table if isinstance(table, Mapping) else {}

@@ -96,6 +96,7 @@ def _merge(
             extras=frozenset().union(*(package.extras for package in packages)),
             index=packages[0].index,
             yanked=packages[0].yanked,
+            status=packages[0].status,
         ),
         marker=reach_marker(reaches.of(release.reached), grid),
         dependencies=_dependencies(packages[0].name, required, by_name, grid),

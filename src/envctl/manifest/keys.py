@@ -50,8 +50,14 @@ SOURCE = Table(
     }
 )
 
+_EXCLUDE_NEWER: tuple[Shape, ...] = (
+    Scalar("a span such as `3 days`", (str,)),
+    MOMENT,
+    Scalar("false", (bool,)),
+)
+
 INDEX = Table(
-    {"name": TEXT, "url": TEXT, "flat": FLAG, "packages": TEXTS},
+    {"name": TEXT, "url": TEXT, "flat": FLAG, "packages": TEXTS, "exclude-newer": Either(_EXCLUDE_NEWER)},
     required=("name", "url"),
     hints=dict.fromkeys(
         ("username", "password", "user", "token", "auth"),
@@ -59,11 +65,6 @@ INDEX = Table(
     ),
 )
 
-_EXCLUDE_NEWER: tuple[Shape, ...] = (
-    Scalar("a span such as `3 days`", (str,)),
-    MOMENT,
-    Scalar("false", (bool,)),
-)
 _MEMBER = Table({"group": TEXT, "extra": TEXT})
 
 LOCK = Table(

@@ -99,7 +99,10 @@ Source = PathSource | IndexSource | GitSource | UrlSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockSettings:
-    """The ``[lock]`` table. ``prerelease`` and ``exclude_newer`` map names, or ``*``, to a setting."""
+    """The ``[lock]`` table. ``prerelease`` and ``exclude_newer`` map names, or ``*``, to a setting.
+
+    ``index_limits`` are the limits of ``exclude-newer`` that stand in ``[[index]]``, by the index's name.
+    """
 
     path: str
     targets: tuple[str, ...] = ()
@@ -107,6 +110,7 @@ class LockSettings:
     resolution: str = "highest"
     prerelease: Mapping[str, str] = field(default_factory=lambda: {"*": "if-necessary"})
     exclude_newer: Mapping[str, timedelta | datetime | date | None] = field(default_factory=dict)
+    index_limits: Mapping[str, timedelta | datetime | date | None] = field(default_factory=dict)
     constraints: tuple[AnyRequirement, ...] = ()
     overrides: tuple[AnyRequirement, ...] = ()
     excludes: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envctl.errors import raise_together
+from envctl.frozen import replace
 from envctl.manifest.conform import conform
 from envctl.manifest.declared import Declared, add_project, parse_declared, refuse_two_origins
 from envctl.manifest.digest import digest_data
@@ -23,7 +24,7 @@ from envctl.manifest.python import parse_python
 from envctl.manifest.requires import check_version
 from envctl.manifest.rivals import parse_conflicts, refuse_conflicts
 from envctl.manifest.settings import parse_build_settings, parse_install_settings, parse_lock_settings
-from envctl.manifest.sources import parse_indexes, parse_sources
+from envctl.manifest.sources import parse_index_limits, parse_indexes, parse_sources
 
 _LONGEST_NAME = 100
 
@@ -76,7 +77,10 @@ def _parse_rest(document: Document, table: Mapping[str, Any], declared: Declared
         groups=declared.lists.groups,
         sources=all_sources,
         indexes=indexes,
-        lock=parse_lock_settings(document, lock, conflicts),
+        lock=replace(
+            parse_lock_settings(document, lock, conflicts),
+            index_limits=parse_index_limits(document, table.get("index", ())),
+        ),
         build=parse_build_settings(document, table.get("build", {})),
         install=parse_install_settings(document, table.get("install", {})),
         policy=parse_policy(document, table.get("policy", {})),

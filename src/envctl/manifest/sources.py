@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import GitSource, Index, IndexSource, PathSource, Source, UrlSource
 from envctl.manifest.names import normalise_keys, parse_globs, parse_name, refuse_unknown
+from envctl.manifest.times import parse_limit
 from envctl.manifest.urls import (
     ARCHIVE_SCHEMES,
     GIT_SCHEMES,
@@ -60,6 +62,17 @@ def parse_indexes(document: Document, items: Sequence[Mapping[str, Any] | None])
                 name=item["name"], url=url or "", flat=item.get("flat", False), packages=packages
             )
     return tuple(indexes.values())
+
+
+def parse_index_limits(
+    document: Document, items: Sequence[Mapping[str, Any] | None]
+) -> dict[str, timedelta | datetime | date | None]:
+    """Parse the ``exclude-newer`` of every index that has one, by its name. Reports `bad-time`."""
+    return {
+        item["name"]: parse_limit(document, ("index", place, "exclude-newer"), item["exclude-newer"])
+        for place, item in enumerate(items)
+        if item is not None and "name" in item and "exclude-newer" in item
+    }
 
 
 def _parse_index_url(document: Document, key: Path, item: Mapping[str, Any]) -> str | None:

@@ -17,7 +17,8 @@ class Resolved:
     wheels and, where a build is allowed, its sdist; or the one directory, archive or checkout.
     ``requires`` are its active requirements as normalised text, sorted (``idna<4,>=2.5``); with
     ``extras`` asked of it. ``yanked`` is None, or why its maintainers took the release back, perhaps empty
-    (PEP 592). ``in_base`` says that the dependencies reach it; ``groups`` and ``extras_of``
+    (PEP 592); ``status`` is None, or ``archived`` or ``deprecated`` with the reason behind a colon (PEP 792).
+    ``in_base`` says that the dependencies reach it; ``groups`` and ``extras_of``
     (extras of the manifest) name the lists that do.
     """
 
@@ -29,6 +30,7 @@ class Resolved:
     extras: frozenset[str] = frozenset()
     index: str | None = None
     yanked: str | None = None
+    status: str | None = None
     in_base: bool = False
     groups: frozenset[str] = frozenset()
     extras_of: frozenset[str] = frozenset()

@@ -16,7 +16,10 @@ class Settings:
     ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
     ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``. With
     ``no_cache`` the ``cache_dir`` is this run's alone, and ``lock_dir`` the folder where runs keep each other
-    from writing one file; None for the cache. ``file`` is where the user's settings lie, also when nothing
+    from writing one file; None for the cache. ``client_key`` is None where the key stands in the file of the
+    ``client_certificate``. ``keyring`` is ``auto`` (asked when an index refuses), ``always`` (before it
+    does) or ``never``. ``color`` is what the user's file says. ``timeout`` is seconds for one page or file
+    in all; None leaves it to whoever fetches. ``file`` is where the user's settings lie, also when nothing
     lies there.
     """
 
@@ -31,7 +34,11 @@ class Settings:
     mirrors: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     client_certificate: str | None = None
+    client_key: str | None = None
     proxy: str | None = None
     insecure_hosts: tuple[str, ...] = ()
+    keyring: str = "auto"
+    timeout: float | None = None
+    color: str | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     file: str = ""

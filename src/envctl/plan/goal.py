@@ -39,7 +39,8 @@ class Goal:
 
     ``path`` and ``manifest`` are absolute; ``prompt`` is the manifest's ``name``. ``platform`` names the
     target; ``locked`` holds the names of all projects of the lock, ``yanked`` those of the pins that were
-    yanked when it was made, with the reason, None where nobody knows. ``digests`` are those of a plan's
+    yanked when it was made, with the reason, None where nobody knows, and ``status`` likewise those that
+    were archived or deprecated. ``digests`` are those of a plan's
     inputs, by label, but the options; ``files`` those of the files that were read (``sha256:…`` or
     ``absent``), by absolute path, the lock's own not among them.
     """
@@ -53,6 +54,7 @@ class Goal:
     selection: Selection
     locked: frozenset[str]
     yanked: Mapping[str, str] | None
+    status: Mapping[str, str] | None
     install: InstallSettings
     build: BuildInputs
     policy: PolicySettings

@@ -23,11 +23,13 @@ class Facts:
     """Facts by normalised project name; None for a question that nobody asked.
 
     ``yanked`` maps the pins whose file is yanked to the reason, perhaps empty (PEP 592); the others are
-    not. ``hooks`` maps every pin whose wheel has been looked into to its hooks, perhaps none; what is
-    missing there is not known yet.
+    not. ``status`` maps those whose project is archived or deprecated to that word, with the reason behind a
+    colon if there is one (PEP 792). ``hooks`` maps every pin whose wheel has been looked into to its hooks,
+    perhaps none; what is missing there is not known yet.
     """
 
     yanked: Mapping[str, str] | None = None
+    status: Mapping[str, str] | None = None
     hooks: Mapping[str, tuple[HookFile, ...]] | None = None
 
 

@@ -125,7 +125,7 @@ def _explain_gap(rule: Rule, facts: Facts, names: Collection[str]) -> str | None
     needs = NEEDS.get(rule.name, ())
     if needs and not any(need in rule.settings for need in needs):
         return f"it has no {' or '.join(f'`{need}`' for need in needs)}"
-    if rule.name == "yanked" and facts.yanked is None:
+    if (rule.name == "yanked" and facts.yanked is None) or (rule.name == "archived" and facts.status is None):
         return "nobody asked the indexes"
     if rule.name == "startup-hooks":
         if facts.hooks is None:

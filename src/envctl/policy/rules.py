@@ -10,6 +10,7 @@ min-age         ``age``: a release is let in so long after its upload; ``allow``
 max-age         ``age``: and no later than that; ``allow``
 sdists          ``allow``: names that may come as source archives
 yanked          ``allow``
+archived        ``allow``
 startup-hooks   ``allow``
 size            ``max`` of one download; ``allow``
 downgrades      ``allow``
@@ -163,6 +164,15 @@ def judge_yanked(case: Case, rule: Rule) -> Iterator[Finding]:
             yield Finding(pin.name, f"{pin.name} {pin.version} was yanked{reason}")
 
 
+def judge_archived(case: Case, rule: Rule) -> Iterator[Finding]:
+    """Judge projects that get no releases any more, or that their maintainers advise against (PEP 792)."""
+    status = case.facts.status or {}
+    for pin in _pins(case, rule):
+        if pin.name in status:
+            word, colon, reason = status[pin.name].partition(": ")
+            yield Finding(pin.name, f"{pin.name} is {word}{colon}{reason}")
+
+
 def judge_startup_hooks(case: Case, rule: Rule) -> Iterator[Finding]:
     """Judge files that run whenever Python starts; those of path sources are the author's own."""
     hooks = case.facts.hooks or {}
@@ -203,6 +213,7 @@ RULES: Mapping[str, _Judge] = {
     "max-age": judge_max_age,
     "sdists": judge_sdists,
     "yanked": judge_yanked,
+    "archived": judge_archived,
     "startup-hooks": judge_startup_hooks,
     "size": judge_size,
     "downgrades": judge_downgrades,

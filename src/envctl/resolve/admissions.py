@@ -30,7 +30,7 @@ from envctl.resolve.files import RefusalKind, Yardstick
 from envctl.resolve.listing import newest_first
 from envctl.resolve.port import Project
 from envctl.resolve.proposal import Proposal
-from envctl.resolve.request import Request
+from envctl.resolve.request import Request, index_key
 from envctl.resolve.universe import Universe
 
 #: Tells what other indexes than the one named have of a project; asks them.
@@ -123,14 +123,18 @@ def _end_cooldown(
     first = _first_upload(conflict, universe, name)
     if first is None:
         return
-    key = name if name in request.exclude_newer else "*"
+    index = universe.listing(name).index
+    key = request.limit_key(name, index)
+    table, of = ("[lock]", "") if key != index_key(index or "") else ("[[index]]", f" of the index {index}")
     if key in request.cooldowns:
         counts = first + request.cooldowns[key]
-        text = f"Wait until {counts.strftime('%Y-%m-%d %H:%M')} UTC, when `[lock] exclude-newer` lets it in"
+        text = (
+            f"Wait until {counts.strftime('%Y-%m-%d %H:%M')} UTC, when `{table} exclude-newer`{of} lets it in"
+        )
     else:
         day = first.date()
         first = datetime.combine(day, time.max, UTC)
-        text = f'Move the day: `[lock] exclude-newer = "{day.isoformat()}"`'
+        text = f'Move the day: `{table} exclude-newer = "{day.isoformat()}"`{of}'
     yield Proposal(
         remedy=Remedy(kind=RemedyKind.COOLDOWN, text=text),
         request=replace(request, exclude_newer={**request.exclude_newer, key: first}),
@@ -278,7 +282,9 @@ def _has_files(conflict: Conflict, universe: Universe, name: str, target: Target
     yardstick = Yardstick(universe.request, target)
     listing = universe.listing(name)
     positions = islice(newest_first(_wanted(conflict, universe, name)), _LOOKED_AT)
-    return any(yardstick.measure(name, listing.files(position)).fresh for position in positions)
+    return any(
+        yardstick.measure(name, listing.files(position), listing.index).fresh for position in positions
+    )
 
 
 def fewer_targets(request: Request, failed: Sequence[Target], others: Sequence[Target]) -> Iterator[Proposal]:

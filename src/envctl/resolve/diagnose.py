@@ -193,7 +193,7 @@ def _refusals(universe: Universe, name: str, position: int) -> Sequence[Refusal]
     listing = universe.listing(name)
     offer = universe.offer(name, position)
     if listing.artifact is None and not offer.fresh:
-        return universe.yardstick.objections(name, listing.files(position))
+        return universe.yardstick.objections(name, listing.files(position), listing.index)
     universe.shelf.sealed = True
     try:
         refusal = universe.refusal(name, position)

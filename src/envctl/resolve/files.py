@@ -93,13 +93,13 @@ class Yardstick:
         self._fits: dict[str, int | None] = {} if fits is None else fits
         self._holds: dict[str, bool] = {}
 
-    def measure(self, name: str, files: Sequence[ListedFile]) -> Offer:
-        """Sort the files of one release of ``name`` into those that count and those that do not."""
+    def measure(self, name: str, files: Sequence[ListedFile], index: str | None = None) -> Offer:
+        """Sort the files that ``index`` lists of one release into those that count and those that do not."""
         fresh: list[tuple[_Place, ListedFile]] = []
         yanked: list[tuple[_Place, ListedFile]] = []
         late: list[tuple[_Place, ListedFile]] = []
         refusals: list[Refusal] = []
-        limit = self._request.newest_upload(name)
+        limit = self._request.newest_upload(name, index)
         for file in files:
             place = self._place(name, file)
             if isinstance(place, Refusal):
@@ -132,13 +132,16 @@ class Yardstick:
             ]
         return Offer(fresh=kept[0], yanked=kept[1], late=kept[2], refusals=tuple(refusals))
 
-    def objections(self, name: str, files: Sequence[ListedFile]) -> tuple[Refusal, ...]:
+    def objections(
+        self, name: str, files: Sequence[ListedFile], index: str | None = None
+    ) -> tuple[Refusal, ...]:
         """Say what stands against a release of which no file counts, in the fewest reasons.
 
         That is what all of its files have in common; else what is against those with the least against
         them: who lets a source distribution be built gains nothing when it is too new as well.
         """
-        several = [self._object(name, file) for file in files]
+        limit = self._request.newest_upload(name, index)
+        several = [self._object(name, file, limit) for file in files]
         if self._alike:  # a file that is for one of them only
             several = [
                 refusals or [_refuse_tags(wheel_tags(file.filename))]
@@ -197,7 +200,7 @@ class Yardstick:
             return Refusal(RefusalKind.PYTHON, file.requires_python or "")
         return place
 
-    def _object(self, name: str, file: ListedFile) -> list[Refusal]:
+    def _object(self, name: str, file: ListedFile, limit: datetime | None) -> list[Refusal]:
         """List everything that is against a file."""
         permission = self._request.permission
         found: list[Refusal] = []
@@ -210,7 +213,6 @@ class Yardstick:
             found.append(Refusal(RefusalKind.TAGS, wheel_tags(file.filename)))
         if not self.holds(file.requires_python):
             found.append(Refusal(RefusalKind.PYTHON, file.requires_python or ""))
-        limit = self._request.newest_upload(name)
         if limit is not None and (late := _is_late(file, limit)):
             found.append(late)
         if file.yanked is not None:

@@ -55,6 +55,11 @@ class Listing:
         return None if self.project is None else self.project.index
 
     @property
+    def status(self) -> str | None:
+        """What its index says of the project as a whole; see `Project.status`."""
+        return None if self.project is None else self.project.status
+
+    @property
     def finals(self) -> int:
         """The versions that are no pre-releases, as a mask."""
         if self._finals is None:

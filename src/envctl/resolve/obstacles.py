@@ -9,7 +9,6 @@ names those who stand against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from packaging.requirements import Requirement
@@ -120,12 +119,10 @@ class Judge:
         graph: LockGraph,
         universes: Sequence[Universe],
         *,
-        cooldowns: Mapping[str, timedelta | datetime | date | None],
         rules: Rules,
     ) -> None:
         self._graph = graph
         self._universes = universes
-        self._cooldowns = cooldowns
         self._rules = rules
         self._wishes: dict[str, tuple[_Wish, ...]] = {}
         self._paths: dict[tuple[Need, int], Path | None] = {}
@@ -341,9 +338,11 @@ class Judge:
 
     def _end_of_cooldown(self, name: str, late: Iterable[ListedFile]) -> str | None:
         """Return the day from which the first of some files counts; None when time changes nothing."""
-        span = self._cooldowns[name] if name in self._cooldowns else self._cooldowns.get("*")
+        universe = self._universes[0]
+        request = universe.request
+        span = request.cooldowns.get(request.limit_key(name, universe.listing(name).index))
         moments = [moment for file in late if (moment := read_moment(file.upload_time)) is not None]
-        if not isinstance(span, timedelta) or not moments:
+        if span is None or not moments:
             return None
         return (min(moments) + span).date().isoformat()
 
@@ -365,9 +364,10 @@ def _bits(cells: int) -> Iterator[int]:
 
 def _why_unusable(universe: Universe, name: str, position: int) -> Iterator[tuple[ObstacleKind, str]]:
     """Say why a release has no file that counts, each kind of reason once, with its first detail."""
-    files = universe.listing(name).files(position)
+    listing = universe.listing(name)
+    files = listing.files(position)
     told = set()
-    for refusal in universe.yardstick.objections(name, files):
+    for refusal in universe.yardstick.objections(name, files, listing.index):
         kind = _KINDS[refusal.kind]
         if kind in told:
             continue

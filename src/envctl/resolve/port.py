@@ -46,6 +46,10 @@ class Project(Protocol):
         """Return the name of the index that lists it."""
 
     @property
+    def status(self) -> str | None:
+        """Return ``archived`` or ``deprecated``, with a reason behind a colon, else None (PEP 792)."""
+
+    @property
     def versions(self) -> Sequence[Version]:
         """Return all versions that have a file with a valid name, newest first."""
 

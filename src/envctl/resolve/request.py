@@ -41,12 +41,12 @@ class Request:
     """Everything a resolution depends on but the target and the catalog.
 
     ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for.
-    ``exclude_newer`` maps names, or ``*``, to the moment after which an upload does not count (with a
-    time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
-    it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
-    have, best first (earlier targets of this run, then the old lock's other targets): they go before
-    newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those names of
-    ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
+    ``exclude_newer`` maps names, indexes (see `limit_key`), or ``*``, to the moment after which an upload
+    does not count (with a time zone), None for no limit. ``preferences`` maps names to the version that this
+    target had before: it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to
+    versions that others have, best first (earlier targets of this run, then the old lock's other targets):
+    they go before newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those
+    names of ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
     """
 
     base: tuple[Asked, ...] = ()
@@ -78,11 +78,22 @@ class Request:
             extras={name: asked for name, asked in self.extras.items() if ("extra", name) not in left_out},
         )
 
-    def newest_upload(self, name: str) -> datetime | None:
+    def limit_key(self, name: str, index: str | None) -> str:
+        """Return under which key of ``exclude_newer`` the limit of a project stands that an index lists.
+
+        Its own goes before that of its index, and that before the general one.
+        """
+        of_index = index_key(index or "")
+        return next((key for key in (name, of_index) if key in self.exclude_newer), "*")
+
+    def newest_upload(self, name: str, index: str | None) -> datetime | None:
         """Return the moment after which uploads of a project do not count, None for no limit."""
-        if name in self.exclude_newer:
-            return self.exclude_newer[name]
-        return self.exclude_newer.get("*")
+        return self.exclude_newer.get(self.limit_key(name, index))
+
+
+def index_key(index: str) -> str:
+    """Return what the limit of an index is called among those of projects, none of which has a space."""
+    return f"index {index}"
 
 
 def request_from(
@@ -99,6 +110,8 @@ def request_from(
     count back from.
     """
     settings = manifest.lock
+    of_indexes = {index_key(name): limit for name, limit in settings.index_limits.items()}
+    limits = {**settings.exclude_newer, **of_indexes}
     return Request(
         base=(*_project_itself(manifest, direct), *_expand(manifest, manifest.dependencies, direct)),
         groups={name: _expand(manifest, asked, direct) for name, asked in manifest.groups.items()},
@@ -109,13 +122,11 @@ def request_from(
         excludes=settings.excludes,
         resolution=settings.resolution,
         prerelease=settings.prerelease,
-        exclude_newer={name: _moment(limit, now) for name, limit in settings.exclude_newer.items()},
+        exclude_newer={name: _moment(limit, now) for name, limit in limits.items()},
         permission=permission_from(manifest.build),
         preferences=preferences,
         elsewhere=elsewhere or {},
-        cooldowns={
-            name: limit for name, limit in settings.exclude_newer.items() if isinstance(limit, timedelta)
-        },
+        cooldowns={name: limit for name, limit in limits.items() if isinstance(limit, timedelta)},
     )
 
 

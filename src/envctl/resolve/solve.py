@@ -118,6 +118,7 @@ def _resolved(
         extras=extras,
         index=listing.index,
         yanked=None if artifact is not None else universe.offer(name, position).files[0].yanked,
+        status=listing.status,
         in_base=(ListKind.BASE, "") in reachers,
         groups=frozenset(place for kind, place in reachers if kind is ListKind.GROUP),
         extras_of=frozenset(place for kind, place in reachers if kind is ListKind.EXTRA),

@@ -104,8 +104,9 @@ class Universe:
         key = (name, position)
         offer = self._offers.get(key)
         if offer is None:
-            files = self.shelf.listing(name).files(position)
-            offer = self._offers[key] = self.yardstick.measure(name, files)
+            listing = self.shelf.listing(name)
+            offer = self.yardstick.measure(name, listing.files(position), listing.index)
+            self._offers[key] = offer
         return offer
 
     def kept(self, name: str) -> int | None:

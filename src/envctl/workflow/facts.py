@@ -50,6 +50,7 @@ def gather_facts(goal: Goal, find: FindWheel) -> Facts:
     """Gather what the rules that are on ask; nothing is fetched for it."""
     return Facts(
         yanked=goal.yanked if _is_on(goal.policy, "yanked") else None,
+        status=goal.status if _is_on(goal.policy, "archived") else None,
         hooks=_find_hooks(goal.selection, find) if _is_on(goal.policy, "startup-hooks") else None,
     )
 

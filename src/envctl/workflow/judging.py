@@ -148,7 +148,6 @@ def _make_bench(run: Run, situation: Situation, lock: Lock, *, fits: bool) -> Be
     judge = Judge(
         graph,
         [Universe(request, target, shelf) for target in graph.grid.targets],
-        cooldowns=manifest.lock.exclude_newer,
         rules=_rules(manifest, now),
     )
     return Bench(

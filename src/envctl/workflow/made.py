@@ -60,7 +60,8 @@ def keep_lock(
 ) -> Mapping[str, str] | None:
     """Keep a lock that was made, if what it was made from can be looked at again; return its labels then."""
     manifest, before = making.loaded.manifest, making.before
-    spans = any(isinstance(limit, timedelta) for limit in manifest.lock.exclude_newer.values())
+    limits = (*manifest.lock.exclude_newer.values(), *manifest.lock.index_limits.values())
+    spans = any(isinstance(limit, timedelta) for limit in limits)
     if context.settings.no_cache or basis is None or spans:
         return None
     if not are_settled(manifest, dict(making.found)):

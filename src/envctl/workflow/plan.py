@@ -23,6 +23,7 @@ from envctl.store.store import Store
 from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.goals import recall_goal
+from envctl.workflow.insecure import find_insecure
 from envctl.workflow.look import look
 from envctl.workflow.remarks import repeat_words, tell_active, tell_manifest, tell_times
 from envctl.workflow.results import ManifestChange, PlanOptions
@@ -128,6 +129,8 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
     )
     find = look_into_store(run.store, goal, run.context.settings.environ)
     policy, diagnostics = pronounce(goal, changes, find)
+    absent = find_absent(goal.selection, run.store)
+    insecure = find_insecure(run.context.settings, asks=bool(absent) or goal.lock.text is not None)
     return Plan(
         inputs=make_inputs(goal, options),
         environment=planned_environment(goal),
@@ -138,10 +141,10 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
         lock_text=goal.lock.text,
         planned_digest=digest_planned(changes),
         policy=policy,
-        diagnostics=diagnostics,
+        diagnostics=(*insecure, *diagnostics),
         adopt=state.owner is Owner.OTHERS,
         carried=carried_data(state, changes),
-        download_bytes=add_downloads(changes, find_absent(goal.selection, run.store)),
+        download_bytes=add_downloads(changes, absent),
     )
 
 

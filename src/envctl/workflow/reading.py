@@ -72,6 +72,7 @@ def outline(situation: Situation) -> Goal:
         selection=Selection(pins={}, python=interpreter.minor),
         locked=frozenset(),
         yanked=None,
+        status=None,
         install=manifest.install,
         build=manifest.build_inputs,
         policy=manifest.policy,
@@ -95,7 +96,8 @@ def complete(goal: Goal, choice: Choice) -> Goal:
         goal,
         selection=choice.selection,
         locked=frozenset(str(package.name) for package in choice.lock.packages),
-        yanked=_find_yanked(choice.lock, choice.selection),
+        yanked=_find_told(choice.lock, choice.selection, "yanked"),
+        status=_find_told(choice.lock, choice.selection, "status"),
         lock=replace(
             goal.lock,
             text=choice.text.decode() if choice.text is not None else None,
@@ -104,11 +106,11 @@ def complete(goal: Goal, choice: Choice) -> Goal:
     )
 
 
-def _find_yanked(lock: Lock, selection: Selection) -> Mapping[str, str] | None:
-    """Read what was yanked when the lock was made; nobody knows it of a lock that another tool made."""
+def _find_told(lock: Lock, selection: Selection, key: str) -> Mapping[str, str] | None:
+    """Read what indexes told when the lock was made; nobody knows it of a lock that another tool made."""
     if not lock.is_ours:
         return None
-    found = {str(package.name): own_text(package, "yanked") for package in lock.packages}
+    found = {str(package.name): own_text(package, key) for package in lock.packages}
     return {name: reason for name in selection.pins if (reason := found.get(name)) is not None}
 
 

@@ -37,6 +37,7 @@ from envctl.receipt import (
 )
 from envctl.treedigest import digest_tree
 from envctl.version import VERSION
+from envctl.workflow import insecure
 
 
 def make_receipt(goal: Goal, plan: Plan, *, lock_digest: str | None) -> Mapping[str, str]:
@@ -60,7 +61,8 @@ def has_remarks(plan: Plan) -> bool:
         for change in plan.changes
     )
     stays = any(drift.kind is DriftKind.FOREIGN for drift in plan.drift)
-    warned = any(diagnostic.level == "warning" for diagnostic in plan.diagnostics)
+    # How the bytes came here is no remark on what is there.
+    warned = any(each.level == "warning" and each.code != insecure.CODE for each in plan.diagnostics)
     # Once it is carried out every line is a no-op, about which a warning is not told again.
     judged = any(verdict.mode == "enforce" for verdict in plan.policy)
     return kept or stays or warned or judged

@@ -175,6 +175,6 @@ def _make_client(context: Context, manifest: Manifest, pinned: Mapping[str, str]
         indexes=manifest.indexes,
         pinned=pinned,
         settings=context.settings,
-        transport=HttpTransport(context.settings),
+        transport=HttpTransport(context.settings, emit=context.emit),
         emit=context.emit,
     )

@@ -161,8 +161,8 @@ class _View:
     def _real(self, artifact: ListedFile | Artifact) -> ListedFile | Artifact:
         return self._files.get(artifact.url, artifact) if isinstance(artifact, ListedFile) else artifact
 
-    def _pretend(self, name: str, files: Sequence[ListedFile]) -> Sequence[ListedFile]:
-        if self._yardstick.measure(name, files).files:
+    def _pretend(self, name: str, files: Sequence[ListedFile], index: str) -> Sequence[ListedFile]:
+        if self._yardstick.measure(name, files, index).files:
             return files
         wheel = next((file for file in files if file.filename.endswith(".whl")), None)
         if wheel is None:
@@ -176,7 +176,7 @@ class _Pretender:
     """A project whose files are looked at before they are told."""
 
     def __init__(
-        self, project: Project, pretend: Callable[[str, Sequence[ListedFile]], Sequence[ListedFile]]
+        self, project: Project, pretend: Callable[[str, Sequence[ListedFile], str], Sequence[ListedFile]]
     ) -> None:
         self._project = project
         self._pretend = pretend
@@ -192,10 +192,15 @@ class _Pretender:
         return self._project.index
 
     @property
+    def status(self) -> str | None:
+        """See `Project.status`."""
+        return self._project.status
+
+    @property
     def versions(self) -> Sequence[Version]:
         """See `Project.versions`."""
         return self._project.versions
 
     def files(self, version: Version) -> Sequence[ListedFile]:
         """See `Project.files`."""
-        return self._pretend(self._project.name, self._project.files(version))
+        return self._pretend(self._project.name, self._project.files(version), self._project.index)

@@ -14,6 +14,7 @@ from envctl.plan.goal import Goal
 from envctl.policy.judge import diagnose, judge
 from envctl.transaction.blueprint import Placed
 from envctl.workflow.facts import FindWheel, gather_facts, look_into_placed
+from envctl.workflow.insecure import keep_insecure
 
 
 def pronounce(
@@ -38,7 +39,7 @@ def pronounce_again(goal: Goal, plan: Plan, placed: Sequence[Placed], emit: Emit
         PolicyError: `policy-denied`.
     """
     policy, diagnostics = pronounce(goal, plan.changes, look_into_placed(placed))
-    now = replace(plan, policy=policy, diagnostics=diagnostics)
+    now = replace(plan, policy=policy, diagnostics=keep_insecure(plan.diagnostics, diagnostics))
     if not now.applyable:
         raise refuse_policy(now)
     for verdict in policy:
