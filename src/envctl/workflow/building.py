@@ -8,12 +8,12 @@ any wheel and kept under a key made of all that went in.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from envctl import atomic
 from envctl.build.backend import Backend
 from envctl.build.digest import digest_metadata
 from envctl.build.sdist import read_static_package_info, unpack_sdist
@@ -37,6 +37,7 @@ from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.keys import BUILT, BUILT_METADATA, build_digest, built_key
+from envctl.workflow.scratch import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class Builder:
         """Give a backend whose environment holds all it asks for, and a scratch folder, both for a while."""
         where = os.path.join(folder, "pyproject.toml")
         system = parse_build_system(read_pyproject(folder), where=where)
-        with tempfile.TemporaryDirectory(prefix="envctl-build-") as place:
+        with scratch_folder("build") as place:
             requires = self._requirements(system.requires, where)
             backend = self._workbench(
                 name, folder, system, self.furnish(name, requires, os.path.join(place, "environment"))
@@ -169,7 +170,7 @@ class Builder:
                 furnished = self.furnish(name, wanted, os.path.join(place, "environment-with-more"))
                 backend = self._workbench(name, folder, system, furnished)
             scratch = os.path.join(place, "scratch")
-            os.mkdir(scratch)
+            atomic.make_directory(scratch)
             yield backend, scratch
 
     def _workbench(self, name: str, folder: str, system: BuildSystem, workshop: Workshop) -> Backend:
@@ -192,10 +193,10 @@ class Builder:
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
-        with tempfile.TemporaryDirectory(prefix="envctl-sdist-") as place:
+        with scratch_folder("sdist") as place:
             archive = self.fetch_sdist(file, place)
             unpacked = os.path.join(place, "source")
-            os.mkdir(unpacked)
+            atomic.make_directory(unpacked)
             unpack_sdist(archive, unpacked, filename=file.filename)
             yield find_source_folder(unpacked, os.listdir(unpacked))
 
