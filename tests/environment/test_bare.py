@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from envctl.environment.bare import bare, write_bare
 from envctl.environment.discover import list_candidates
 from envctl.environment.layout import choose_layout
 from envctl.environment.probe import probe
-from envctl.errors import InputError
+from envctl.errors import InputError, MachineError
 from envctl.model.interpreter import Interpreter
 
 HOSTILE = {
@@ -261,3 +262,22 @@ def test_modes_are_the_same_whatever_the_umask(interpreter: Interpreter, tmp_pat
 
     modes = {path.lstat().st_mode & 0o777 for path in root.rglob("*") if not path.is_symlink()}
     assert modes <= {0o644, 0o755}
+
+
+def test_what_cannot_be_read_back_is_no_environment(
+    interpreter: Interpreter, tmp_path: Path, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: str | int = ".") -> object:
+        if isinstance(path, str) and path.endswith(".tmp/lib"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(MachineError, match="Too many open files"):
+        bare(interpreter, path=str(tmp_path / ".venv"), prompt=None, cache_dir=cache, environ=os.environ)
+    monkeypatch.undo()
+
+    # Nor was half of one remembered.
+    assert (make(interpreter, tmp_path / ".venv", cache) / choose_layout(interpreter).site_packages).is_dir()

@@ -346,3 +346,53 @@ def test_housekeeping_that_fails_after_the_switch_is_left_to_the_next_run(bench:
     assert version_of(bench.venv) == "2"
     assert recover_twice(bench) is not None
     assert read_number(bench.site.generation(1)) == 1
+
+
+def test_a_recovery_that_cannot_read_the_tree_decides_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = bench.project / "pylock.toml"
+    tools = {version: place_tool(bench, version) for version in ("1", "2")}
+    bench.apply(tools["1"], replacements=(replacement(lock, "1"),))
+    wanted = replacement(lock, "2")
+
+    def stop(operation: str, path: str) -> None:
+        if operation == "rename" and path == str(lock):
+            kill(operation, path)
+
+    child = os.fork()
+    if child == 0:
+        with Hooked(stop):
+            bench.apply(tools["2"], replacements=(wanted,))
+        os._exit(0)
+    os.waitpid(child, 0)
+    real = open
+
+    def refuse(path: Any, *arguments: Any, **how: Any) -> Any:
+        if str(path).endswith("generation.json"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return real(path, *arguments, **how)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(BrokenError) as caught:
+        bench.held(lambda held: None)
+    monkeypatch.undo()
+
+    assert caught.value.code == "cannot-recover"
+    recover_twice(bench)
+    assert lock_text(bench) == version_of(bench.venv) == "2"
+
+
+def test_a_destruction_that_breaks_off_says_so_and_goes_on(bench: Bench) -> None:
+    bench.apply(place_tool(bench, "1"))
+
+    def fail(operation: str, path: str) -> None:
+        if operation == "rmtree":
+            raise OSError(errno.EIO, "broken disk", path)
+
+    with Hooked(fail), pytest.raises(BrokenError) as caught:
+        bench.held(lambda held: held.destroy())
+    bench.held(lambda held: held.destroy())
+
+    assert caught.value.code == "not-deleted"
+    assert os.listdir(bench.project) == []

@@ -151,7 +151,8 @@ no-python: No interpreter on this machine fits what the manifest asks for.
 no-solution: The requirements contradict each other; the lines below the message say which.
 no-source: A path source is not there, or holds no project.
 no-repository: The lock lies in no git repository, so that there is no revision of it. Name two files instead.
-no-space: There is not enough room for the new environment. Nothing was begun.
+no-space: There is not enough room for the new environment, or in the cache for what has to be fetched for it.
+    Nothing was begun.
 no-such-extra: A package has no extra of that name. It is installed without.
 no-such-revision: What was named is neither a file nor a revision of the git repository.
 no-such-file: A file that the lock or an index names is not on the server any more.
@@ -163,7 +164,8 @@ no-upload-time: A release was passed over because `[lock] exclude-newer` limits 
 no-usable-file: The release has no file that can be used on this platform and Python.
 not-a-plain-file: Something in the cache is neither a file nor a folder. It is not used.
 not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither replaces nor deletes it.
-not-deleted: A part of the environment could not be deleted.
+not-deleted: A part of the environment, or of its earlier generations, could not be deleted. The same command
+    goes on from there.
 not-in-revision: A revision of the git repository does not hold the lock.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.

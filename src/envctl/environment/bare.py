@@ -17,6 +17,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from envctl import atomic
 from envctl.environment.configuration import parse_configuration
@@ -164,9 +165,14 @@ def _make(
     return _normalise(items, interpreter, prompt)
 
 
+def _raise(error: OSError) -> NoReturn:
+    """Let no folder be passed over: `os.walk` does, where it cannot be read."""
+    raise error
+
+
 def _read_back(root: str) -> list[BareItem]:
     items = []
-    for folder, directories, files in os.walk(root):
+    for folder, directories, files in os.walk(root, onerror=_raise):
         directories.sort()
         relative = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if relative == "." else f"{relative}/"

@@ -179,7 +179,7 @@ def _read_file(path: str) -> Iterator[bytes]:
         raise MachineError("cannot-read", message, where=path) from error
 
 
-_ELSEWHERE = "TMPDIR names another folder for them"
+_ELSEWHERE = "wheels arrive in the cache folder (`--cache-dir`), source archives in that of TMPDIR"
 
 
 class _translated:  # noqa: N801 - a context manager reads like a function
@@ -208,5 +208,5 @@ def translate_write(error: OSError, path: str) -> MachineError:
         message = f"no space is left to write the download `{name}`"
         return MachineError("disk-full", message, hints=(f"make room and run it again; {_ELSEWHERE}",))
     message = f"the download `{name}` cannot be written: {os.strerror(error.errno or 0)}"
-    hint = f"look at the permissions and limits of the folder for temporary files; {_ELSEWHERE}"
+    hint = f"look at the permissions and limits of the folder it is for; {_ELSEWHERE}"
     return MachineError("cannot-write", message, hints=(hint,))

@@ -34,6 +34,7 @@ from envctl.store.entry import Entry, Product
 from envctl.store.lock import hold, release, take, try_to_hold
 from envctl.store.manifest import format_manifest, parse_about
 from envctl.store.measure import Extent, measure
+from envctl.store.room import require_room
 from envctl.trust import is_ours
 
 #: What one run may spend on hashing suspects before it links (`examine.cost`): about 5 ms.
@@ -131,7 +132,8 @@ class Store:
 
         ``produce`` is given an empty folder, fills it, and returns what the entry shall remember: a
         `Product`, or just its ``about``. Modes it leaves are made 0644 and 0755. Whatever it raises
-        leaves no entry.
+        leaves no entry. What it needs meanwhile it may put beside that folder, and removes again: if it is
+        killed, the next run does.
         """
         folder = self._locate(bucket, key)
         with _translated(self.folder):
@@ -254,6 +256,22 @@ class Store:
             self._throw_away(folder)
 
     # --- other things ---
+
+    def require_room(self, what: str, *, size: int, inodes: int) -> None:
+        """Refuse what does not fit here, before it is fetched or unpacked.
+
+        Raises:
+            MachineError: `no-space`.
+        """
+        with _translated(self.folder):
+            self._prepare()
+            require_room(
+                self.folder,
+                what,
+                size=size,
+                inodes=inodes,
+                hint="free some space, or name another folder with --cache-dir or ENVCTL_CACHE_DIR",
+            )
 
     def open_bucket(self, bucket: str) -> str:
         """Make the folder of a bucket for what is no entry, and return its path."""

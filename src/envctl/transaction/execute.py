@@ -159,7 +159,8 @@ class Held:
         """Delete the environment and its ``.envctl`` folder with all generations, and nothing else.
 
         Raises:
-            MachineError: what `refuse` raises; `not-deleted` when the file system refuses.
+            MachineError: what `refuse` raises; `not-deleted` when the file system refuses to begin.
+            BrokenError: `not-deleted` when it refuses to go on: the environment is gone, not all of its room.
         """
         refuse(self.site)
         site = self.site
@@ -173,7 +174,8 @@ class Held:
                 if name != os.path.basename(site.lock):
                     _remove(f"{site.folder}/{name}")
         except OSError as error:
-            raise MachineError(
+            refusal = MachineError if os.path.lexists(site.path) else BrokenError
+            raise refusal(
                 "not-deleted",
                 f"`{error.filename or site.path}` could not be deleted: {error.strerror or error}",
                 where=site.path,
@@ -219,11 +221,10 @@ class Held:
 
     def _abandon(self, draft: Draft) -> None:
         """Remove a stage, as far as the file system lets us: the next command that writes does the rest."""
-        # After an exchange the tree that left lies there, until it is parked.
-        if live_number(self.site) == draft.number:
-            return
         try:
-            remove_now(draft.root)
+            # After an exchange the tree that left lies there, until it is parked.
+            if live_number(self.site) != draft.number:
+                remove_now(draft.root)
         except (OSError, MachineError):
             pass
 

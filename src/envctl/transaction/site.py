@@ -90,7 +90,8 @@ class Site:
 def read_number(tree: str) -> int | None:
     """Read which generation a tree says it is.
 
-    None when there is no directory; `ADOPTED` for a tree that says nothing, or nothing readable.
+    None when there is no directory; `ADOPTED` for a tree that says nothing, or nothing that makes sense.
+    Raises `OSError` where it cannot be read: what that tree is decides what becomes of it, so nobody guesses.
     """
     try:
         if not stat.S_ISDIR(os.lstat(tree).st_mode):
@@ -100,7 +101,7 @@ def read_number(tree: str) -> int | None:
     try:
         with open(os.path.join(tree, GENERATION), "rb", buffering=0) as file:
             return parse_generation(file.read()).number
-    except (OSError, MachineError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, MachineError):
         return ADOPTED
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from envctl import atomic
 from envctl.errors import UpstreamError
@@ -50,13 +50,15 @@ def unpack(
     name: str,
     version: str | None,
     accept_bad_record: bool = False,
+    admit: Callable[[Sequence[int]], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
     limits: Limits | None = None,
 ) -> Unpacked:
     """Unpack the wheel at ``path`` into the empty folder ``target``.
 
     ``filename`` is what it is called (``path`` may be called anything), ``name`` and ``version`` what was
-    asked for; ``on_bytes`` is told how many bytes were written. Structure, names, metadata, scripts and
+    asked for; ``admit`` is told the sizes of all files before one is written, and may raise; ``on_bytes`` is
+    told how many bytes were written. Structure, names, metadata, scripts and
     the rows of RECORD are checked before the first byte is written; the content of each file while it is:
     when this raises, ``target`` is to be thrown away.
 
@@ -68,6 +70,8 @@ def unpack(
         checked = check_wheel(
             archive, filename=filename, name=name, version=version, accept_bad_record=accept_bad_record
         )
+        if admit is not None:
+            admit([member.size for member, _ in checked.layout.files])
         writer = _Writer(archive, target, on_bytes)
         faults = list(checked.faults)
         for member, place in checked.layout.files:

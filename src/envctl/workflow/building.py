@@ -8,13 +8,13 @@ any wheel and kept under a key made of all that went in.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from envctl import atomic
 from envctl.build.backend import Backend, moment_in
 from envctl.build.digest import digest_metadata
 from envctl.build.log import LogFile
@@ -52,6 +52,7 @@ from envctl.workflow.keys import (
     built_key,
     sdist_key,
 )
+from envctl.workflow.scratch import scratch_folder
 from envctl.workflow.workbench import Workshop
 
 #: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be
@@ -254,7 +255,7 @@ class Builder:
     @contextmanager
     def _begun(self, task: Task, what: str) -> Iterator[Job]:
         """Give a backend that is ready; whatever fails meanwhile names the log."""
-        with tempfile.TemporaryDirectory(prefix="envctl-build-", ignore_cleanup_errors=True) as place:
+        with scratch_folder("build") as place:
             path = os.path.join(
                 self.store.open_bucket(BUILD_LOGS), f"{task.name}-{what}-{task.digest[:12]}.log"
             )
@@ -300,15 +301,15 @@ class Builder:
         for name, tool in sorted(workshop.tools.items()):
             log.note(f"--- built with {name} {tool}")
         target = os.path.join(place, "made")
-        os.mkdir(target)
+        atomic.make_directory(target)
         return Job(backend=make_backend(workshop), target=target, tools=workshop.tools)
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
-        with tempfile.TemporaryDirectory(prefix="envctl-sdist-", ignore_cleanup_errors=True) as place:
+        with scratch_folder("sdist") as place:
             archive = self.fetch_sdist(file, place)
             unpacked = os.path.join(place, "source")
-            os.mkdir(unpacked)
+            atomic.make_directory(unpacked)
             unpack_sdist(archive, unpacked, filename=file.filename)
             yield find_source_folder(unpacked, os.listdir(unpacked))
 

@@ -6,7 +6,6 @@ Heavy (archives, subprocesses, temporary folders): loaded only by a command that
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -30,6 +29,7 @@ from envctl.resolve.port import ListedFile
 from envctl.resolve.request import permission_from, request_for
 from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
+from envctl.store.room import take_up
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.building import Builder
@@ -94,14 +94,16 @@ class Adapters:
             return {}
         self.emit(Started(Phase.DOWNLOAD, sum(_size(pin) or 0 for pin in pins), "bytes"))
         self.emit(Started(Phase.UNPACK, len(pins)))
+        sizes = [_size(pin) or 0 for pin in pins]
+        # No file is smaller unpacked, and the last of them has to be there packed, too.
+        self.store.require_room(_what(pins), size=sum(sizes) + min(sizes), inodes=len(pins))
         # After a failure, or Ctrl-C, nobody waits for what is under way: its threads are daemons, which end
-        # with the process, and what they wrote lies below one folder that is removed here.
+        # with the process, and the next run clears away from the store what they wrote.
         pool = Pool(WORKERS)
-        with tempfile.TemporaryDirectory(prefix="envctl-download-", ignore_cleanup_errors=True) as folder:
-            try:
-                found = dict(_gather(pool, pins, lambda pin: self._fetch_wheel(pin, folder)))
-            finally:
-                pool.close()
+        try:
+            found = dict(_gather(pool, pins, self._fetch_wheel))
+        finally:
+            pool.close()
         amount = f"{len(pins)} package{'s' if len(pins) > 1 else ''}"
         self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {amount}"))
         self.emit(Ended(Phase.UNPACK, f"Unpacked {amount}"))
@@ -123,12 +125,12 @@ class Adapters:
         pool.close()
         return found
 
-    def _fetch_wheel(self, pin: Pin, place: str) -> Entry:
+    def _fetch_wheel(self, pin: Pin) -> Entry:
         wheel = pin.artifact
         assert isinstance(wheel, Wheel)  # noqa: S101 - the caller chose it
 
         def produce(target: str) -> Unpacked:
-            path = self._bring(wheel, place)
+            path = self._bring(wheel, os.path.dirname(target))
             try:
                 return unpack(
                     path,
@@ -137,6 +139,7 @@ class Adapters:
                     name=pin.name,
                     version=pin.version,
                     accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
+                    admit=partial(self._admit, wheel.filename),
                 )
             finally:
                 atomic.remove(path)
@@ -147,6 +150,10 @@ class Adapters:
         if entry.about.get("record_faults") and pin.name not in self.manifest.install.accept_bad_record:
             raise refuse_record(pin, wheel.filename, entry)
         return entry
+
+    def _admit(self, filename: str, sizes: Sequence[int]) -> None:
+        """Refuse to unpack what there is no room for. Raises MachineError: `no-space`."""
+        self.store.require_room(f"`{filename}`, unpacked,", size=sum(map(take_up, sizes)), inodes=len(sizes))
 
     def _bring(self, file: Wheel | Sdist | ListedFile, folder: str) -> str:
         """Bring a file into ``folder`` under its own name, verified."""
@@ -283,6 +290,10 @@ def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Art
             "no-build-tool", f"`{name}` is needed to build and has no wheel for Python {target.python} here"
         )
     return chosen
+
+
+def _what(pins: Sequence[Pin]) -> str:
+    return f"what is to be fetched ({len(pins)} package{'s' if len(pins) > 1 else ''})"
 
 
 def _size(pin: Pin) -> int | None:

@@ -1,0 +1,32 @@
+"""Short forms of the long runs: the same programs, with a few trials."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_FORKS = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="kills and watches forks, as Linux can")
+
+
+def run(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, os.path.join(_FOLDER, program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@_FORKS
+@pytest.mark.slow
+def test_a_command_that_is_disturbed_anywhere_leaves_old_or_new() -> None:
+    summary = run("faults.py", "--count", "40", "--seed", "4", "--jobs", "1")
+
+    assert summary.startswith("trials 40 of ")
+    assert ", failures 0, " in summary
