@@ -78,7 +78,8 @@ class Bench:
             (folder / "env.toml").write_text("\n".join(lines) + "\n")
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "ENVCTL_", "PYTHON"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "ENVCTL_"))}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.Popen(
             [*find_command(), *arguments],
             cwd=self.place / name,
@@ -92,7 +93,7 @@ class Bench:
     def end(self, process: subprocess.Popen[str], *codes: int) -> str:
         out, err = process.communicate(timeout=120)
         if "Traceback" in err or process.returncode not in (codes or (0,)):
-            raise AssertionError(f"{process.args} ended with {process.returncode}: {err[-1500:]}{out[-300:]}")
+            raise AssertionError(f"it ended with {process.returncode}: {err[-1500:]}{out[-300:]}")
         return out
 
     def run(self, name: str, *arguments: str) -> str:
@@ -198,8 +199,8 @@ FILE_DAMAGES: dict[str, Callable[[random.Random, Path], object]] = {
     "appended to": lambda _, path: path.open("ab").write(b"\n# more\n"),
     "deleted": lambda _, path: path.unlink(),
     "a link elsewhere": lambda _, path: _replace_by_link(path),
-    "a folder": lambda _, path: (path.unlink(), path.mkdir()),
-    "a pipe": lambda _, path: (path.unlink(), os.mkfifo(path)),
+    "a folder": lambda _, path: _replace(path, os.mkdir),
+    "a pipe": lambda _, path: _replace(path, os.mkfifo),
     "mode 0600": lambda _, path: path.chmod(0o600),
     "mode 0777": lambda _, path: path.chmod(0o777),
     "mode 0000": lambda _, path: path.chmod(0),
@@ -214,6 +215,11 @@ def _replace_by_link(path: Path) -> None:
     elsewhere.write_bytes(b"VALUE = 'evil'\n")
     path.unlink()
     path.symlink_to(elsewhere)
+
+
+def _replace(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
 
 
 def _copy_over(path: Path) -> None:

@@ -99,7 +99,7 @@ class Command:
             text=True,
         )
         os.close(its)
-        shown = []
+        shown: list[bytes] = []
         reader = threading.Thread(target=lambda: shown.extend(_read(mine)))
         reader.start()
         self.out, _ = process.communicate(timeout=180)
@@ -134,7 +134,8 @@ class Bench:
         self.server = server
 
     def environ(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "ENVCTL_", "PYTHON"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "ENVCTL_"))}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         return {
             **kept,
             "ENVCTL_CACHE_DIR": str(self.cache),
@@ -286,12 +287,12 @@ def try_one(bench: Bench, chance: random.Random) -> str:
     for command in commands:
         _judge_one(command)
     told = f"{' | '.join(' '.join(each.words[1:3]) for each in commands)}"
-    version = bench.find_version(folder)
+    found = bench.find_version(folder)
     for each in VERSIONS:
         if bench.find_locked(folder, f"pylock.v{each}.toml") not in {None, each}:
             raise AssertionError(f"the lock of {each} is of another")
     _judge_end(bench, folder, chance.choice(VERSIONS))
-    return f"{told} -> {version}"
+    return f"{told} -> {found}"
 
 
 def _judge_one(command: Command) -> None:

@@ -41,18 +41,18 @@ from envctl.workflow.answers import ANSWERS
 from envctl.workflow.context import Context
 from envctl.workflow.goals import GOALS
 from envctl.workflow.inputs import MANIFESTS
-from envctl.workflow.keys import BUILT, BUILT_METADATA, BYTECODE, WHEELS
+from envctl.workflow.keys import BUILD_LOGS, BUILT, BUILT_METADATA, BYTECODE, STATED_METADATA, WHEELS
 from envctl.workflow.locks import LOCKS_READ
 from envctl.workflow.results import Damage, Pruned, Removed
 
 _ENTRIES = (WHEELS, BUILT)
 _ANSWERS = (
     ANSWERS, BARE, BUILT_METADATA, GOALS, INTERPRETERS, LOCKS_MADE, LOCKS_READ, LOCK_RECEIPTS, MANIFESTS,
-    METADATA, PAGES, STATED,
+    METADATA, PAGES, STATED, STATED_METADATA,
 )  # fmt: skip
 
 #: All buckets that this version reads and writes.
-BUCKETS = frozenset({*_ENTRIES, BYTECODE, *_ANSWERS})
+BUCKETS = frozenset({*_ENTRIES, BYTECODE, *_ANSWERS, BUILD_LOGS})
 
 LITTER, OUTDATED, DAMAGED, ORPHANED, SIZE = "litter", "outdated", "damaged", "orphaned", "size"
 
@@ -168,6 +168,8 @@ def _choose_parser(bucket: str) -> Callable[[bytes, str], bool]:
     match bucket:
         case _ if bucket == PAGES:
             return _is_page
+        case _ if bucket == BUILD_LOGS:
+            return lambda *_: True  # for people, who see
         case _ if bucket == LOCK_RECEIPTS:
             return lambda data, _: parse_receipt(data) is not None
         case _:

@@ -177,6 +177,7 @@ def pruned_lines(pruned: Pruned) -> list[Line]:
 _BUCKETS = {
     "answers": "what targets make of markers and tags",
     "bare": "environments without packages",
+    "build-logs": "what builds printed",
     "built": "wheels built here, unpacked",
     "built-metadata": "metadata that only a build can tell",
     "bytecode": "modules compiled",
@@ -188,6 +189,7 @@ _BUCKETS = {
     "manifests": "manifests as they were read",
     "metadata": "metadata of releases",
     "pages": "pages of indexes",
+    "sdist-metadata": "metadata that sources state",
     "stated": "metadata as it was read",
     "virtualenv": "what virtualenv knows of interpreters",
     "wheels": "wheels, unpacked",
