@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 #: Where envctl is installed: a lock also depends on its dependencies.
 INSTALLED = os.path.dirname(os.path.abspath(__file__))
 
-_KIND = "locks-made-v1"
+LOCKS_MADE = "locks-made-v1"
 _NEEDED = frozenset(
     {"version", "installed", "kernel", "settings", "lock", "packages", "fresh", "until", "pythons", "summary"}
 )
@@ -124,7 +124,7 @@ def keep_made(memo: Memo, key: str, made: Made) -> None:
         data = format_receipt(made.labels) + b"\n" + made.text
     except ValueError:
         return
-    memo.keep(_KIND, key, data)
+    memo.keep(LOCKS_MADE, key, data)
 
 
 def find_made(memo: Memo, key: str, config: str) -> Made | None:
@@ -132,7 +132,7 @@ def find_made(memo: Memo, key: str, config: str) -> Made | None:
 
     Whether the interpreters to choose from are those of then is for the caller to look at.
     """
-    data = memo.find(_KIND, key)
+    data = memo.find(LOCKS_MADE, key)
     if data is None:
         return None
     head, _, text = data.partition(b"\n\n")

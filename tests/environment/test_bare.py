@@ -134,12 +134,12 @@ def test_only_activation_scripts_name_the_place_it_lives_at(interpreter: Interpr
 def test_the_second_time_virtualenv_is_not_asked(interpreter: Interpreter, tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     first = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
-    shutil.rmtree(tmp_path / "cache/bare-v2/virtualenv", ignore_errors=True)
+    shutil.rmtree(tmp_path / "cache/virtualenv-v1", ignore_errors=True)
 
     second = bare(interpreter, path="/x/.venv", prompt=None, cache_dir=cache, environ=os.environ)
 
     assert second == first
-    assert not (tmp_path / "cache/bare-v2/virtualenv").exists()
+    assert not (tmp_path / "cache/virtualenv-v1").exists()
 
 
 def test_a_damaged_cache_is_noticed(interpreter: Interpreter, tmp_path: Path) -> None:

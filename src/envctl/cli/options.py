@@ -39,6 +39,16 @@ class _Ask(argparse.Action):
         raise Answered(self.dest)
 
 
+class UnnamedFlag(argparse.Action):
+    """A flag that no variable stands for, because that one means something else elsewhere."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **details: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, const=True, default=False, **details)
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, *_: object) -> None:  # noqa: D102
+        setattr(namespace, self.dest, True)
+
+
 def _make_formatter(prog: str) -> argparse.HelpFormatter:
     """Make what argparse checks each option with: one that is told no width would load `shutil` to ask."""
     return argparse.HelpFormatter(prog, width=80)
@@ -144,6 +154,8 @@ class Parser(argparse.ArgumentParser):
 
 def variable(action: argparse.Action) -> str | None:
     """Name the environment variable that stands for an option: its long form in capitals."""
+    if isinstance(action, UnnamedFlag):
+        return None
     long = next((text for text in action.option_strings if text.startswith("--")), None)
     return None if long is None else "ENVCTL_" + long[2:].upper().replace("-", "_")
 

@@ -29,6 +29,8 @@ from envctl.trust import is_trusted
 
 #: The kind of what is kept.
 BARE = "bare-v2"
+#: The folder of the cache that virtualenv keeps what it learns of interpreters in.
+VIRTUALENV = "virtualenv-v1"
 
 DIRECTORY, FILE, LINK = "directory", "file", "link"
 
@@ -67,7 +69,7 @@ def bare(
     data = memo.find(BARE, key)
     if data is not None:
         return _parse(data)
-    app_data = os.path.join(cache_dir, BARE, "virtualenv") if is_trusted(cache_dir) else None
+    app_data = os.path.join(cache_dir, VIRTUALENV) if is_trusted(cache_dir) else None
     try:
         items = _make(interpreter, path=path, prompt=prompt, app_data=app_data, environ=environ)
     except MachineError:

@@ -24,9 +24,9 @@ from envctl.model.settings import Settings
 from envctl.receipt import describe_status
 from envctl.trust import open_kept
 
-_PAGES = "pages-v2"
-_METADATA = "metadata-v2"
-_STATED = "stated-v2"
+PAGES = "pages-v2"
+METADATA = "metadata-v2"
+STATED = "stated-v2"
 #: The first read of a page: the head and the newest versions of nearly all of them.
 _FIRST_READ = 64 * 1024
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,150}[a-z0-9])?", re.ASCII)
@@ -71,7 +71,7 @@ class Cache:
         """Return where the record of a project lies."""
         key = hashlib.sha256(index_url.encode()).hexdigest()[:16]
         name = project if _PLAIN.fullmatch(project) else f"_{hashlib.sha256(project.encode()).hexdigest()}"
-        return os.path.join(self._folder, _PAGES, key, f"{name}.page")
+        return os.path.join(self._folder, PAGES, key, f"{name}.page")
 
     def find_page(self, index_url: str, project: str) -> StoredRecord | None:
         """Return the record of a project, None when there is none that is whole; blobs are not looked at."""
@@ -100,7 +100,7 @@ class Cache:
 
     def known_projects(self) -> frozenset[str]:
         """Name the projects whose page was kept, of whichever index."""
-        root = os.path.join(self._folder, _PAGES)
+        root = os.path.join(self._folder, PAGES)
         names: set[str] = set()
         try:
             for index in os.listdir(root):
@@ -115,29 +115,29 @@ class Cache:
 
     def find_metadata(self, key: str) -> bytes | None:
         """Return the metadata kept under ``key`` (hexadecimal), None when there is none that is whole."""
-        return self._memo.find(_METADATA, key)
+        return self._memo.find(METADATA, key)
 
     def has_metadata(self, key: str) -> bool:
         """Whether there is a file for ``key``, whole or not."""
-        return self._memo.has(_METADATA, key)
+        return self._memo.has(METADATA, key)
 
     def keep_metadata(self, key: str, data: bytes) -> None:
         """Keep metadata under ``key``."""
-        self._memo.keep(_METADATA, key, data)
+        self._memo.keep(METADATA, key, data)
 
     def find_stated(self, key: str) -> bytes | None:
         """Return what is kept of the metadata under ``key`` in the form of `stated.py`."""
-        return self._memo.find(_STATED, key)
+        return self._memo.find(STATED, key)
 
     def keep_stated(self, key: str, data: bytes) -> None:
         """Keep what `stated.py` makes of the metadata under ``key``."""
-        self._memo.keep(_STATED, key, data)
+        self._memo.keep(STATED, key, data)
 
     def scratch(self) -> str:
-        """Return a path for a new file that the caller removes; its folder is made."""
-        folder = os.path.join(self._folder, _METADATA)
-        atomic.make_directories(folder)
-        return os.path.join(folder, f"{os.urandom(8).hex()}.tmp")
+        """Return a path for a new file that the caller removes: not in the cache, which may be purged."""
+        import tempfile  # noqa: PLC0415 - few wheels have to be fetched whole for their metadata
+
+        return os.path.join(tempfile.gettempdir(), f"envctl-{atomic.unique_name()}.whl")
 
 
 def _read_part(path: str, offset: int, size: int) -> bytes:

@@ -24,7 +24,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from envctl import atomic
 from envctl.errors import MachineError
@@ -151,6 +151,39 @@ class Store:
                 finally:
                     release(f"{folder}.lock", descriptor)
 
+    def verify(self, bucket: str, key: str) -> str | None:
+        """Read every byte of an entry; one that is not what was put in is thrown away, and its fault told.
+
+        None for one that is right, or gone.
+        """
+        folder = self._locate(bucket, key)
+        try:
+            with _translated(self.folder), hold(f"{folder}.lock"):
+                return self._verify(folder, key) if os.path.lexists(folder) else None
+        except FileNotFoundError:
+            return None
+
+    def _verify(self, folder: str, key: str) -> str | None:
+        entry = examine.read_entry(folder, key)
+        if entry is None:
+            fault: str | None = "its manifest is damaged"
+        elif examine.check(entry) is None:
+            fault = "a file is missing, or is none of ours"
+        else:
+            wrong = examine.find_wrong(entry, range(len(entry.files)))
+            fault = None if wrong is None else f"`{wrong.path}` is damaged"
+        if fault is None:
+            self._mend(folder, key, frugal=False)
+            return None
+        if entry is not None:
+            examine.give_away(entry)
+        self._discard(folder)
+        return fault
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn what the file system refuses into an error that says what to do."""
+        return _translated(self.folder)
+
     def settle(self, entry: Entry) -> Entry | None:
         """Hash what a run could not afford to, so that the entry is known to be right; None if it is not."""
         with _translated(self.folder):
@@ -253,7 +286,7 @@ class Store:
 
     def _discard(self, folder: str) -> None:
         if os.path.lexists(folder):
-            self._throw_away(folder)
+            self.throw_away(folder)
 
     # --- other things ---
 
@@ -298,8 +331,8 @@ class Store:
             freed = 0
             for name in self.buckets():
                 freed += measure(f"{self.folder}/{name}").own
-                self._throw_away(f"{self.folder}/{name}")
-            self._sweep()
+                self.throw_away(f"{self.folder}/{name}")
+            self.sweep()
             return freed
 
     def buckets(self) -> list[str]:
@@ -350,7 +383,7 @@ class Store:
                 pass
         for name in ("new", "trash"):
             atomic.make_directories(f"{self.folder}/{name}", mode=0o700)
-        self._sweep()
+        self.sweep()
         self._swept = True
 
     @contextmanager
@@ -364,9 +397,9 @@ class Store:
                 yield path
             finally:
                 if os.path.lexists(path):
-                    self._throw_away(path)
+                    self.throw_away(path)
 
-    def _throw_away(self, path: str) -> None:
+    def throw_away(self, path: str) -> None:
         """Rename a folder into the trash, so that it is gone at once, and delete it there.
 
         What another run has thrown away first is gone, too.
@@ -384,7 +417,8 @@ class Store:
             return
         atomic.remove_tree(away)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Delete what is in the trash, and what killed runs had begun to fill."""
         for name in _list(f"{self.folder}/trash"):
             _remove_tree_quietly(f"{self.folder}/trash/{name}")
         for name in _list(f"{self.folder}/new"):

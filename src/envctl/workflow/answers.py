@@ -16,7 +16,7 @@ from envctl.model.target import Target
 from envctl.resolve.answers import Answers
 from envctl.version import VERSION
 
-_ANSWERS = "answers-v2"
+ANSWERS = "answers-v2"
 
 
 class AnswerBook:
@@ -30,7 +30,7 @@ class AnswerBook:
         """Return what is known of a target, to be added to."""
         key = _key(target)
         if key not in self._known:
-            data = self._memo.find(_ANSWERS, key)
+            data = self._memo.find(ANSWERS, key)
             answers = {} if data is None else json.loads(data)
             self._known[key] = answers, len(answers)
         return self._known[key][0]
@@ -38,18 +38,18 @@ class AnswerBook:
     def recall_tags(self, name: str, python: str, make: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """Return the tags of a platform and a Python, made at the first time."""
         key = _digest(["tags", name, python])
-        known = self._memo.find(_ANSWERS, key)
+        known = self._memo.find(ANSWERS, key)
         if known is not None:
             return tuple(known.decode("ascii").split())
         tags = make()
-        self._memo.keep(_ANSWERS, key, " ".join(tags).encode("ascii"))
+        self._memo.keep(ANSWERS, key, " ".join(tags).encode("ascii"))
         return tags
 
     def keep(self) -> None:
         """Keep what is known by now, of the targets of which that is more."""
         for key, (answers, before) in self._known.items():
             if len(answers) > before:
-                self._memo.keep(_ANSWERS, key, json.dumps(answers, sort_keys=True).encode())
+                self._memo.keep(ANSWERS, key, json.dumps(answers, sort_keys=True).encode())
 
 
 def _key(target: Target) -> str:

@@ -58,7 +58,15 @@ def _compile(entry: Entry, target: str, interpreter: Interpreter) -> Mapping[str
         workers=1,
         run=_run,
     )
-    return {"modules": done.count}
+    # What it is of, so that it can be told when it is of no use any more.
+    return {
+        "modules": done.count,
+        "wheel": entry.key,
+        "generation": entry.generation,
+        "cache_tag": interpreter.cache_tag,
+        "magic": interpreter.magic,
+        "executable": interpreter.executable,
+    }
 
 
 def _run(command: Sequence[str], data: bytes) -> bytes:

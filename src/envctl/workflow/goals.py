@@ -35,7 +35,7 @@ from envctl.unchanged import find_manifest
 from envctl.version import VERSION
 from envctl.workflow.context import Context, Place, open_memo
 
-_GOALS = "goals-v1"
+GOALS = "goals-v1"
 _LABELS = frozenset({"version", "environment", "manifest", "present", "pythons", "until"})
 
 
@@ -81,7 +81,7 @@ def _recall(context: Context) -> tuple[dict[str, str], str] | None:
     manifest = find_manifest(context.directory, context.manifest)
     if manifest is None:
         return None
-    data = open_memo(context.settings).find(_GOALS, _key(context, manifest))
+    data = open_memo(context.settings).find(GOALS, _key(context, manifest))
     if data is None:
         return None
     head, _, text = data.decode("ascii").partition("\n")
@@ -116,7 +116,7 @@ def keep_goal(
     if ABSENT in (labels[f"{STAT}{path}"] for path in named):
         return
     data = f"{json.dumps(labels)}\n{format_goal(goal)}".encode("ascii")
-    open_memo(context.settings).keep(_GOALS, _key(context, goal.manifest), data)
+    open_memo(context.settings).keep(GOALS, _key(context, goal.manifest), data)
 
 
 def _key(context: Context, manifest: str) -> str:

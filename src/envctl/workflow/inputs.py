@@ -24,7 +24,7 @@ from envctl.version import VERSION
 from envctl.workflow.context import Context, open_memo
 from envctl.workflow.remarks import tell_manifest
 
-_MANIFESTS = "manifests-v1"
+MANIFESTS = "manifests-v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def load_manifest(context: Context, edited: Mapping[str, bytes] | None = None) -
     data = edited[path] if path in edited else read_file(path)
     digests = {path: hashlib.sha256(data).hexdigest()}
     memo, key = open_memo(context.settings), _key(path, data)
-    known = memo.find(_MANIFESTS, key)
+    known = memo.find(MANIFESTS, key)
     if known is None:
         from envctl.manifest.project import find_project  # noqa: PLC0415 - parsers: 60 ms
 
@@ -105,7 +105,7 @@ def load_manifest(context: Context, edited: Mapping[str, bytes] | None = None) -
     from envctl.manifest.parse import parse as parse_manifest  # noqa: PLC0415 - likewise
 
     manifest = parse_manifest(data, path=path, pyproject=pyproject)
-    memo.keep(_MANIFESTS, key, json.dumps([project, now, dump_manifest(manifest)]).encode("ascii"))
+    memo.keep(MANIFESTS, key, json.dumps([project, now, dump_manifest(manifest)]).encode("ascii"))
     return Loaded(manifest=manifest, digests=digests)
 
 

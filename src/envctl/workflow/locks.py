@@ -17,7 +17,7 @@ from envctl.memo import Memo
 from envctl.version import VERSION
 from envctl.workflow.inputs import read_file
 
-_READ = "locks-read-v1"
+LOCKS_READ = "locks-read-v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def load_lock(manifest: Manifest, path: str | None = None, *, memo: Memo | None 
     digest = hashlib.sha256(data).hexdigest()
     allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
     key = _key(target, digest, allowed)
-    known = memo.find(_READ, key) if memo is not None else None
+    known = memo.find(LOCKS_READ, key) if memo is not None else None
     if known is not None:
         from envctl.lock.plain import load_lock as recall  # noqa: PLC0415 - there is a lock to read
 
@@ -74,7 +74,7 @@ def _keep(memo: Memo, key: str, lock: Lock) -> None:
     from envctl.lock.plain import dump_lock  # noqa: PLC0415 - see above
     from envctl.lock.understand import retell  # noqa: PLC0415 - see above
 
-    memo.keep(_READ, key, dump_lock(lock, retell(lock.pylock)))
+    memo.keep(LOCKS_READ, key, dump_lock(lock, retell(lock.pylock)))
 
 
 #: What other tools call their own locks, and how each writes the one that all can read.

@@ -184,6 +184,47 @@ class CacheInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What was deleted from the cache for one ``reason``, and the bytes that are free for it.
+
+    ``litter`` of killed runs; ``outdated``: of an older version; ``damaged``; ``orphaned``: belonged to
+    something that is gone; ``size``: longest not used. ``bucket`` is None for litter.
+    """
+
+    reason: str
+    bucket: str | None
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """Something in the cache that was not what was put in: an entry, of release ``name``, or an answer."""
+
+    bucket: str
+    key: str
+    name: str | None
+    fault: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """The answer of ``cache prune``; the bytes left are its own, or shared with environments."""
+
+    path: str
+    removed: tuple[Removed, ...] = ()
+    damaged: tuple[Damage, ...] = ()
+    own_bytes: int = 0
+    shared_bytes: int = 0
+
+    @property
+    def freed(self) -> int:
+        """The bytes that are free now."""
+        return sum(each.size for each in self.removed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """How ``run`` starts its command. ``remark`` is the one line about an environment that differs."""
 

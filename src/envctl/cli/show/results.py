@@ -10,7 +10,7 @@ from envctl.cli.show.words import count, shorten, size
 from envctl.model.change import Action
 from envctl.plan.change import Plan
 from envctl.plan.summary import summarise
-from envctl.workflow.results import CacheInfo, Listed, Report, Status
+from envctl.workflow.results import CacheInfo, Listed, Pruned, Report, Status
 
 
 def init_lines(paths: Sequence[str], directory: str) -> list[Line]:
@@ -144,10 +144,40 @@ def cache_lines(info: CacheInfo) -> list[Line]:
     return [f"{info.path}: {size(total)}{note}", *columns(rows)]
 
 
+_REASONS = {
+    "litter": "left by runs that were killed",
+    "outdated": "of an older envctl",
+    "damaged": "damaged",
+    "orphaned": "of wheels, interpreters or projects that are gone",
+    "size": "longest not used",
+}
+
+
+def pruned_lines(pruned: Pruned) -> list[Line]:
+    """Say what was deleted from the cache and why, and what is left."""
+    rows = [
+        (
+            f"  {each.bucket or 'litter'}",
+            size(each.size),
+            count(each.count, "file") if each.bucket is None else count(each.count, "entry", "entries"),
+            _REASONS[each.reason],
+        )
+        for each in pruned.removed
+    ]
+    lines = [
+        (Styled("damaged", "yellow"), f"  {each.name or each.bucket} ({each.key[:16]}…): {each.fault}")
+        for each in pruned.damaged
+    ]
+    shared = f", and {size(pruned.shared_bytes)} shared with environments" if pruned.shared_bytes else ""
+    done = f"Pruned {pruned.path}: {size(pruned.freed)} freed, {size(pruned.own_bytes)} left{shared}."
+    return [*lines, *columns(rows), done]
+
+
 #: What the buckets of the cache hold, by their names without the number of the schema.
 _BUCKETS = {
     "answers": "what targets make of markers and tags",
     "bare": "environments without packages",
+    "build-logs": "what builds printed",
     "built": "wheels built here, unpacked",
     "built-metadata": "metadata that only a build can tell",
     "bytecode": "modules compiled",
@@ -159,7 +189,9 @@ _BUCKETS = {
     "manifests": "manifests as they were read",
     "metadata": "metadata of releases",
     "pages": "pages of indexes",
+    "sdist-metadata": "metadata that sources state",
     "stated": "metadata as it was read",
+    "virtualenv": "what virtualenv knows of interpreters",
     "wheels": "wheels, unpacked",
 }
 
