@@ -3,26 +3,68 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator
 
 import pytest
 
+from support.damages import ALL, TWENTY, furnish
 from support.project import Project, changes_of, drift_of, reasons_of
+from support.server import IndexServer
+from torture.drift import run as damage_at_random
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A damage, and the lines of a plan that name it: address, kind, path in the environment."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One environment of a dozen packages for all kinds of damage: each test leaves it mended."""
+    place = tmp_path_factory.mktemp("drift")
+    (place / "shop").mkdir()
+    (place / "cache/home").mkdir(parents=True)
+    with IndexServer(place / "index", max_age=0) as index:
+        project = Project(folder=os.fspath(place / "shop"), cache=os.fspath(place / "cache"), index=index)
+        furnish(project)
+        project.apply()
+        yield project
 
-    do: Callable[[Project], object]
-    address: str
-    kind: str
-    path: str
+
+@pytest.mark.parametrize("kind", ALL)
+def test_damage_is_named_by_every_command_mended_and_gone(whole: Project, kind: str) -> None:
+    """One story, because each damage would cost an environment of its own four times."""
+    before = _tree(whole.snapshot())
+    victim = next(iter(ALL[kind].victims), "")
+    address, told, path = ALL[kind].do(whole, victim, random.Random(kind))
+
+    plan = whole.run("plan", "--json", "--detailed-exitcode")
+    status = whole.run("status", "--json", "--check")
+    texts = [whole.run("plan").out, whole.run("status").out]
+
+    assert (plan.code, status.code) == (2, 3)
+    for document in (plan.json, status.json):
+        assert (address, told, path) in [
+            (each["address"], each["kind"], each["path"]) for each in document["drift"]
+        ]
+    for text in texts:
+        assert [line for line in text.splitlines() if told in line.split() and path in line]
+    assert whole.apply()["outcome"] == "applied"
+    assert whole.run("plan", "--detailed-exitcode", "--verify", "hash").out == "No changes.\n"
+    assert _tree(whole.snapshot()) == before
 
 
-def _site(path: str) -> str:
-    return os.path.relpath(Project.site(_NO_PROJECT, path), _NO_PROJECT.path(".venv"))
+def test_there_are_twenty_kinds() -> None:
+    assert len(TWENTY) == 20
+
+
+def test_damages_at_random_are_all_told_and_mended() -> None:
+    assert damage_at_random(8, seed=2026, say=False) == 0
+
+
+def _tree(snapshot: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    """Leave out what is not the environment itself."""
+    return {
+        path: seen
+        for path, seen in snapshot.items()
+        if path.startswith(".venv/") and not path.startswith(".venv/.envctl/")
+    }
 
 
 def _rewrite(path: str, text: str) -> None:
@@ -34,94 +76,9 @@ def _edit_same_size(project: Project) -> None:
     _rewrite(project.site("alpha", "part.py"), "VALUE = 2\n")
 
 
-def _edit_other_size(project: Project) -> None:
-    _rewrite(project.site("alpha", "part.py"), "VALUE = 'something else'\n")
-
-
-def _break_interpreter(project: Project) -> None:
-    link = project.path(".venv", "bin", "python")
-    os.unlink(link)
-    os.symlink("/nowhere/python", link)
-
-
 def _add_line(project: Project) -> None:
     with open(project.path(".venv", "pyvenv.cfg"), "a", encoding="utf-8") as file:
         file.write("home = /nowhere\n")
-
-
-_NO_PROJECT = Project(folder="/", cache="", index=None)  # type: ignore[arg-type] # for paths alone
-
-DAMAGES = {
-    "edited-same-size": Damage(_edit_same_size, "package.alpha", "modified", _site("alpha/part.py")),
-    "edited-other-size": Damage(_edit_other_size, "package.alpha", "modified", _site("alpha/part.py")),
-    "module-deleted": Damage(
-        lambda project: os.unlink(project.site("alpha", "part.py")),
-        "package.alpha",
-        "missing",
-        _site("alpha/part.py"),
-    ),
-    "script-deleted": Damage(
-        lambda project: os.unlink(project.path(".venv/bin/alpha")), "package.alpha", "missing", "bin/alpha"
-    ),
-    "record-deleted": Damage(
-        lambda project: os.unlink(project.site("alpha-1.0.dist-info", "RECORD")),
-        "package.alpha",
-        "missing",
-        _site("alpha-1.0.dist-info/RECORD"),
-    ),
-    "script-not-executable": Damage(
-        lambda project: os.chmod(project.path(".venv/bin/alpha"), 0o644),
-        "package.alpha",
-        "mode",
-        "bin/alpha",
-    ),
-    "file-added": Damage(
-        lambda project: _rewrite(project.site("alpha", "more.py"), ""),
-        "package.alpha",
-        "added",
-        _site("alpha/more.py"),
-    ),
-    "hook-added": Damage(
-        lambda project: _rewrite(project.site("hook.pth"), "import sys\n"),
-        f'file."{_site("hook.pth")}"',
-        "added",
-        _site("hook.pth"),
-    ),
-    "configuration-edited": Damage(_add_line, "environment", "modified", "pyvenv.cfg"),
-    "interpreter-broken": Damage(_break_interpreter, "python", "interpreter", "bin/python"),
-}
-
-
-@pytest.fixture(params=DAMAGES.values(), ids=list(DAMAGES))
-def damage(request: pytest.FixtureRequest) -> Damage:
-    wanted: Damage = request.param
-    return wanted
-
-
-def test_damage_is_named_mended_and_gone(applied: Project, damage: Damage) -> None:
-    """One story, because each damage would cost an environment of its own three times."""
-    before = applied.snapshot()
-    damage.do(applied)
-
-    plan = applied.plan()
-
-    assert (damage.address, damage.kind, damage.path) in [
-        (each["address"], each["kind"], each["path"]) for each in plan["drift"]
-    ]
-    assert changes_of(plan)
-    assert applied.apply()["outcome"] == "applied"
-    assert applied.is_settled()
-    assert _tree(applied.snapshot()) == _tree(before)
-    assert applied.python("import alpha.part; print(alpha.part.VALUE)") == "1\n"
-
-
-def _tree(snapshot: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
-    """Leave out what is not the environment itself."""
-    return {
-        path: seen
-        for path, seen in snapshot.items()
-        if path.startswith(".venv/") and not path.startswith(".venv/.envctl/")
-    }
 
 
 def test_a_drifted_package_is_replaced_because_of_drift(applied: Project) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 import pytest
 
+from support.damages import SITE, put_by_hand
 from support.project import Project, changes_of, drift_of, reasons_of
 
 
@@ -168,3 +172,112 @@ def test_a_foreign_module_of_no_distribution_is_removed_as_a_line_of_the_plan(ap
     assert ("foreign", "loose.py") in drift_of(plan)
     assert list(changes_of(plan).values()) == ["delete"]
     assert applied.is_settled()
+
+
+def _keep_by_hand(project: Project) -> dict[str, str]:
+    """Leave parts of every kind by hand, beside what pip installed; gives their texts by path."""
+    parts = {
+        "bin/tool": "#!/bin/sh\n",
+        f"{SITE}/loose.py": "LOOSE = 1\n",
+        f"{SITE}/folder/__init__.py": "",
+        f"{SITE}/folder/table.csv": "1,2\n",
+        f"{SITE}/gamma/added.py": "ADDED = 1\n",
+        f"{SITE}/alpha/cache.bin": "data in a package",
+        f"{SITE}/notes.txt": "data beside packages",
+        "share/models/one.bin": "data of tools",
+    }
+    for path, text in parts.items():
+        project.write(f".venv/{path}", text)
+    return parts
+
+
+def _read_all(project: Project, paths: Iterable[str]) -> dict[str, str]:
+    return {
+        path: project.read(".venv", path) for path in paths if os.path.exists(project.path(".venv", path))
+    }
+
+
+def test_what_was_put_there_by_hand_lives_through_applies_upgrades_and_rollbacks(
+    with_foreign: Project,
+) -> None:
+    parts = _keep_by_hand(with_foreign)
+
+    for number in range(2, 7):
+        with_foreign.publish("beta", f"{number}.0")
+        _prune(with_foreign, "managed", "alpha", f"beta=={number}.0")
+        with_foreign.apply()
+        assert with_foreign.is_settled("--verify", "hash")
+        assert _read_all(with_foreign, parts) == parts
+        assert with_foreign.installed() == {"alpha": "1.0", "beta": f"{number}.0", "gamma": "1.0"}
+    with_foreign.succeed("rollback")
+    with_foreign.succeed("rollback")
+    with_foreign.succeed("rollback", "3")
+    assert _read_all(with_foreign, parts) == parts
+    with_foreign.apply()
+
+    assert _read_all(with_foreign, parts) == parts
+    assert with_foreign.python("import gamma.added, loose, folder; print(gamma.added.ADDED)") == "1\n"
+
+
+def test_without_prune_managed_only_data_stays_and_each_other_part_is_a_line(with_foreign: Project) -> None:
+    parts = _keep_by_hand(with_foreign)
+
+    plan = with_foreign.apply()["plan"]
+
+    assert changes_of(plan) == {
+        'file."bin/tool"': "delete",
+        f'file."{SITE}/folder"': "delete",
+        f'file."{SITE}/loose.py"': "delete",
+        "package.gamma": "delete",
+    }
+    assert sorted(each["path"] for each in plan["carried"]) == [
+        f"{SITE}/alpha/cache.bin",
+        f"{SITE}/notes.txt",
+        "share/models",
+    ]
+    data = {path for path, text in parts.items() if text.startswith("data")}
+    assert _read_all(with_foreign, parts) == {path: parts[path] for path in data}
+    assert with_foreign.is_settled("--verify", "hash")
+
+
+def test_a_rollback_brings_back_what_was_pruned(with_foreign: Project) -> None:
+    parts = _keep_by_hand(with_foreign)
+    with_foreign.apply()
+
+    with_foreign.succeed("rollback")
+
+    assert _read_all(with_foreign, parts) == parts
+    assert with_foreign.installed()["gamma"] == "1.0"
+
+
+def test_data_in_the_folder_of_a_package_that_goes_stays_and_the_plan_is_empty(applied: Project) -> None:
+    applied.write(applied.site("alpha", "models", "one.bin"), "data")
+    applied.write_manifest("beta")
+
+    applied.apply()
+
+    assert applied.read(applied.site("alpha", "models", "one.bin")) == "data"
+    assert applied.is_settled("--verify", "hash")
+
+
+def test_what_an_interrupted_pip_left_is_told_as_that_and_removed(applied: Project) -> None:
+    applied.write(applied.site("~lpha", "__init__.py"), "")
+
+    text = applied.succeed("plan").out
+    applied.apply()
+
+    assert "~lpha (was left by an interrupted pip)" in text
+    assert not os.path.exists(applied.site("~lpha"))
+    assert applied.is_settled()
+
+
+def test_a_foreign_editable_is_one_line_with_its_hooks(applied: Project) -> None:
+    files = {"__editable__.stranger-1.0.pth": "/nowhere\n", "__editable___stranger_1_0_finder.py": ""}
+    put_by_hand(applied, "stranger", "1.0", installer="uv", files=files)
+
+    plan = applied.plan()
+    text = applied.succeed("plan").out
+
+    assert drift_of(plan) == {("foreign", "stranger-1.0.dist-info")}
+    assert changes_of(plan) == {"package.stranger": "delete"}
+    assert "installed by uv" in text

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from support.damages import put_by_hand
 from support.project import PYTHON, Project, changes_of, reasons_of
 
 
@@ -101,3 +102,24 @@ def test_the_environment_keeps_its_python_while_that_fits(applied: Project) -> N
     applied.apply()
 
     assert os.path.isdir(applied.site())
+
+
+@pytest.mark.parametrize("prune", ["all", "managed", "never"])
+def test_another_python_takes_nothing_foreign_along_and_says_so(applied: Project, prune: str) -> None:
+    put_by_hand(applied, "stranger", "1.0")
+    applied.write(".venv/bin/tool", "#!/bin/sh\n")
+    applied.write(".venv/share/models/one.bin", "data")
+    applied.write("env.toml", f'{applied.read("env.toml")}[install]\nprune = "{prune}"\n')
+    assert applied.is_settled() == (prune != "all")
+    version = _switch(applied)
+
+    plan = applied.apply()["plan"]
+
+    gone = ["package.stranger", 'file."bin/tool"', 'file."share/models"']
+    assert {changes_of(plan)[address] for address in gone} == {"delete"}
+    assert all("python-changed" in reasons_of(plan, address) for address in gone)
+    assert _installed(applied, version) == {"alpha": "1.0", "beta": "1.0"}
+    assert not os.path.exists(applied.path(".venv/share/models"))
+    applied.succeed("rollback")
+    assert applied.read(".venv/share/models/one.bin") == "data"
+    assert "stranger" in applied.installed()

@@ -137,7 +137,13 @@ def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: st
     owned = {**ours.paths, **{each.distribution.info: each.distribution.paths for each in others}}
     strays = _gather(owned, ours.leftover, {each.distribution.info: each for each in others})
     drift += tell_strays(strays)
-    drift += [_tell_foreign(each) for each in distributions.values() if not each.managed]
+    # What took the place of one of ours is told as that.
+    replaced = {line.address for line in drift if line.kind is DriftKind.VERSION}
+    drift += [
+        _tell_foreign(each)
+        for each in distributions.values()
+        if not each.managed and format_package(each.name) not in replaced
+    ]
     return State(
         path=path,
         owner=Owner.ENVCTL,

@@ -60,7 +60,10 @@ def has_remarks(plan: Plan) -> bool:
         change.action is Action.NO_OP and any(reason.kind is ReasonKind.FOREIGN for reason in change.reasons)
         for change in plan.changes
     )
-    stays = any(drift.kind is DriftKind.FOREIGN for drift in plan.drift)
+    # Of what nobody keeps nothing is left where a generation is laid.
+    stays = all(change.action is Action.NO_OP for change in plan.changes) and any(
+        drift.kind in {DriftKind.FOREIGN, DriftKind.VERSION} for drift in plan.drift
+    )
     # How the bytes came here is no remark on what is there.
     warned = any(each.level == "warning" and each.code != insecure.CODE for each in plan.diagnostics)
     # Once it is carried out every line is a no-op, about which a warning is not told again.
