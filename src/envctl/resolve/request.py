@@ -36,11 +36,22 @@ class Permission:
         return name not in self.no_binary
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A requirement of a source tree with a URL: what it is of, and under which marker and extra it holds."""
+
+    name: str
+    url: str
+    marker: str = ""
+    extra: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Everything a resolution depends on but the target and the catalog.
 
-    ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for.
+    ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for, and
+    the URLs of direct references to what they stand for. ``references`` are those that source trees have.
     ``exclude_newer`` maps names, or ``*``, to the moment after which an upload does not count (with a
     time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
     it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
@@ -53,6 +64,7 @@ class Request:
     groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     direct: Mapping[str, Artifact] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
     constraints: tuple[AnyRequirement, ...] = ()
     overrides: tuple[AnyRequirement, ...] = ()
     excludes: frozenset[str] = frozenset()
