@@ -14,6 +14,8 @@ backend-path-escapes: `build-system.backend-path` of a source tree points outsid
 bad-archive: A wheel or sdist is damaged, or its parts contradict each other, so that two tools could see
     different files in it. Nothing of it was kept.
 bad-ca-bundle: The file of certificates that the settings name cannot be read or used.
+bad-checkout: A commit of a repository holds a link or a submodule that leads out of its tree. Nothing of it
+    was built.
 bad-client-certificate: The client certificate that the settings name, or its key, cannot be used.
 bad-encoding: A server's answer is compressed in a way that cannot be undone.
 bad-hash: A hash in a lock or on an index page has the wrong length or holds other than hexadecimal digits.
@@ -96,7 +98,8 @@ file-conflict: Two packages hold the same file with different content, or one ho
 file-elsewhere: A locked file is not taken from the URL in the lock, but from where its index, or this
     machine's mirror of it, has the file of that name and digest now. A remark, told with `-v`.
 git-failed: `git` did not give what was asked of it; what it said stands in the message.
-git-missing: There is no `git` on the path, which reads what a revision holds.
+git-missing: There is no `git` on the path, which reads what a revision holds, and fetches sources that are
+    repositories.
 generation-damaged: The record of a generation cannot be read by this version of envctl, or something that it
     cannot do without is gone. Nothing was changed.
 generation-edited: A generation that was rolled back to does not hold what envctl laid: somebody installed or
@@ -149,12 +152,13 @@ no-project-table: A pyproject.toml has no `[project]` table, so only its backend
 no-pyproject: The manifest takes its lists from a pyproject.toml that is not there.
 no-python: No interpreter on this machine fits what the manifest asks for.
 no-solution: The requirements contradict each other; the lines below the message say which.
-no-source: A path source is not there, or holds no project.
+no-source: A path source is not there, or holds no project; or a `subdirectory` is not in its source.
 no-repository: The lock lies in no git repository, so that there is no revision of it. Name two files instead.
 no-space: There is not enough room for the new environment, or in the cache for what has to be fetched for it.
     Nothing was begun.
 no-such-extra: A package has no extra of that name. It is installed without.
-no-such-revision: What was named is neither a file nor a revision of the git repository.
+no-such-revision: What was named is neither a file nor a revision of the git repository; or a source names a
+    branch, tag or commit that its repository does not have.
 no-such-file: A file that the lock or an index names is not on the server any more.
 no-such-generation: There is no generation of that number, or none to roll back to. `envctl history` lists
     them.
@@ -201,7 +205,6 @@ requires-envctl: The manifest asks for another version of envctl.
 reserved-name: A group has the name `default`, which in the lock stands for what `[env.default]` holds.
 response-too-large: A server's answer is larger than any page of an index may be.
 size-mismatch: A file has another size than the lock or the index says.
-source-not-supported: The manifest names a source of a kind that this version cannot install yet.
 stage-differs: What was staged is not what the plan promised. The environment is as it was.
 stage-failed: The new environment could not be made. The live one is as it was.
 stale-plan: Something that a saved plan was made from is different now; what moved is listed. Plan again.
@@ -216,7 +219,7 @@ too-many-conflicts: The sets of `[lock] conflicts` meet in the same packages and
 too-many-files: The system allows no more open files.
 truncated: A connection ended before the file was whole.
 two-lists: A list stands in the manifest and in the pyproject.toml that it takes its lists from.
-two-origins: A package has a URL in a list and an entry in `[sources]`.
+two-origins: A package has a URL in a list and an entry in `[sources]`. One of the two has to go.
 unfinished: The switch is done, but what is left could not be tidied. The next run does it.
 unknown-command: There is no such command.
 unknown-environment: The manifest declares no environment of that name.

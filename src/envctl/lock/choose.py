@@ -23,6 +23,7 @@ from packaging.version import Version
 
 from envctl.errors import InputError, ResolutionError
 from envctl.lock.lock import Lock, own_text, requirers
+from envctl.manifest.urls import file_url
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.selection import Pin, Selection
 from envctl.model.target import Target
@@ -155,6 +156,12 @@ def _refuse(lock: Lock, target: Target, error: PylockSelectError) -> NoReturn:
     ) from error
 
 
+def artifact_of(lock: Lock, package: Package) -> Artifact | None:
+    """Return what a package comes from that does not come from an index."""
+    direct = package.directory or package.vcs or package.archive
+    return None if direct is None else _artifact(lock, package, direct)
+
+
 def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:
     folder = os.path.dirname(lock.path)
     match artifact:
@@ -181,6 +188,7 @@ def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:
             return Archive(
                 url=artifact.url,
                 path=None if artifact.url else _absolute(folder, artifact.path),
+                display_path=None if artifact.url else artifact.path,
                 hashes=dict(artifact.hashes),
                 size=artifact.size,
                 subdirectory=artifact.subdirectory,
@@ -188,11 +196,18 @@ def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:
         case PackageVcs():
             return Checkout(
                 vcs=artifact.type,
-                url=artifact.url or f"file://{_absolute(folder, artifact.path)}",
+                url=_repository_url(artifact, folder),
                 commit=artifact.commit_id,
                 requested_revision=artifact.requested_revision,
                 subdirectory=artifact.subdirectory,
             )
+
+
+def _repository_url(checkout: PackageVcs, folder: str) -> str:
+    """Return the URL of a repository; some tools write it as a requirement would have it."""
+    if checkout.url is not None:
+        return checkout.url.removeprefix("git+")
+    return file_url(_absolute(folder, checkout.path) or folder)
 
 
 def _version(package: Package) -> str | None:

@@ -178,11 +178,11 @@ class _Writer:
         """
         if file.url is None:
             return None, None if file.path is None else _relative(file.path, self._folder)
-        kept = self._places.kept_url("" if isinstance(file, Archive) else file.filename, file.hashes)
-        if kept is not None:
-            return kept, None
         url = file.url
-        if not isinstance(file, Archive):
+        if not isinstance(file, Archive):  # where that lies, the manifest says
+            kept = self._places.kept_url(file.filename, file.hashes)
+            if kept is not None:
+                return kept, None
             url = self._places.own_url(url, file.index)
         if urlsplit(url).scheme == "file":
             relative = _relative(unquote(urlsplit(url).path), self._folder)

@@ -50,9 +50,22 @@ def parse_requirement(document: Document, key: Path, text: str) -> Requirement |
         document, key, requirement.url, schemes=REQUIREMENT_SCHEMES
     ):
         return None
+    if requirement.url is not None and not _check_reference(document, key, requirement.url):
+        return None
     requirement.name = normalise(requirement.name)
     requirement.extras = {normalise(extra) for extra in requirement.extras}
     return requirement
+
+
+def _check_reference(document: Document, key: Path, url: str) -> bool:
+    from envctl.manifest.references import read_reference  # noqa: PLC0415 - few lists have URLs
+
+    try:
+        read_reference(url)
+    except ValueError as error:
+        document.refuse("bad-url", key, f"has a URL that {error}")
+        return False
+    return True
 
 
 def parse_limits(document: Document, key: Path, items: Sequence[str | None]) -> tuple[Requirement, ...]:

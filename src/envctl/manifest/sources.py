@@ -34,7 +34,6 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "git": ("branch", "tag", "rev", "subdirectory"),
     "url": ("subdirectory",),
 }
-_REFERENCE = re.compile(r"[^\s\x00-\x20\x7f~^:?*\[\\-][^\s\x00-\x20\x7f~^:?*\[\\]*")
 
 
 def parse_indexes(document: Document, items: Sequence[Mapping[str, Any] | None]) -> tuple[Index, ...]:
@@ -144,8 +143,21 @@ def _parse_source(
         case "git":
             return _parse_git(document, key, item)
         case _:
-            is_right = check_url(document, at, text, schemes=ARCHIVE_SCHEMES)
-            return UrlSource(url=text, subdirectory=subdirectory) if is_right else None
+            return _parse_url(document, at, text, subdirectory)
+
+
+def _parse_url(document: Document, key: Path, url: str, subdirectory: str | None) -> UrlSource | None:
+    if not check_url(document, key, url, schemes=ARCHIVE_SCHEMES):
+        return None
+    if "#" in url:
+        from envctl.manifest.references import locate  # noqa: PLC0415 - few sources have URLs
+
+        try:
+            subdirectory = subdirectory or locate(url).subdirectory
+        except ValueError as error:
+            document.refuse("bad-url", key, f"has a URL that {error}")
+            return None
+    return UrlSource(url=url, subdirectory=subdirectory)
 
 
 def _find_kind(document: Document, key: Path, item: Mapping[str, Any]) -> str | None:
@@ -180,7 +192,9 @@ def _parse_git(document: Document, key: Path, item: Mapping[str, Any]) -> GitSou
         )
         is_right = False
     for name in references:
-        if _REFERENCE.fullmatch(item[name]) is None or ".." in item[name]:
+        from envctl.manifest.references import is_revision  # noqa: PLC0415 - few sources are repositories
+
+        if not is_revision(item[name]):
             document.refuse("bad-source", (*key, name), f"is {show(item[name])}, which git has no name for")
             is_right = False
     url = item["git"]

@@ -41,7 +41,7 @@ def check_url(
     """
     found = _URL.fullmatch(url)
     scheme = scheme_of(url)
-    if found is None or scheme is None or _UNPRINTABLE.search(url):
+    if found is None or scheme is None or _UNPRINTABLE.search(url) or not url.isprintable():
         document.refuse("bad-url", key, f"has {show(url)}, which is not a URL")
         return False
     if scheme not in schemes:

@@ -57,13 +57,22 @@ class Directory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A wheel or sdist at a direct URL, or a local file named by a source."""
+    """A wheel or source archive at a direct URL, or a local file named by a source; its name says which.
+
+    ``display_path`` is that of `Directory`, for a file.
+    """
 
     url: str | None = None
     path: str | None = None
+    display_path: str | None = None
     hashes: Mapping[str, str]
     size: int | None = None
     subdirectory: str | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is a wheel, and need not be built."""
+        return (self.path or (self.url or "").partition("#")[0].partition("?")[0]).endswith(".whl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +105,11 @@ def build_tag(filename: str) -> BuildTag:
     return int(parts[2].removesuffix(rest) or 0), rest
 
 
+def is_local(artifact: Artifact) -> bool:
+    """Whether an artifact lies on this machine, and is named by its path."""
+    return isinstance(artifact, Directory) or (isinstance(artifact, Archive) and artifact.path is not None)
+
+
 def format_origin(artifact: Artifact) -> str:
     """Say where an artifact comes from, for people: a file name, a path or a URL with its commit."""
     match artifact:
@@ -104,7 +118,7 @@ def format_origin(artifact: Artifact) -> str:
         case Directory():
             return artifact.display_path + (" (editable)" if artifact.editable else "")
         case Archive():
-            return artifact.url or artifact.path or ""
+            return artifact.url or artifact.display_path or artifact.path or ""
         case Checkout():
             return f"{artifact.vcs}+{artifact.url}@{artifact.commit}"
 

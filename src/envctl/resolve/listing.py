@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from envctl.model.artifact import Artifact
+from envctl.model.artifact import Artifact, identify
 from envctl.model.dependency import AnyRequirement
 from envctl.resolve.answers import Recall, forget
 from envctl.resolve.intervals import contained
@@ -121,13 +121,19 @@ class Shelf:
         self._hinted: set[str | tuple[str, str]] = set()
         self._fits: dict[tuple[tuple[str, ...], ...], dict[str, int | None]] = {}
 
-    def listing(self, name: str) -> Listing:
-        """Return the listing of a project, from its source or from the index that serves it."""
-        listing = self._listings.get(name)
+    def listing(self, name: str, artifact: Artifact | None = None) -> Listing:
+        """Return the listing of a project: of its one ``artifact``, its source, or the index that serves it.
+
+        On some targets a project may come from somewhere else than on others.
+        """
+        if artifact is None:
+            artifact = self._direct.get(name)
+        key = name if artifact is None else f"{name} {identify(artifact)}"
+        listing = self._listings.get(key)
         if listing is None:
             if self.sealed:
                 raise Unexplored(name)
-            listing = self._listings[name] = self._load(name)
+            listing = self._listings[key] = self._load(name, artifact)
         return listing
 
     def fits(self, *tags: tuple[str, ...]) -> dict[str, int | None]:
@@ -143,7 +149,7 @@ class Shelf:
 
     def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
         """Return the metadata of an artifact, asking the catalog once."""
-        key = (name, artifact.url if isinstance(artifact, ListedFile) else "")
+        key = (name, artifact.url if isinstance(artifact, ListedFile) else identify(artifact))
         found = self._metadata.get(key)
         if found is None:
             if self.sealed:
@@ -166,8 +172,7 @@ class Shelf:
             self._hinted.add((name, file.url))
             self.catalog.prefetch_metadata(name, file)
 
-    def _load(self, name: str) -> Listing:
-        artifact = self._direct.get(name)
+    def _load(self, name: str, artifact: Artifact | None) -> Listing:
         if artifact is not None:
             version = self.metadata(name, None, artifact).version
             return Listing(name, versions=(version,), artifact=artifact)

@@ -36,23 +36,35 @@ class Permission:
         return name not in self.no_binary
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A requirement of a source tree with a URL: what it is of, and under which marker and extra it holds."""
+
+    name: str
+    url: str
+    marker: str = ""
+    extra: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Everything a resolution depends on but the target and the catalog.
 
-    ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for.
+    ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for, and
+    the URLs of direct references to what they stand for. ``references`` are those that source trees have.
     ``exclude_newer`` maps names, indexes (see `limit_key`), or ``*``, to the moment after which an upload
-    does not count (with a time zone), None for no limit. ``preferences`` maps names to the version that this
-    target had before: it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to
-    versions that others have, best first (earlier targets of this run, then the old lock's other targets):
-    they go before newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those
-    names of ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
+    does not count (with a time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
+    it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
+    have, best first (earlier targets of this run, then the old lock's other targets): they go before
+    newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those names of
+    ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
     """
 
     base: tuple[Asked, ...] = ()
     groups: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     extras: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     direct: Mapping[str, Artifact] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
     constraints: tuple[AnyRequirement, ...] = ()
     overrides: tuple[AnyRequirement, ...] = ()
     excludes: frozenset[str] = frozenset()

@@ -57,7 +57,7 @@ def search(
     first time. The picks may hold leftovers that nothing reaches any more. Ends after ``rejections``
     candidates that did not fit, or when resolvelib drowns in what it remembers of them.
     """
-    universe.shelf.prefetch(want.name for want in wants)
+    universe.prefetch(want.name for want in wants)
     reporter = _Reporter(advance, _REJECTIONS if rejections is None else rejections)
     # Not `Resolver`: to build its graph it recurses without end through circles among leftovers.
     resolution = _Resolution(_Provider(universe, lowest), reporter)
@@ -185,7 +185,7 @@ class _Provider(AbstractProvider[Want, Candidate, str]):
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Want]:
         wants = self._depends(candidate.name, candidate.position, candidate.extras)
-        self._universe.shelf.prefetch(want.name for want in wants if not want.is_never)
+        self._universe.prefetch(want.name for want in wants if not want.is_never)
         return wants
 
     def _class(self, name: str, position: int, extras: frozenset[str]) -> tuple[object, ...]:

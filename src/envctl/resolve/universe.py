@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from envctl.errors import BuildError, ResolutionError, UpstreamError
-from envctl.model.artifact import Archive, Artifact, Directory
-from envctl.model.dependency import AnyRequirement, parse_marker
+from envctl.errors import BuildError, InputError, ResolutionError, UpstreamError
+from envctl.model.artifact import Archive, Artifact, Directory, format_origin
+from envctl.model.dependency import AnyRequirement, Dependency, marker_of, parse_marker
 from envctl.model.names import normalise
 from envctl.model.target import Target
+from envctl.resolve.direct import Undiscovered, find_direct, is_same
 from envctl.resolve.files import UNDATED, Offer, Refusal, RefusalKind, Yardstick, wheel_tags
 from envctl.resolve.listing import Listing, Shelf, newest_first
 from envctl.resolve.port import ListedFile, Metadata
-from envctl.resolve.request import Request
+from envctl.resolve.request import Reference, Request
 from envctl.resolve.want import Clause, Want, never, want_from
 
 # Codes with which a catalog says that one release is unusable, as opposed to an index that fails.
@@ -39,6 +40,8 @@ class Universe:
             name: tuple(clause.want for clause in map(shelf.clause, several) if self._is_active(clause, ""))
             for name, several in _by_name(request.constraints).items()
         }
+        self._direct = find_direct(request, target)
+        self._listings: dict[str, Listing] = {}
         self._interned: dict[str, Want] = {}
         self._masks: dict[str, int] = {}
         self._offers: dict[tuple[str, int], Offer] = {}
@@ -76,7 +79,7 @@ class Universe:
         """Return the versions that one want contains."""
         mask = self._masks.get(want.text)
         if mask is None:
-            mask = self._masks[want.text] = self.shelf.listing(want.name).mask(want.specifier)
+            mask = self._masks[want.text] = self.listing(want.name).mask(want.specifier)
         return mask
 
     def allowed(self, name: str, wants: Iterable[Want]) -> int:
@@ -84,7 +87,7 @@ class Universe:
 
         Two wants with different URLs have none in common (PEP 508 allows one origin).
         """
-        listing = self.shelf.listing(name)
+        listing = self.listing(name)
         mask = listing.all
         urls = set()
         for want in (*wants, *self.constraints(name)):
@@ -97,14 +100,21 @@ class Universe:
 
     def listing(self, name: str) -> Listing:
         """Return the listing of a project; blocks when it is not known yet."""
-        return self.shelf.listing(name)
+        listing = self._listings.get(name)
+        if listing is None:
+            listing = self._listings[name] = self.shelf.listing(name, self._direct.get(name))
+        return listing
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """Hint at pages that will be wanted: not of projects that come from somewhere else."""
+        self.shelf.prefetch(name for name in names if name not in self._direct)
 
     def offer(self, name: str, position: int) -> Offer:
         """Return the files that a version of an index offers here."""
         key = (name, position)
         offer = self._offers.get(key)
         if offer is None:
-            listing = self.shelf.listing(name)
+            listing = self.listing(name)
             offer = self.yardstick.measure(name, listing.files(position), listing.index)
             self._offers[key] = offer
         return offer
@@ -112,7 +122,7 @@ class Universe:
     def kept(self, name: str) -> int | None:
         """Return the position of the version that was locked before, if it can still be had here."""
         text = self.request.preferences.get(name)
-        if text is None or self.shelf.listing(name).artifact is not None:
+        if text is None or self.listing(name).artifact is not None:
             return None
         position = self._position(name, text)
         return position if position is not None and self.offer(name, position).files else None
@@ -127,7 +137,7 @@ class Universe:
         key = (name, mask, finals)
         known = self._has_fresh.get(key)
         if known is None:
-            is_final = self.shelf.listing(name).is_final
+            is_final = self.listing(name).is_final
             known = any(
                 (not finals or is_final(position)) and self.offer(name, position).fresh
                 for position in newest_first(mask)
@@ -137,7 +147,7 @@ class Universe:
 
     def metadata(self, name: str, position: int) -> Metadata:
         """Return the metadata of a release: of its one artifact, else of its best file here."""
-        listing = self.shelf.listing(name)
+        listing = self.listing(name)
         return self.shelf.metadata(name, listing.versions[position], self._source(listing, position))
 
     def refusal(self, name: str, position: int) -> Refusal | None:
@@ -199,7 +209,7 @@ class Universe:
         refusal = self.refusal(name, position)
         if refusal is not None:
             return (never(name, refusal.detail),)
-        version = self.shelf.listing(name).versions[position]
+        version = self.listing(name).versions[position]
         found: dict[Want, None] = {}
         queue = ["", *sorted(extras)]
         seen = set(queue)
@@ -219,39 +229,45 @@ class Universe:
         key = (name, position, extra)
         found = self._active.get(key)
         if found is None:
-            metadata = self.metadata(name, position)
-            found = tuple(
-                want for requirement in metadata.requirements for want in self.wants(requirement, extra)
-            )
-            for want in found:
-                if want.url is not None:
-                    self._refuse_direct_url(name, position, want)
-            self._active[key] = found
+            wants: list[Want] = []
+            for requirement in self.metadata(name, position).requirements:
+                active = self.wants(requirement, extra)
+                if active and requirement.url and active[0].url is not None:
+                    self._admit_url(name, position, requirement, extra)
+                wants += active
+            found = self._active[key] = tuple(wants)
         return found
 
-    def _refuse_direct_url(self, name: str, position: int, want: Want) -> None:
-        """Refuse a direct URL below the top level, unless a source of the manifest gives that project.
+    def _admit_url(self, name: str, position: int, requirement: Dependency, extra: str) -> None:
+        """Refuse a direct URL below the lists of source trees of this machine.
 
         An index could otherwise make an installer fetch from anywhere, or read ``file:`` URLs.
         """
-        artifact = self.shelf.listing(name).artifact
-        if isinstance(artifact, Directory) and want.name in self.request.direct:
-            return
-        if want.name in self._overrides:
-            return
-        version = self.shelf.listing(name).versions[position]
-        raise ResolutionError(
-            "direct-url-refused",
-            f"`{name}` {version} requires `{want.text}`, and a direct URL may stand only in the "
-            "lists of the manifest, of the project and of path sources",
-            hints=(
-                f"Say under `[sources]` where {want.name} comes from",
-                f'Replace the requirement: `[lock] overrides = ["{want.name}"]`',
-            ),
-        )
+        listing, other, url = self.listing(name), normalise(requirement.name), requirement.url or ""
+        if not isinstance(listing.artifact, Directory):
+            raise ResolutionError(
+                "direct-url-refused",
+                f"`{name}` {listing.versions[position]} requires `{other} @ {url}`, and a direct URL may "
+                "stand only in the lists of the manifest, of the project and of path sources",
+                hints=(
+                    f'`[lock] overrides = ["{other}"]` replaces what is required',
+                    f"`[sources]` says where {other} comes from then, if not from an index",
+                ),
+            )
+        meant, source = self.request.direct.get(url), self.request.direct.get(other)
+        if meant is None:
+            raise Undiscovered(Reference(other, url, marker_of(requirement), extra), name)
+        if source is not None and not is_same(source, meant):
+            raise InputError(
+                "two-origins",
+                f"`{name}` requires `{other} @ {url}`, and `[sources]` says that {other} comes from "
+                f"`{format_origin(source)}`",
+                where=listing.artifact.display_path,
+                hints=("leave one of the two",),
+            )
 
     def _position(self, name: str, text: str) -> int | None:
-        return self.shelf.listing(name).find(text)
+        return self.listing(name).find(text)
 
     def _source(self, listing: Listing, position: int) -> ListedFile | Artifact:
         if listing.artifact is not None:
@@ -259,7 +275,7 @@ class Universe:
         return self.offer(listing.name, position).files[0]
 
     def _judge(self, name: str, position: int) -> Refusal | None:
-        listing = self.shelf.listing(name)
+        listing = self.listing(name)
         try:
             metadata = self.metadata(name, position)
         except (BuildError, UpstreamError) as error:

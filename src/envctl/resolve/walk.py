@@ -26,7 +26,7 @@ def walk(
     picks: dict[str, int] = {}
     done: dict[str, frozenset[str]] = {}
     level: Sequence[Want] = wants
-    universe.shelf.prefetch(want.name for want in wants)
+    universe.prefetch(want.name for want in wants)
     while level:
         names = _receive(universe, level, asked, picks, lowest)
         if names is None:
@@ -44,7 +44,7 @@ def walk(
             if done.get(name) != extras:
                 done[name] = extras
                 found = universe.depends(name, picks[name], extras)
-                universe.shelf.prefetch(want.name for want in found if not want.is_never)
+                universe.prefetch(want.name for want in found if not want.is_never)
                 level += found
     return picks
 

@@ -58,7 +58,7 @@ class World:
         self._guards: dict[object, Callable[[Want], bool]] = {}
         self._assumptions = 0
         self._is_refuted = False
-        universe.shelf.prefetch(want.name for want in self._roots)
+        universe.prefetch(want.name for want in self._roots)
         for want in self._roots:
             self._state_want({}, want, Asked(want))
 
@@ -294,7 +294,7 @@ class World:
             known = set(base)
             whole = universe.depends(name, position, frozenset((extra,)))
             wants = [want for want in whole if want not in known]
-        universe.shelf.prefetch(want.name for want in wants if not want.is_never)
+        universe.prefetch(want.name for want in wants if not want.is_never)
         bit = 1 << position
         for want in wants:
             if want.is_never and not extra:

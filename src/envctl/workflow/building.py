@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -19,7 +19,7 @@ from envctl.build.backend import Backend, moment_in
 from envctl.build.digest import digest_metadata
 from envctl.build.log import LogFile
 from envctl.build.process import Processes
-from envctl.build.sdist import read_static_package_info, unpack_sdist
+from envctl.build.sdist import unpack_sdist
 from envctl.build.source import (
     find_source_folder,
     parse_build_system,
@@ -33,7 +33,16 @@ from envctl.index.metadata import parse_metadata
 from envctl.index.stated import decode_metadata, encode_metadata
 from envctl.manifest.manifest import BuildSettings
 from envctl.memo import Memo
-from envctl.model.artifact import Directory, Sdist, identify
+from envctl.model.artifact import (
+    Archive,
+    Checkout,
+    Directory,
+    Sdist,
+    Wheel,
+    format_origin,
+    identify,
+    is_local,
+)
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
@@ -43,6 +52,7 @@ from envctl.resolve.request import permission_from
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
+from envctl.workflow.archives import read_unpacked
 from envctl.workflow.keys import (
     BUILD_LOGS,
     BUILT,
@@ -50,7 +60,7 @@ from envctl.workflow.keys import (
     STATED_METADATA,
     build_digest,
     built_key,
-    sdist_key,
+    strongest_digest,
 )
 from envctl.workflow.scratch import scratch_folder
 from envctl.workflow.workbench import Workshop
@@ -88,8 +98,9 @@ class Job:
 class Builder:
     """Builds for one interpreter. May be used from several threads.
 
-    ``fetch_sdist`` brings an sdist to a path of a folder, verified. ``keeps_logs`` is False when the cache
-    does not outlive the run. ``chain`` names what is being built already, and needs what is built here.
+    ``fetch_sdist`` brings an sdist to a path of a folder, verified; ``open_tree`` lays out the tree of a
+    direct source for a while. ``keeps_logs`` is False when the cache does not outlive the run. ``chain``
+    names what is being built already, and needs what is built here.
     """
 
     store: Store
@@ -99,6 +110,7 @@ class Builder:
     environ: Mapping[str, str]
     furnish: Furnish
     fetch_sdist: Callable[[ListedFile | Sdist, str], str]
+    open_tree: Callable[[Archive | Checkout], AbstractContextManager[str]]
     emit: Emit
     processes: Processes
     keeps_logs: bool = True
@@ -135,7 +147,7 @@ class Builder:
                 `build-timeout`.
             UpstreamError: `bad-sdist`.
         """
-        key = sdist_key(file.hashes)
+        key = strongest_digest(file.hashes)
         stated = self.kept.find(STATED_METADATA, key) if key else None
         if stated is not None:
             return decode_metadata(stated)
@@ -146,7 +158,7 @@ class Builder:
         if built is not None:
             return parse_metadata(built, where=file.filename)
         with self._unpacked(file) as folder:
-            metadata = _read_stated(folder, file.filename)
+            metadata = read_unpacked(folder, file.filename)
             if metadata is not None:
                 if key:
                     self.kept.keep(STATED_METADATA, key, encode_metadata(metadata))
@@ -155,6 +167,32 @@ class Builder:
             self.require_permission(name)
             task = Task(name=name, folder=folder, kind="wheel", where=file.filename, digest=digest)
             return parse_metadata(self._ask_metadata(task), where=file.filename)
+
+    def direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
+        """Tell the metadata of a direct source that does not state it, by a build.
+
+        Raises:
+            BuildError: `build-not-allowed`, `build-failed`, `build-timeout`.
+        """
+        where = format_origin(artifact)
+        self._refuse_cycle(name, where)
+        self.require_permission_for(name, artifact)
+        digest = self._digest(name, f"metadata {identify(artifact)}")
+        data = self.kept.find(BUILT_METADATA, digest)
+        if data is None:
+            with self.open_tree(artifact) as folder:
+                task = Task(name=name, folder=folder, kind="wheel", where=where, digest=digest)
+                data = self._ask_metadata(task)
+        return parse_metadata(data, where=where)
+
+    def require_permission_for(self, name: str, artifact: Archive | Checkout) -> None:
+        """Refuse to build a direct source that neither lies on this machine nor is allowed by name.
+
+        Raises:
+            BuildError: `build-not-allowed`.
+        """
+        if name in self.settings.deny or not is_local(artifact):
+            self.require_permission(name)
 
     def require_permission(self, name: str) -> None:
         """Refuse to build a project of an index that the manifest does not allow by name.
@@ -190,8 +228,14 @@ class Builder:
                 self.require_permission(pin.name)
                 with self._unpacked(sdist) as folder:
                     return self._build_wheel(pin, folder, "wheel", where=sdist.filename)
-            case _:
-                raise BuildError("source-not-supported", f"`{pin.name}` is of a kind that is not built yet")
+            case Archive() | Checkout() as artifact:
+                where = format_origin(artifact)
+                self._refuse_cycle(pin.name, where)
+                self.require_permission_for(pin.name, artifact)
+                with self.open_tree(artifact) as folder:
+                    return self._build_wheel(pin, folder, "wheel", where=where)
+            case Wheel():
+                raise TypeError(pin)
 
     def _ask_metadata(self, task: Task) -> bytes:
         self.emit(Started(Phase.BUILD, 1))
@@ -321,12 +365,6 @@ def _open_log(path: str) -> LogFile:
         raise MachineError(
             "cache-failed", f"the log of a build cannot be written: {error.strerror}", where=path
         ) from error
-
-
-def _read_stated(folder: str, filename: str) -> Metadata | None:
-    """Read what an unpacked sdist states of its metadata, where that is all of it."""
-    static = read_static_package_info(folder)
-    return read_stated_metadata(folder) if static is None else parse_metadata(static, where=filename)
 
 
 def _parse_requirements(texts: Sequence[str], where: str) -> list[Requirement]:

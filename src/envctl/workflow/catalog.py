@@ -9,25 +9,27 @@ from collections.abc import Callable, Iterable, Sequence
 
 from packaging.version import Version
 
-from envctl.errors import BuildError, UpstreamError
+from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
-from envctl.model.artifact import Artifact, Directory
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory, format_origin
 from envctl.model.names import normalise
 from envctl.resolve.port import ListedFile, Metadata, Project
 
 #: Tells the metadata of a source distribution or of a source tree, perhaps by a build.
 SdistMetadata = Callable[[str, ListedFile], Metadata]
 DirectoryMetadata = Callable[[str, Directory], Metadata]
+DirectMetadata = Callable[[str, Archive | Checkout], Metadata]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedCatalog:
-    """The catalog of one run: pages and wheels from ``client``, the rest from the two callables."""
+    """The catalog of one run: pages and wheels from ``client``, the rest from the callables."""
 
     client: IndexClient
     sdist_metadata: SdistMetadata
     directory_metadata: DirectoryMetadata
+    direct_metadata: DirectMetadata
 
     def project(self, name: str) -> Project | None:
         """See `Catalog.project`."""
@@ -42,10 +44,10 @@ class JoinedCatalog:
                 found = self.sdist_metadata(name, artifact)
             case Directory():
                 found = self.directory_metadata(name, artifact)
-            case _:
-                raise BuildError(
-                    "source-not-supported", f"the source of `{name}` is of a kind not installed yet"
-                )
+            case Archive() | Checkout():
+                found = self.direct_metadata(name, artifact)
+            case _:  # what an index has is a `ListedFile`
+                raise TypeError(artifact)
         _check_identity(found, name, version, artifact)
         return found
 
@@ -71,7 +73,7 @@ def _check_identity(
 
     Strict, as the check of a wheel before it is laid: what is locked here could not be installed then.
     """
-    where = artifact.filename if isinstance(artifact, ListedFile) else getattr(artifact, "path", name)
+    where = artifact.filename if isinstance(artifact, ListedFile) else format_origin(artifact)
     if normalise(found.name) == name and version in {None, found.version}:
         return
     raise UpstreamError(

@@ -49,6 +49,14 @@ class Remote(Protocol):
         ResolutionError, UpstreamError, BuildError.
         """
 
+    def settle(
+        self, manifest: Manifest, direct: Mapping[str, Artifact], lock: Lock
+    ) -> Mapping[str, Artifact]:
+        """Return ``direct`` with what the manifest and a lock of it have from elsewhere; the lock's counts.
+
+        Raises UpstreamError where the lock does not say it.
+        """
+
     def basis(self) -> Basis | None:
         """Return what the lock was resolved from, None where that was more than records of the cache."""
 

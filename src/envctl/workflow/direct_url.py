@@ -8,22 +8,33 @@ from __future__ import annotations
 import json
 import os
 
-from envctl.model.artifact import Artifact, Directory
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 
 
 def format_direct_url(artifact: Artifact) -> str | None:
-    """Write the JSON of PEP 610 for a source tree; None for files of an index."""
+    """Write the JSON of PEP 610 for what does not come from an index; None for files of one."""
+    document: dict[str, object]
     match artifact:
         case Directory():
-            document: dict[str, object] = {
+            document = {
                 "url": _file_url(artifact.path),
                 "dir_info": {"editable": True} if artifact.editable else {},
             }
-            if artifact.subdirectory:
-                document["subdirectory"] = artifact.subdirectory
-            return json.dumps(document, sort_keys=True)
-        case _:
+        case Archive():
+            document = {
+                "url": artifact.url or _file_url(artifact.path or ""),
+                "archive_info": {"hashes": dict(sorted(artifact.hashes.items()))},
+            }
+        case Checkout():
+            about = {"vcs": artifact.vcs, "commit_id": artifact.commit}
+            if artifact.requested_revision:
+                about["requested_revision"] = artifact.requested_revision
+            document = {"url": artifact.url, "vcs_info": about}
+        case Wheel() | Sdist():
             return None
+    if artifact.subdirectory:
+        document["subdirectory"] = artifact.subdirectory
+    return json.dumps(document, sort_keys=True)
 
 
 def _file_url(path: str) -> str:

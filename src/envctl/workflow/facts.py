@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from envctl.model.artifact import Directory, Wheel
+from envctl.model.artifact import Directory
 from envctl.model.selection import Pin, Selection
 from envctl.model.tables import PolicySettings
 from envctl.plan.goal import Goal
 from envctl.policy.facts import Facts, HookFile
 from envctl.store.store import Store
 from envctl.transaction.blueprint import Placed
-from envctl.workflow.keys import WHEELS, entry_place, wheel_key
+from envctl.workflow.keys import WHEELS, as_wheel, entry_place, wheel_key
 
 #: Lines of a hook that are told; the rest is counted.
 MOST_LINES = 3
@@ -23,10 +23,11 @@ FindWheel = Callable[[Pin], tuple[str, Mapping[str, object]] | None]
 
 def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
     """Name the pins whose wheel the store lacks, with its size in bytes where that is known."""
+    wheels = {name: as_wheel(pin.artifact) for name, pin in selection.pins.items()}
     return {
-        name: pin.artifact.size
-        for name, pin in selection.pins.items()
-        if isinstance(pin.artifact, Wheel) and not store.has(WHEELS, wheel_key(pin.artifact))
+        name: wheel.size
+        for name, wheel in wheels.items()
+        if wheel is not None and not store.has(WHEELS, wheel_key(wheel))
     }
 
 
@@ -34,8 +35,7 @@ def look_into_store(store: Store, goal: Goal, environ: Mapping[str, str]) -> Fin
     """Find wheels in the store; those that are not there yet are not known."""
 
     def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
-        where = entry_place(pin, goal.build, goal.interpreter, environ)
-        return None if where is None else store.describe(*where)
+        return store.describe(*entry_place(pin, goal.build, goal.interpreter, environ))
 
     return find
 

@@ -31,7 +31,7 @@ from envctl.unchanged import lock_receipt_path
 from envctl.version import VERSION
 from envctl.workflow.inputs import Loaded
 from envctl.workflow.locks import LoadedLock
-from envctl.workflow.sources import list_metadata_files
+from envctl.workflow.sources import list_input_files
 
 
 def keep_receipt(
@@ -62,7 +62,7 @@ def keep_receipt(
     for declaration in loaded.manifest.environments.values():
         path = os.path.join(declaration.path, "pyvenv.cfg")
         labels.setdefault(f"{FILE}{path}", digest_file(path) or ABSENT)
-    for path in list_metadata_files(direct.values()):
+    for path in list_input_files(direct.values()):
         labels.setdefault(f"{FILE}{path}", digest_file(path) or ABSENT)
     paths = [interpreter.executable for interpreter in found.values()]
     for declaration in loaded.manifest.environments.values():

@@ -143,8 +143,10 @@ def _make_bench(run: Run, situation: Situation, lock: Lock, *, fits: bool) -> Be
     chosen = graph
     if run.context.environment is not None:
         chosen = read_graph(lock, manifest, situation.declaration, here=situation.target)
-    request = request_from(manifest, direct=situation.direct, preferences={}, now=now)
-    shelf = Shelf(run.remote(situation.interpreter, manifest).catalog(), situation.direct)
+    remote = run.remote(situation.interpreter, manifest)
+    direct = remote.settle(manifest, situation.direct, lock)
+    request = request_from(manifest, direct=direct, preferences={}, now=now)
+    shelf = Shelf(remote.catalog(), direct)
     judge = Judge(
         graph,
         [Universe(request, target, shelf) for target in graph.grid.targets],

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from envctl.build.digest import digest_code
 from envctl.build.environ import choose_shaping
 from envctl.errors import InputError
-from envctl.model.artifact import Directory, Sdist, Wheel, identify
+from envctl.model.artifact import Archive, Artifact, Directory, Wheel, format_origin, identify
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.tables import BuildInputs
@@ -31,29 +31,37 @@ STATED_METADATA = "sdist-metadata-v1"
 #: What backends printed. No entries: files for people.
 BUILD_LOGS = "build-logs-v1"
 
+#: Wheels and source archives of direct sources as they came, by their digest.
+ARCHIVES = "archives-v1"
+
+#: Bare repositories that hold one commit, by URL and commit, with or without its history.
+REPOSITORIES = "repositories-v1"
+
+#: The ``pyproject.toml`` of a commit, by URL, commit and folder.
+CHECKED_OUT = "checked-out-v1"
+
 #: Bytecode of an entry for one interpreter.
 BYTECODE = "bytecode-v1"
 
 
-def wheel_key(wheel: Wheel) -> str:
+def wheel_key(wheel: Wheel | Archive) -> str:
     """Name the store's entry of a wheel: the strongest digest it is known by.
 
     Raises:
         InputError: `no-hash` when none is known that can be trusted.
     """
-    for algorithm in ("sha256", "sha384", "sha512"):
-        digest = wheel.hashes.get(algorithm)
-        if digest is not None:
-            return digest.lower()
+    digest = strongest_digest(wheel.hashes)
+    if digest:
+        return digest
     raise InputError(
         "no-hash",
-        f"`{wheel.filename}` has no sha256, sha384 or sha512 in the lock",
+        f"`{format_origin(wheel)}` has no sha256, sha384 or sha512 in the lock",
         hints=["`envctl lock` writes one"],
     )
 
 
-def sdist_key(hashes: Mapping[str, str]) -> str:
-    """Name what is kept of an sdist: its strongest digest; empty where none is known that can be trusted."""
+def strongest_digest(hashes: Mapping[str, str]) -> str:
+    """Return the digest that an artifact is kept under; empty where none is known that can be trusted."""
     for algorithm in ("sha256", "sha384", "sha512"):
         digest = hashes.get(algorithm)
         if digest is not None:
@@ -97,15 +105,18 @@ def build_digest(
 
 def entry_place(
     pin: Pin, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """Say in which bucket and under which key a pin's wheel lies; None for kinds not installed yet."""
-    match pin.artifact:
-        case Wheel():
-            return WHEELS, wheel_key(pin.artifact)
-        case Directory() | Sdist():
-            return BUILT, built_key(pin, inputs, interpreter, environ)
-        case _:
-            return None
+) -> tuple[str, str]:
+    """Say in which bucket and under which key a pin's wheel lies."""
+    wheel = as_wheel(pin.artifact)
+    if wheel is not None:
+        return WHEELS, wheel_key(wheel)
+    return BUILT, built_key(pin, inputs, interpreter, environ)
+
+
+def as_wheel(artifact: Artifact) -> Wheel | Archive | None:
+    """Return what is a wheel already, of an index or of a direct source; None for what has to be built."""
+    is_wheel = isinstance(artifact, Wheel) or (isinstance(artifact, Archive) and artifact.is_wheel)
+    return artifact if is_wheel and isinstance(artifact, Wheel | Archive) else None
 
 
 def bytecode_key(entry: Entry, interpreter: Interpreter) -> str:

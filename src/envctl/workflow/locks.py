@@ -12,10 +12,11 @@ import packaging
 from envctl.errors import InputError
 from envctl.frozen import dataclass
 from envctl.lock.lock import Lock
-from envctl.manifest.manifest import Manifest, PathSource
+from envctl.manifest.manifest import Manifest
 from envctl.memo import Memo
 from envctl.version import VERSION
 from envctl.workflow.inputs import read_file
+from envctl.workflow.sources import list_local_paths
 
 LOCKS_READ = "locks-read-v1"
 
@@ -42,7 +43,7 @@ def load_lock(manifest: Manifest, path: str | None = None, *, memo: Memo | None 
         return LoadedLock(path=target, lock=None, digest=None)
     data = read_file(target)
     digest = hashlib.sha256(data).hexdigest()
-    allowed = frozenset(source.path for source in manifest.sources.values() if isinstance(source, PathSource))
+    allowed = list_local_paths(manifest)
     key = _key(target, digest, allowed)
     known = memo.find(LOCKS_READ, key) if memo is not None else None
     if known is not None:

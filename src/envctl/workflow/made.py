@@ -32,7 +32,7 @@ from envctl.workflow.coverage import find_all_interpreters
 from envctl.workflow.fresh import are_settled
 from envctl.workflow.inputs import Loaded
 from envctl.workflow.locks import LoadedLock
-from envctl.workflow.sources import find_direct_artifacts, list_metadata_files
+from envctl.workflow.sources import find_direct_artifacts, list_input_files
 
 #: The folder of envctl's dependencies: it changes when one of them does.
 _DEPENDENCIES = os.path.dirname(os.path.dirname(packaging.__file__))
@@ -103,7 +103,7 @@ def _label_inputs(context: Context, making: Making) -> Iterator[tuple[str, str]]
     for path in paths:
         yield f"{STAT}{path}", describe_file(path)
     yield "pythons", digest_candidates(context.settings.environ) if has_choice else NONE
-    for path in list_metadata_files(making.direct.values()):
+    for path in list_input_files(making.direct.values()):
         yield f"{FILE}{path}", digest_file(path) or ABSENT
     for path, digest in making.loaded.digests.items():
         yield f"{FILE}{path}", f"sha256:{digest}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from envctl.errors import BuildError
 from envctl.model.artifact import Directory
 from envctl.model.selection import Pin
 from envctl.plan.goal import Goal
@@ -45,19 +44,9 @@ def obtain(run: Run, goal: Goal, *, compiled: bool) -> tuple[Placed, ...]:
 
 
 def find_stored(run: Run, goal: Goal, pins: Sequence[Pin]) -> Mapping[str, Entry]:
-    """Take from the store what is there, checked; by project name.
-
-    Raises:
-        BuildError: `source-not-supported` for kinds of sources that are not installed yet.
-    """
-    places = []
-    for pin in pins:
-        where = entry_place(pin, goal.build, goal.interpreter, run.context.settings.environ)
-        if where is None:
-            raise BuildError(
-                "source-not-supported", f"the source of `{pin.name}` is of a kind not installed yet"
-            )
-        places.append(where)
+    """Take from the store what is there, checked; by project name."""
+    environ = run.context.settings.environ
+    places = [entry_place(pin, goal.build, goal.interpreter, environ) for pin in pins]
     return {
         pin.name: entry
         for pin, entry in zip(pins, run.store.get_all(places), strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from envctl.build.digest import digest_metadata
 from envctl.environment.interpreters import find as find_interpreter
 from envctl.errors import EnvctlError, MachineError
 from envctl.frozen import dataclass, replace
@@ -242,12 +243,24 @@ def choose_default(situation: Situation, lock: Lock) -> Selection:
 
 
 def _with_directories(selection: Selection, situation: Situation) -> Selection:
-    # The lock does not hold the digest of a directory's metadata; the disk does.
-    direct = situation.direct
+    """Take the digests of directories from the disk: no lock of another tool has them, and ours may be older.
+
+    Raises:
+        InputError: `no-source`.
+    """
+    found = {
+        (one.path, one.subdirectory): one for one in situation.direct.values() if isinstance(one, Directory)
+    }
+
+    def look(directory: Directory) -> Directory:
+        known = found.get((directory.path, directory.subdirectory))
+        if known is not None:
+            return replace(known, editable=directory.editable)
+        folder = os.path.join(directory.path, directory.subdirectory or "")
+        return replace(directory, metadata_digest=digest_metadata(folder))
+
     pins = {
-        name: replace(pin, artifact=direct[name])
-        if isinstance(pin.artifact, Directory) and name in direct
-        else pin
+        name: replace(pin, artifact=look(pin.artifact)) if isinstance(pin.artifact, Directory) else pin
         for name, pin in selection.pins.items()
     }
     return replace(selection, pins=pins)

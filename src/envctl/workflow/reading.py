@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 
-from envctl.build.digest import METADATA_FILES
 from envctl.frozen import replace
 from envctl.lock.lock import Lock, own_text
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import python_requests
-from envctl.model.artifact import Directory
 from envctl.model.selection import Selection
 from envctl.model.state import State
 from envctl.model.tables import PolicySettings
@@ -23,6 +20,7 @@ from envctl.workflow.look import look
 from envctl.workflow.plan import digest_value
 from envctl.workflow.prepare import Choice, Situation, choose_pins, survey
 from envctl.workflow.results import PlanOptions
+from envctl.workflow.sources import list_input_files
 from envctl.workflow.staleness import project_digests
 
 
@@ -115,11 +113,8 @@ def _find_told(lock: Lock, selection: Selection, key: str) -> Mapping[str, str] 
 
 
 def _digest_files(situation: Situation) -> Iterator[tuple[str, str]]:
-    for artifact in situation.direct.values():
-        if isinstance(artifact, Directory):
-            for name in METADATA_FILES:
-                path = os.path.join(artifact.path, artifact.subdirectory or "", name)
-                yield path, digest_file(path) or ABSENT
+    for path in list_input_files(situation.direct.values()):
+        yield path, digest_file(path) or ABSENT
     for path, digest in situation.loaded.digests.items():
         yield path, f"sha256:{digest}"
 

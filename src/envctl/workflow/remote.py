@@ -7,36 +7,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from queue import Empty, SimpleQueue
 
 from packaging.requirements import Requirement
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from envctl import atomic
 from envctl.build.process import Processes
 from envctl.errors import BuildError, UpstreamError
 from envctl.frozen import dataclass, field, replace
 from envctl.index.client import IndexClient
+from envctl.index.metadata import parse_metadata
 from envctl.index.pool import Pool
 from envctl.lock.choose import choose_wheel
 from envctl.manifest.manifest import Manifest
-from envctl.model.artifact import Artifact, Sdist, Wheel
-from envctl.model.events import Advanced, Emit, Ended, Event, Grew, Phase, Started
+from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, format_origin
+from envctl.model.events import Advanced, Emit, Ended, Event, Grew, Notice, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.target import Target, choose_target
-from envctl.resolve.port import ListedFile
+from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import permission_from, request_for
 from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
 from envctl.store.room import take_up
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
+from envctl.workflow.archives import Archives, read_unpacked
 from envctl.workflow.building import Builder
 from envctl.workflow.catalog import JoinedCatalog
+from envctl.workflow.checkouts import Checkouts, make_git
 from envctl.workflow.compiling import compile_entries
 from envctl.workflow.context import Context, Remote
-from envctl.workflow.keys import WHEELS, entry_place, wheel_key
+from envctl.workflow.keys import WHEELS, as_wheel, entry_place, wheel_key
+from envctl.workflow.origins import file_name
 from envctl.workflow.resolver import Resolver
 from envctl.workflow.workbench import Workshop, lay_workshop
 
@@ -81,9 +87,9 @@ class Adapters:
 
     def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """See `Remote.obtain`. Large files first, so that the last to arrive is a small one."""
-        wheels = [pin for pin in pins if isinstance(pin.artifact, Wheel)]
+        wheels = [pin for pin in pins if as_wheel(pin.artifact) is not None]
         found = self._fetch_wheels(sorted(wheels, key=lambda pin: -(_size(pin) or 0)))
-        return {**found, **self._build([pin for pin in pins if not isinstance(pin.artifact, Wheel)])}
+        return {**found, **self._build([pin for pin in pins if pin.name not in found])}
 
     def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
         """See `Remote.compile`."""
@@ -126,8 +132,9 @@ class Adapters:
         return found
 
     def _fetch_wheel(self, pin: Pin) -> Entry:
-        wheel = pin.artifact
-        assert isinstance(wheel, Wheel)  # noqa: S101 - the caller chose it
+        wheel = as_wheel(pin.artifact)
+        assert wheel is not None  # noqa: S101 - the caller chose it
+        filename = wheel.filename if isinstance(wheel, Wheel) else file_name(wheel.path or wheel.url or "")
 
         def produce(target: str) -> Unpacked:
             path = self._bring(wheel, os.path.dirname(target))
@@ -135,11 +142,11 @@ class Adapters:
                 return unpack(
                     path,
                     target,
-                    filename=wheel.filename,
+                    filename=filename,
                     name=pin.name,
                     version=pin.version,
                     accept_bad_record=pin.name in self.manifest.install.accept_bad_record,
-                    admit=partial(self._admit, wheel.filename),
+                    admit=partial(self._admit, filename),
                 )
             finally:
                 atomic.remove(path)
@@ -148,22 +155,25 @@ class Adapters:
         self.emit(Advanced(Phase.UNPACK, 1, pin.name))
         # It may be there because another project lets its wrong RECORD in; this one has to do so itself.
         if entry.about.get("record_faults") and pin.name not in self.manifest.install.accept_bad_record:
-            raise refuse_record(pin, wheel.filename, entry)
+            raise refuse_record(pin, filename, entry)
         return entry
 
     def _admit(self, filename: str, sizes: Sequence[int]) -> None:
         """Refuse to unpack what there is no room for. Raises MachineError: `no-space`."""
         self.store.require_room(f"`{filename}`, unpacked,", size=sum(map(take_up, sizes)), inodes=len(sizes))
 
-    def _bring(self, file: Wheel | Sdist | ListedFile, folder: str) -> str:
+    def _bring(self, file: Wheel | Sdist | ListedFile | Archive, folder: str) -> str:
         """Bring a file into ``folder`` under its own name, verified."""
-        target = os.path.join(folder, file.filename)
         if file.size is None:
             self.emit(Grew(Phase.DOWNLOAD, 0))
+        filename = file_name(file.path or file.url or "") if isinstance(file, Archive) else file.filename
 
         def tell(amount: int) -> None:
-            self.emit(Advanced(Phase.DOWNLOAD, amount, file.filename))
+            self.emit(Advanced(Phase.DOWNLOAD, amount, filename))
 
+        if isinstance(file, Archive):
+            return self.archives().bring(file, folder, tell)
+        target = os.path.join(folder, filename)
         if isinstance(file, ListedFile):
             self.client.fetch(file.url, target, hashes=file.hashes, size=file.size, on_bytes=tell)
         else:
@@ -176,7 +186,62 @@ class Adapters:
             client=self.client,
             sdist_metadata=builder.sdist_metadata,
             directory_metadata=builder.directory_metadata,
+            direct_metadata=self.direct_metadata,
         )
+
+    def archives(self) -> Archives:
+        """Make what fetches files of direct sources."""
+        return Archives(client=self.client, store=self.store, emit=self.emit)
+
+    def checkouts(self) -> Checkouts:
+        """Make what fetches commits of repositories."""
+        return Checkouts(git=make_git(self.context.settings), store=self.store, emit=self.emit)
+
+    def direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
+        """Tell the metadata of a direct source: what it states, else by a build.
+
+        Raises:
+            BuildError: `build-not-allowed` when only a build could tell and none is allowed; `build-failed`.
+            UpstreamError, InputError: as fetching and reading do.
+        """
+        if isinstance(artifact, Archive) and artifact.is_wheel:
+            return self._wheel_metadata(name, artifact)
+        builder = self.builder()
+        stated = self._stated_metadata(artifact)
+        if stated is None:
+            return builder.direct_metadata(name, artifact)
+        self._foretell(builder, name, artifact)
+        return stated
+
+    def _stated_metadata(self, artifact: Archive | Checkout) -> Metadata | None:
+        if isinstance(artifact, Checkout):
+            return self.checkouts().stated_metadata(artifact)
+        with self.archives().open(artifact) as folder:
+            return read_unpacked(folder, format_origin(artifact))
+
+    def _foretell(self, builder: Builder, name: str, artifact: Archive | Checkout) -> None:
+        """Say beforehand that what is resolved now cannot be built later."""
+        try:
+            builder.require_permission_for(name, artifact)
+        except BuildError as error:
+            self.emit(Notice("warning", error.code, error.message, error.hints))
+
+    def _wheel_metadata(self, name: str, archive: Archive) -> Metadata:
+        filename = file_name(archive.path or archive.url or "")
+        try:
+            _, version, _, _ = parse_wheel_filename(filename)
+        except InvalidWheelFilename as error:
+            message = f"`{filename}` is not the name of a wheel: {error}"
+            raise UpstreamError("bad-wheel", message, where=format_origin(archive)) from error
+        pin = Pin(name=name, version=str(version), artifact=archive)
+        entry = self._find_stored([pin]).get(name) or self.obtain([pin])[name]
+        with open(os.path.join(entry.tree, "site", str(entry.about["info"]), "METADATA"), "rb") as file:
+            return parse_metadata(file.read(), where=filename)
+
+    def _open_tree(self, artifact: Archive | Checkout) -> AbstractContextManager[str]:
+        if isinstance(artifact, Checkout):
+            return self.checkouts().open(artifact)
+        return self.archives().open(artifact)
 
     def builder(self) -> Builder:
         """Make what builds source trees and distributions."""
@@ -188,6 +253,7 @@ class Adapters:
             environ=self.context.settings.environ,
             furnish=self._furnish,
             fetch_sdist=self._bring,
+            open_tree=self._open_tree,
             emit=self.emit,
             processes=self.processes,
             keeps_logs=not self.context.settings.no_cache,
@@ -224,8 +290,9 @@ class Adapters:
         """Take from the store what is there; a wheel whose RECORD is wrong is left to who fetches it."""
         environ = self.context.settings.environ
         inputs = self.manifest.build_inputs
-        places = {pin.name: entry_place(pin, inputs, self.interpreter, environ) for pin in pins}
-        entries = {name: self.store.get(*place) for name, place in places.items() if place is not None}
+        entries = {
+            pin.name: self.store.get(*entry_place(pin, inputs, self.interpreter, environ)) for pin in pins
+        }
         return {
             name: entry
             for name, entry in entries.items()

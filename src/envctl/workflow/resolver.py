@@ -12,30 +12,34 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envctl.frozen import replace
 from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.index.served import choose_indexes, make_served
 from envctl.lock.compose import compose
 from envctl.lock.lock import Lock
 from envctl.manifest.conflicts import conflicts_of
-from envctl.manifest.manifest import IndexSource, Manifest
-from envctl.model.artifact import Artifact, Directory
+from envctl.manifest.manifest import GitSource, IndexSource, Manifest, UrlSource
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory
 from envctl.model.interpreter import Interpreter
 from envctl.model.target import Target
 from envctl.receipt import digest_file
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
-from envctl.resolve.request import request_from
+from envctl.resolve.request import Reference, request_from
 from envctl.workflow.answers import AnswerBook
 from envctl.workflow.basis import Basis, Listener
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.context import Context, Released, open_memo
 from envctl.workflow.places import find_places
 from envctl.workflow.resolving import resolve_targets
+from envctl.workflow.sources import list_references
 
 if TYPE_CHECKING:
+    from envctl.manifest.references import Located
     from envctl.model.selection import Pin
     from envctl.store.entry import Entry
     from envctl.store.store import Store
+    from envctl.workflow.origins import Origins
     from envctl.workflow.remote import Adapters
 
 #: Makes what fetches and builds, over the client of the run.
@@ -64,6 +68,7 @@ class Resolver:
         self._listener = Listener(context.emit)
         self._settings_before: str | None = None
         self._has_built = False
+        self._commits: dict[GitSource, str] = {}
 
     def resolve(
         self,
@@ -78,6 +83,7 @@ class Resolver:
         """See `Remote.resolve`."""
         self._listener = Listener(self._context.emit)
         self._settings_before = digest_file(self._context.settings.file)
+        direct = {**direct, **self._settle(manifest, old, released)}
         request = request_from(manifest, direct=direct, preferences={}, now=datetime.now(UTC))
         book = AnswerBook(open_memo(self._context.settings))
         resolutions = resolve_targets(
@@ -92,11 +98,24 @@ class Resolver:
             find_places=partial(find_places, manifest),
             elsewhere=self._client.elsewhere,
             conflicts=conflicts_of(manifest),
+            discover=partial(self._discover, manifest, old, released),
         )
         book.keep()
         return compose(
             resolutions, manifest=manifest, digest=digest, old=old, mirrors=self._context.settings.mirrors
         )
+
+    def settle(
+        self, manifest: Manifest, direct: Mapping[str, Artifact], lock: Lock
+    ) -> Mapping[str, Artifact]:
+        """See `Remote.settle`."""
+        far = self._settle(manifest, lock, frozenset())
+        if not far and not any(package.directory for package in lock.packages):
+            return direct
+        from envctl.workflow.origins import recall  # noqa: PLC0415 - few locks hold what no index has
+
+        known = {**direct, **far}
+        return {**known, **recall(lock, known)}
 
     def basis(self) -> Basis | None:
         """See `Remote.basis`."""
@@ -118,6 +137,7 @@ class Resolver:
             client=self._client,
             sdist_metadata=self._sdist_metadata,
             directory_metadata=self._directory_metadata,
+            direct_metadata=self._direct_metadata,
         )
 
     def projects(self, name: str) -> Sequence[Project]:
@@ -154,6 +174,41 @@ class Resolver:
         if self._made is None:
             self._made = self._make_adapters()
         return self._made
+
+    def _settle(self, manifest: Manifest, old: Lock | None, released: Released) -> Mapping[str, Artifact]:
+        """Settle what the manifest names elsewhere."""
+        is_direct = any(isinstance(one, GitSource | UrlSource) for one in manifest.sources.values())
+        if not is_direct and not any(True for _ in list_references(manifest)):
+            return {}
+        return self._origins(old, released).settle(manifest)
+
+    def _discover(
+        self, manifest: Manifest, old: Lock | None, released: Released, reference: Reference, by: str
+    ) -> Artifact:
+        """Tell what a direct reference stands for that the source tree of ``by`` has."""
+        return self._origins(old, released).discover(manifest, reference.name, reference.url, by)
+
+    def _origins(self, old: Lock | None, released: Released) -> Origins:
+        from envctl.workflow.origins import Origins  # noqa: PLC0415 - few manifests have direct sources
+
+        return Origins(
+            old=old, released=released, find_commit=self._find_commit, fetch_archive=self._fetch_archive
+        )
+
+    def _find_commit(self, source: GitSource) -> str:
+        self._has_built = True
+        whole = replace(source, subdirectory=None)
+        if whole not in self._commits:
+            self._commits[whole] = self._adapters().checkouts().find_commit(whole)
+        return self._commits[whole]
+
+    def _fetch_archive(self, located: Located) -> Archive:
+        self._has_built = True
+        return self._adapters().archives().settle(located)
+
+    def _direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
+        self._has_built = True
+        return self._adapters().direct_metadata(name, artifact)
 
     def _sdist_metadata(self, name: str, file: ListedFile) -> Metadata:
         self._has_built = True

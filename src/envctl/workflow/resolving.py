@@ -23,20 +23,24 @@ from envctl.frozen import dataclass, replace
 from envctl.lock.freshness import covers, preferences
 from envctl.lock.lock import Lock
 from envctl.manifest.conflicts import Conflicts, Fork, name_member
-from envctl.model.artifact import Artifact
+from envctl.model.artifact import Artifact, identify
 from envctl.model.events import Advanced, Emit, Ended, Event, Notice, Phase, Started
 from envctl.model.resolution import Resolution
 from envctl.model.target import Target
 from envctl.resolve.answers import Recall, forget
+from envctl.resolve.direct import Undiscovered
 from envctl.resolve.files import Yardstick
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
-from envctl.resolve.request import Request
+from envctl.resolve.request import Reference, Request
 from envctl.resolve.solve import solve
 from envctl.workflow.context import Released
 from envctl.workflow.forks import Forks, resolve_forks
 from envctl.workflow.patches import Cuts, cut_targets, find_cuts, is_about_patches, minor_of
 from envctl.workflow.tolerate import find_orphans, tell, tolerate
+
+#: Tells what a direct reference stands for that the source tree of a project has, whose name is given too.
+Discover = Callable[[Reference, str], Artifact]
 
 
 class SharedCatalog:
@@ -55,7 +59,7 @@ class SharedCatalog:
 
     def metadata(self, name: str, version: Version | None, artifact: ListedFile | Artifact) -> Metadata:
         """See `Catalog.metadata`."""
-        key = (name, artifact.url if isinstance(artifact, ListedFile) else "")
+        key = (name, _place(artifact))
         if key not in self._metadata:
             self._metadata[key] = self._catalog.metadata(name, version, artifact)
         return self._metadata[key]
@@ -75,7 +79,7 @@ class SharedCatalog:
 
     def is_known(self, name: str, artifact: ListedFile | Artifact) -> bool:
         """Whether the metadata of an artifact was told already."""
-        return (name, artifact.url if isinstance(artifact, ListedFile) else "") in self._metadata
+        return (name, _place(artifact)) in self._metadata
 
     def conditional(self) -> Mapping[str, tuple[Metadata, ...]]:
         """Return what was told of each project that has a marker about patch versions."""
@@ -84,6 +88,10 @@ class SharedCatalog:
             if any(is_about_patches(requirement.marker_text) for requirement in metadata.requirements):
                 found[name] = (*found.get(name, ()), metadata)
         return found
+
+
+def _place(artifact: ListedFile | Artifact) -> str:
+    return artifact.url if isinstance(artifact, ListedFile) else identify(artifact)
 
 
 def resolve_targets(
@@ -99,13 +107,15 @@ def resolve_targets(
     find_places: Callable[[], Mapping[str, str]] = dict,
     elsewhere: Callable[[str, str | None], Sequence[Project]] = lambda *_: (),
     conflicts: Conflicts | None = None,
+    discover: Discover | None = None,
 ) -> tuple[Resolution, ...]:
     """Resolve for each of ``targets``, in their order; more than one for a Python that had to be cut.
 
     With ``conflicts`` so is each fork. ``tolerant`` lets in releases that have no file for one of the
     targets, and tells of them. ``recall`` gives what is known of a target from other runs. ``find_places``
     is asked, when it fails, where constraints and overrides stand, by their texts, and ``elsewhere`` what
-    other indexes than the one named have of a project.
+    other indexes than the one named have of a project. ``discover`` tells what a direct reference of a source
+    tree stands for.
 
     Raises:
         ResolutionError: for the first target that has no solution, with what `solve` says.
@@ -125,6 +135,7 @@ def resolve_targets(
             find_places=find_places,
             elsewhere=elsewhere,
             conflicts=conflicts or Conflicts(),
+            discover=discover,
         )
         done = _resolve_all(run, targets)
         for notice in tell(done):
@@ -151,6 +162,16 @@ class _Run:
     find_places: Callable[[], Mapping[str, str]]
     elsewhere: Callable[[str, str | None], Sequence[Project]]
     conflicts: Conflicts
+    discover: Discover | None
+
+    def knowing(self, met: Undiscovered) -> _Run:
+        """Find out what a direct reference stands for that was met, and begin anew with it."""
+        if self.discover is None:
+            raise met
+        reference, request = met.reference, self.request
+        direct = {**request.direct, reference.url: self.discover(reference, met.by)}
+        request = replace(request, direct=direct, references=(*request.references, reference))
+        return replace(self, request=request, shelf=Shelf(self.catalog, direct, self.shelf.answers))
 
 
 class _Cut(Exception):
@@ -172,6 +193,9 @@ def _resolve_all(run: _Run, targets: Sequence[Target]) -> tuple[Resolution, ...]
             )
         except _Cut as cut:
             cuts = {**cuts, cut.minor: cuts.get(cut.minor, frozenset()) | cut.patches}
+            continue
+        except Undiscovered as met:
+            run = run.knowing(met)
             continue
         for name in sorted(find_orphans(done)):
             raise refused[name]

@@ -23,6 +23,7 @@ from envctl.workflow.prepare import Choice, Situation, choose_default, choose_fo
 from envctl.workflow.reading import complete, digest_lock, outline
 from envctl.workflow.remarks import tell_active
 from envctl.workflow.results import PlanOptions, Report
+from envctl.workflow.sources import list_local_paths
 
 
 def apply_saved(context: Context, path: str, *, confirm: Confirm, lock_timeout: float) -> Report:
@@ -95,11 +96,7 @@ def _planned_lock(situation: Situation, saved: Plan) -> Lock | None:
     return parse_lock(
         saved.lock_text.encode(),
         path=situation.lock.path,
-        allowed_paths=frozenset(
-            artifact.path
-            for artifact in situation.direct.values()
-            if hasattr(artifact, "path") and artifact.path
-        ),
+        allowed_paths=list_local_paths(situation.manifest),
     )
 
 

@@ -9,7 +9,7 @@ from envctl.errors import CheckError
 from envctl.lock.freshness import digest, is_fresh
 from envctl.lock.lock import Lock
 from envctl.manifest.manifest import Manifest
-from envctl.model.artifact import Artifact, Directory
+from envctl.model.artifact import Archive, Artifact, Directory, identify
 from envctl.workflow.coverage import Coverage, stated_coverage
 from envctl.workflow.locks import LoadedLock
 
@@ -27,10 +27,17 @@ def digest_inputs(manifest: Manifest, coverage: Coverage, direct: Mapping[str, A
 
 
 def project_digests(direct: Mapping[str, Artifact]) -> Mapping[str, str]:
-    """Give the metadata digests of the directories among the direct artifacts."""
-    return {
-        name: artifact.metadata_digest for name, artifact in direct.items() if isinstance(artifact, Directory)
-    }
+    """Digest what lies on this machine: the metadata of directories, archives whole."""
+    found: dict[str, str] = {}
+    for name, artifact in direct.items():
+        match artifact:
+            case Directory():
+                found[name] = artifact.metadata_digest
+            case Archive(path=str()):
+                found[name] = identify(artifact)
+            case _:
+                pass
+    return found
 
 
 def is_up_to_date(manifest: Manifest, lock: Lock | None, direct: Mapping[str, Artifact]) -> bool:

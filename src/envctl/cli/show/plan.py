@@ -119,9 +119,19 @@ def explain(change: Change, *, most: int | None = None) -> str:
     """Write why: the phrases of all reasons, and the closed word where there is no phrase.
 
     Of more than ``most`` packages that require one the first are named: ``required by a, b, c and 9 more``.
+    What is new and comes from no index has its origin behind it.
     """
     phrases = [reason.text or reason.kind.value for reason in change.reasons]
-    return "; ".join(phrases if most is None else [cut_requirers(each, most) for each in phrases])
+    if most is not None:
+        phrases = [cut_requirers(each, most) for each in phrases]
+    if change.action is Action.CREATE and change.after is not None and is_direct(change.after):
+        phrases.append(f"from {change.after.source}")
+    return "; ".join(phrases)
+
+
+def is_direct(side: Side) -> bool:
+    """Whether a side of a change comes from no index."""
+    return (side.origin or "").partition(" ")[0] in {"archive", "directory", "editable", "git"}
 
 
 def lock_change_lines(

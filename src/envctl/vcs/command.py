@@ -1,0 +1,190 @@
+"""Git as a program: started without a shell, with an environment that leads it nowhere else.
+
+What the caller's variables say about repositories (``GIT_DIR`` and its kin, set inside a hook of git) is
+dropped, and so is every setting of envctl and of other installers, credentials among them. What the user
+told git itself stays: configuration, helpers for credentials, the agent of ssh. Nothing is asked for: there
+is no terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from envctl.errors import MachineError, UpstreamError
+from envctl.frozen import dataclass, field
+
+#: Variables of git that say how to reach a server, and not which repository or which work tree is meant.
+_KEPT = frozenset(
+    {
+        "GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
+        "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM",
+    }
+)  # fmt: skip
+_KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+_DROPPED_PREFIXES = ("GIT_", "ENVCTL_", "PIP_", "UV_")
+
+#: Which schemes a repository may lead to, itself and through redirects and submodules, by its own.
+_PROTOCOLS = {
+    "https": "https:ssh",
+    "ssh": "https:ssh",
+    "http": "http:https:ssh",
+    "file": "file:http:https:ssh",
+}
+
+#: A connection that brings less than so many bytes a second, so many seconds long, is given up.
+_SLOWEST, _PATIENCE = 1000, 60
+
+#: Seconds for one command; the history of the largest repositories takes minutes.
+TIMEOUT = 1800.0
+
+_OPTIONS = (
+    # Nothing of the machine runs beside a checkout, and files are as they are in the repository.
+    f"core.hooksPath={os.devnull}",
+    "core.fsmonitor=false",
+    "core.autocrlf=false",
+    "core.symlinks=true",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "fetch.recurseSubmodules=false",
+    "submodule.recurse=false",
+    "advice.detachedHead=false",
+    "credential.interactive=never",
+    "init.defaultBranch=main",
+    "protocol.version=2",
+    f"http.lowSpeedLimit={_SLOWEST}",
+    f"http.lowSpeedTime={_PATIENCE}",
+)
+
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+class GitError(Exception):
+    """A command of git failed; ``output`` is what it printed on stderr, without user names and passwords."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__(output)
+        self.output = output
+
+    @property
+    def reason(self) -> str:
+        """The line that says most: the last that git itself calls fatal or an error."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        told = [line for line in lines if line.startswith(("fatal: ", "error: ", "ERROR: "))]
+        line = told[-1].partition(": ")[2] if told else (lines[-1] if lines else "it gives no reason")
+        return line.replace("`", "'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """Git with the machine's settings. ``proxy`` and ``ca_bundle`` are as in the user's settings."""
+
+    environ: Mapping[str, str]
+    offline: bool = False
+    proxy: str | None = None
+    ca_bundle: str | None = None
+    insecure_hosts: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *arguments: str, folder: str | None = None, scheme: str = "file", stdin: bytes = b""
+    ) -> bytes:
+        """Run one command and return what it printed; ``scheme`` is that of the URL it is given.
+
+        Raises:
+            GitError: it failed.
+            MachineError: `git-missing`; UpstreamError: `timeout`.
+        """
+        options = [part for option in (*_OPTIONS, *self._insecure()) for part in ("-c", option)]
+        place = [] if folder is None else [f"--git-dir={folder}"]
+        environ = {**scrub(self.environ), **self._variables(scheme), **self.variables}
+        code, output, errors = _execute(["git", *options, *place, *arguments], environ, stdin)
+        if code != 0:
+            raise GitError(_USERINFO.sub("***@", errors.decode(errors="replace")))
+        return output
+
+    def at(self, scheme: str, url: str) -> None:
+        """Refuse to leave the machine while offline.
+
+        Raises:
+            UpstreamError: `offline`.
+        """
+        if self.offline and scheme != "file":
+            raise UpstreamError(
+                "offline",
+                f"the repository `{url}` has to be asked, and `--offline` forbids it",
+                where=url,
+            )
+
+    def _insecure(self) -> tuple[str, ...]:
+        return tuple(f"http.https://{host}/.sslVerify=false" for host in self.insecure_hosts)
+
+    def _variables(self, scheme: str) -> dict[str, str]:
+        variables = {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": _PROTOCOLS[scheme],
+            "GIT_LFS_SKIP_SMUDGE": "1",
+            "GIT_LITERAL_PATHSPECS": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "LC_ALL": "C.UTF-8",
+        }
+        if self.proxy is not None:
+            variables |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), self.proxy)
+        if self.ca_bundle is not None:
+            variables["GIT_SSL_CAINFO"] = self.ca_bundle
+        return variables
+
+
+def scrub(environ: Mapping[str, str]) -> dict[str, str]:
+    """Take from ``environ`` what would lead git elsewhere, and what is none of its business."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES) or not name.startswith(_DROPPED_PREFIXES)
+    }
+
+
+def _execute(command: Sequence[str], environ: Mapping[str, str], stdin: bytes) -> tuple[int, bytes, bytes]:
+    try:
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            # Not in the caller's folder: git would read the configuration of the repository around it.
+            cwd=os.path.abspath(os.sep),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Away from the terminal, so that neither git nor ssh can ask there.
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise MachineError(
+            "git-missing",
+            "there is no `git` in the PATH, and a source of the manifest is a repository",
+            hints=["install git, or name the source by `path` or `url`"],
+        ) from error
+    try:
+        output, errors = process.communicate(stdin, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as error:
+        _end(process)
+        raise UpstreamError("timeout", f"git took more than {TIMEOUT:.0f} s") from error
+    except BaseException:
+        _end(process)
+        raise
+    return process.returncode, output, errors
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and the helpers it started."""
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except OSError:
+            pass
+    else:
+        process.kill()
+    process.wait()

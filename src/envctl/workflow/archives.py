@@ -1,0 +1,138 @@
+"""Wheels and source archives at a URL or path of their own: fetched into the store once, by digest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from envctl import atomic
+from envctl.build.sdist import read_static_package_info, unpack_sdist
+from envctl.build.source import find_source_folder, read_stated_metadata
+from envctl.errors import InputError, UpstreamError
+from envctl.frozen import dataclass
+from envctl.index.client import IndexClient
+from envctl.index.metadata import parse_metadata
+from envctl.manifest.references import Located
+from envctl.model.artifact import Archive
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.resolve.port import Metadata
+from envctl.store.store import Store
+from envctl.workflow.keys import ARCHIVES, strongest_digest
+from envctl.workflow.origins import check_file_name, file_name
+
+#: The one file of an entry.
+_FILE = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archives:
+    """The archives of one run."""
+
+    client: IndexClient
+    store: Store
+    emit: Emit
+
+    def settle(self, located: Located) -> Archive:
+        """Fetch a file that nothing is known of but its URL, and tell its digest and size.
+
+        Raises:
+            UpstreamError, MachineError: as `IndexClient.fetch` does.
+        """
+        return self._fetch(Archive(url=located.url, hashes=located.hashes, subdirectory=located.subdirectory))
+
+    def bring(self, archive: Archive, folder: str, on_bytes: Callable[[int], object]) -> str:
+        """Bring the bytes of an archive into a folder, under its own name, verified.
+
+        Raises:
+            UpstreamError: `hash-mismatch`, and as `IndexClient.fetch` does.
+        """
+        name = check_file_name(archive.url or archive.path or "", where=archive.url or archive.path or "")
+        target = os.path.join(folder, name)
+        stored = self._find(archive)
+        place = stored or archive.url or archive.path or ""
+        self._download(archive, place, target, on_bytes)
+        return target
+
+    def is_at_hand(self, archive: Archive) -> bool:
+        """Whether nothing has to be fetched for it."""
+        return archive.url is None or self._find(archive) is not None
+
+    @contextmanager
+    def open(self, archive: Archive) -> Iterator[str]:
+        """Unpack a source archive for a while; yields the folder that is built.
+
+        Raises:
+            UpstreamError: `bad-sdist`, and as fetching does; InputError: `no-source`.
+        """
+        with tempfile.TemporaryDirectory(prefix="envctl-archive-") as place:
+            if not self.is_at_hand(archive):
+                self._fetch(archive)
+            path = self.bring(archive, place, lambda _: None)
+            target = os.path.join(place, "source")
+            atomic.make_directory(target)
+            unpack_sdist(path, target, filename=os.path.basename(path))
+            folder = find_source_folder(target, os.listdir(target))
+            if archive.subdirectory:
+                folder = os.path.join(folder, *archive.subdirectory.split("/"))
+            if not os.path.isdir(folder):
+                raise InputError(
+                    "no-source",
+                    f"there is no folder `{archive.subdirectory}` in `{os.path.basename(path)}`",
+                    where=archive.url or archive.path,
+                    hints=["`subdirectory` is a folder inside of the archive's own top-level folder"],
+                )
+            yield folder
+
+    def _find(self, archive: Archive) -> str | None:
+        digest = strongest_digest(archive.hashes)
+        entry = self.store.get(ARCHIVES, digest) if digest else None
+        return None if entry is None else os.path.join(entry.tree, _FILE)
+
+    def _fetch(self, archive: Archive) -> Archive:
+        url = archive.url or ""
+        self.emit(Started(Phase.DOWNLOAD, archive.size or 0, "bytes"))
+
+        def tell(amount: int) -> None:
+            self.emit(Advanced(Phase.DOWNLOAD, amount, file_name(url)))
+
+        summary = ""
+        try:
+            with tempfile.TemporaryDirectory(prefix="envctl-download-") as folder:
+                path = os.path.join(folder, _FILE)
+                digest = self._download(archive, url, path, tell)
+                size = os.path.getsize(path)
+                self._keep(path, strongest_digest(archive.hashes) or digest)
+            summary = f"Downloaded {file_name(url)}"
+        finally:
+            self.emit(Ended(Phase.DOWNLOAD, summary))
+        hashes = {**archive.hashes, "sha256": digest}
+        return Archive(url=url, hashes=hashes, size=size, subdirectory=archive.subdirectory)
+
+    def _download(self, archive: Archive, url: str, target: str, tell: Callable[[int], object]) -> str:
+        """Fetch a file; one of another size is read to its end, so that its digest can be told."""
+        try:
+            return self.client.fetch(url, target, hashes=archive.hashes, size=None, on_bytes=tell)
+        except UpstreamError as error:
+            if error.code != "hash-mismatch" or archive.url is None:
+                raise
+            hint = "`envctl lock --upgrade-package NAME` locks what is there now, if that is meant"
+            raise UpstreamError(
+                error.code, error.message, where=error.where, hints=(*error.hints, hint)
+            ) from error
+
+    def _keep(self, path: str, digest: str) -> None:
+        def produce(target: str) -> dict[str, object]:
+            with open(path, "rb") as source, atomic.create(os.path.join(target, _FILE)) as copy:
+                while block := source.read(1 << 18):
+                    copy.write(block)
+            return {}
+
+        self.store.add(ARCHIVES, digest, produce)
+
+
+def read_unpacked(folder: str, where: str) -> Metadata | None:
+    """Read what an unpacked source archive states of its metadata; None where only its backend could tell."""
+    static = read_static_package_info(folder)
+    return read_stated_metadata(folder) if static is None else parse_metadata(static, where=where)

@@ -1,0 +1,155 @@
+"""Commits of repositories in the store, and what their trees state.
+
+A commit is an entry of its own: a bare repository that holds it, complete or absent, checked like any other
+before it is read, and never asked for again. One commit alone is fetched where that suffices; the history
+and the tags as well where a build has to find out its own version from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from envctl.build.source import read_static_metadata
+from envctl.errors import InputError
+from envctl.frozen import dataclass
+from envctl.manifest.manifest import GitSource
+from envctl.memo import Memo
+from envctl.model.artifact import Checkout, format_origin
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.model.settings import Settings
+from envctl.resolve.port import Metadata
+from envctl.store.store import Store
+from envctl.vcs.command import Git
+from envctl.vcs.repository import Repository, Revision
+from envctl.vcs.tree import check_out, has_folder, read_file
+from envctl.workflow.keys import CHECKED_OUT, REPOSITORIES
+
+#: What is remembered of a tree without a ``pyproject.toml``; no file begins so.
+_NONE = b"\0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkouts:
+    """The repositories of one run. May be used from several threads."""
+
+    git: Git
+    store: Store
+    emit: Emit
+
+    def find_commit(self, source: GitSource) -> str:
+        """Tell which commit a source means now.
+
+        Raises:
+            UpstreamError: `no-such-revision`, `git-failed`, `offline`; MachineError: `git-missing`.
+        """
+        stated = {"branch": source.branch, "tag": source.tag, "rev": source.rev}
+        kind, name = next(((kind, name) for kind, name in stated.items() if name), ("", ""))
+        return Repository(self.git, source.url).resolve(Revision(kind=kind, name=name))
+
+    def stated_metadata(self, checkout: Checkout) -> Metadata | None:
+        """Read what the ``pyproject.toml`` of a tree states; None where only its backend could tell.
+
+        Raises:
+            InputError: `bad-pyproject`, `no-source` for a folder that is not in the commit.
+            UpstreamError: as fetching the commit does.
+        """
+        where = format_origin(checkout)
+        data = self._read_pyproject(checkout)
+        if data is None:
+            return None
+        try:
+            table = tomllib.loads(data.decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                "bad-pyproject", f"the project's file is not valid TOML: {error}", where=where
+            ) from error
+        return read_static_metadata(table, where=where)
+
+    @contextmanager
+    def open(self, checkout: Checkout) -> Iterator[str]:
+        """Check a commit out for a while; yields the folder that is built, which is to be changed freely.
+
+        Raises:
+            UpstreamError: `bad-checkout`, and as fetching does; InputError: `no-source`.
+        """
+        history = self.stated_metadata(checkout) is None
+        with tempfile.TemporaryDirectory(prefix="envctl-checkout-") as place:
+            target = os.path.join(place, "source")
+
+            def provide(url: str, commit: str) -> str:
+                own = (url, commit) == (checkout.url, checkout.commit)
+                return self._fetch(url, commit, history=history and own)
+
+            check_out(self.git, checkout.url, checkout.commit, target, provide)
+            folder = os.path.join(target, *(checkout.subdirectory or "").split("/"))
+            if not os.path.isdir(folder):
+                raise _no_folder(checkout)
+            yield folder
+
+    def _read_pyproject(self, checkout: Checkout) -> bytes | None:
+        subdirectory = posixpath.normpath(checkout.subdirectory or ".")
+        key = _key(checkout.url, checkout.commit, subdirectory)
+        kept = Memo(self.store.folder)
+        known = kept.find(CHECKED_OUT, key)
+        if known is None:
+            folder = self._fetch(checkout.url, checkout.commit, history=False)
+            if subdirectory != "." and not has_folder(self.git, folder, checkout.commit, subdirectory):
+                raise _no_folder(checkout)
+            path = posixpath.normpath(posixpath.join(subdirectory, "pyproject.toml"))
+            found = read_file(self.git, folder, checkout.commit, path)
+            known = _NONE if found is None else found
+            kept.keep(CHECKED_OUT, key, known)
+        return None if known == _NONE else known
+
+    def _fetch(self, url: str, commit: str, *, history: bool) -> str:
+        """Bring a commit into the store, if it is not there; return the folder of its bare repository."""
+        keys = [_key(url, commit, "history")] + ([] if history else [_key(url, commit, "alone")])
+        for key in keys:
+            entry = self.store.get(REPOSITORIES, key)
+            if entry is not None:
+                return entry.tree
+        self.emit(Started(Phase.DOWNLOAD))
+        self.emit(Advanced(Phase.DOWNLOAD, 0, url))
+        repository = Repository(self.git, url)
+
+        def produce(folder: str) -> dict[str, object]:
+            repository.fetch(commit, folder, history=history)
+            return {"url": url, "commit": commit}
+
+        try:
+            entry = self.store.add(REPOSITORIES, keys[-1], produce)
+        except BaseException:
+            self.emit(Ended(Phase.DOWNLOAD))
+            raise
+        self.emit(Ended(Phase.DOWNLOAD, f"Fetched commit {commit[:12]} of {url}"))
+        return entry.tree
+
+
+def make_git(settings: Settings) -> Git:
+    """Make git with the machine's settings."""
+    return Git(
+        environ=settings.environ,
+        offline=settings.offline,
+        proxy=settings.proxy,
+        ca_bundle=settings.ca_bundle,
+        insecure_hosts=settings.insecure_hosts,
+    )
+
+
+def _no_folder(checkout: Checkout) -> InputError:
+    return InputError(
+        "no-source",
+        f"commit `{checkout.commit[:12]}` of `{checkout.url}` has no folder `{checkout.subdirectory}`",
+        where=checkout.url,
+        hints=["`subdirectory` is a folder inside of the repository"],
+    )
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
