@@ -53,11 +53,11 @@ class Request:
     ``direct`` maps names to the one artifact they come from, wherever in the tree they are asked for, and
     the URLs of direct references to what they stand for. ``references`` are those that source trees have.
     ``exclude_newer`` maps names, indexes (see `limit_key`), or ``*``, to the moment after which an upload
-    does not count (with a time zone), None for no limit. ``preferences`` maps names to the version that this target had before:
-    it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to versions that others
-    have, best first (earlier targets of this run, then the old lock's other targets): they go before
-    newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those names of
-    ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
+    does not count (with a time zone), None for no limit. ``preferences`` maps names to the version that this
+    target had before: it is kept while it fits, whatever has become of it. ``elsewhere`` maps names to
+    versions that others have, best first (earlier targets of this run, then the old lock's other targets):
+    they go before newer ones, but only as far as they would be candidates anyway. ``cooldowns`` maps those
+    names of ``exclude_newer`` whose moment moves with time to the span between them, for explanations.
     """
 
     base: tuple[Asked, ...] = ()
