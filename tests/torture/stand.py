@@ -265,6 +265,9 @@ def look(stand: Stand) -> Found:
     )
 
 
+_OWN = {f".envctl/{name}" for name in ("generation.json", "inventory", "receipt")}
+
+
 def read_tree(tree: str) -> tuple[int, Mapping[str, str]]:
     """Read an environment whole: its number, and the versions by name."""
     try:
@@ -285,7 +288,7 @@ def read_tree(tree: str) -> tuple[int, Mapping[str, str]]:
         if not right:
             raise Failed(f"`{owned.path}` is not what generation {record.number} says")
     for path in _walk(tree):
-        if "__pycache__" not in path and not path.startswith(".envctl/") and path not in promised:
+        if "__pycache__" not in path and path not in promised | _OWN:
             raise Failed(f"`{path}` is in the environment, and nobody's")
     versions = {name: each.version for name, each in record.distributions.items()}
     for name, version in versions.items():

@@ -30,3 +30,11 @@ def test_a_command_that_is_disturbed_anywhere_leaves_old_or_new() -> None:
 
     assert summary.startswith("trials 40 of ")
     assert ", failures 0, " in summary
+
+
+@_FORKS
+@pytest.mark.slow
+def test_a_power_cut_leaves_old_or_new() -> None:
+    summary = run("power.py", "--count", "40", "--seed", "4", "--jobs", "1")
+
+    assert summary.startswith("trials 40, failures 0, ")

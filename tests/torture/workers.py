@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -29,11 +30,15 @@ def spread(
 
 def _begin(begin: Callable[[], Any], attempt: Callable[[Any, Any], str]) -> None:
     global _work  # noqa: PLW0603 - what a process of the pool works with
-    _work = begin(), attempt
+    try:
+        _work = begin(), attempt
+    except Exception:  # noqa: BLE001 - else the pool would start another process, again and again
+        traceback.print_exc()
 
 
 def _attempt(trial: Any) -> tuple[Any, str, str]:
-    assert _work is not None
+    if _work is None:
+        return trial, "", "nothing could be prepared"
     bench, attempt = _work
     try:
         return trial, attempt(bench, trial), ""

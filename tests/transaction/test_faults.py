@@ -15,6 +15,8 @@ import pytest
 
 from envctl.errors import BrokenError, MachineError, SwitchError
 from envctl.transaction import switch
+from envctl.transaction.files import sweep
+from envctl.transaction.journal import Journal, format_journal
 from envctl.transaction.recover import pending
 from envctl.transaction.site import read_number
 from transaction.bench import Bench, Count, Hooked, check_complete, replacement, snapshot
@@ -396,3 +398,37 @@ def test_a_destruction_that_breaks_off_says_so_and_goes_on(bench: Bench) -> None
 
     assert caught.value.code == "not-deleted"
     assert os.listdir(bench.project) == []
+
+
+@pytest.mark.parametrize("kept", [0, 1, 40, -1], ids=["nothing", "a byte", "a part", "all but the last byte"])
+def test_a_journal_that_a_power_cut_tore_says_that_nothing_was_begun(bench: Bench, kept: int) -> None:
+    bench.apply(place_tool(bench, "1"))
+    whole = format_journal(Journal(leaving=1, entering=2, source="staging/2", parked="generations/1"))
+    Path(bench.site.journal).write_bytes(whole[:kept])
+
+    message = recover_twice(bench)
+
+    assert message is not None
+    assert "not touched" in message
+    assert version_of(bench.venv) == "1"
+
+
+def test_a_journal_of_another_version_is_nobodys_to_guess_at(bench: Bench) -> None:
+    bench.apply(place_tool(bench, "1"))
+    Path(bench.site.journal).write_text('{"format": 2}')
+
+    with pytest.raises(BrokenError) as caught:
+        bench.held(lambda held: None)
+
+    assert caught.value.code == "journal-damaged"
+
+
+def test_what_killed_runs_left_beside_the_lock_is_swept_away(tmp_path: Path) -> None:
+    left = ["pylock.toml.0123456789abcdef.tmp", "env.toml.envctl-0123456789ab"]
+    others = ["pylock.toml", "notes.tmp", "env.toml.orig", "pylock.toml.envctl-mine"]
+    for name in left + others:
+        (tmp_path / name).write_text("x")
+
+    sweep(str(tmp_path))
+
+    assert sorted(os.listdir(tmp_path)) == sorted(others)

@@ -119,7 +119,8 @@ interpreter-missing: There is no interpreter at the path that was named.
 interpreter-unsupported: The interpreter is too old for envctl to make environments from.
 interrupted: The run was asked to end. What it had begun was undone.
 inventory-damaged: The list of an environment's files cannot be read. `envctl apply` makes it anew.
-journal-damaged: What a killed run was about to do cannot be read. `envctl status` says what is there.
+journal-damaged: What a killed run was about to do cannot be read: another version of envctl wrote it, or
+    the disk damaged it. `envctl status` says what is there.
 keyring-silent: The system's keyring was asked for a password and did not answer in time. `keyring` in the
     settings says whether it is asked.
 lock-ambiguous: The lock selects two entries for one package. `envctl lock` writes it anew.

@@ -53,6 +53,10 @@ class Journal:
     history: tuple[str, ...] = ()
 
 
+#: What a journal says that was never there whole.
+NOTHING = Journal()
+
+
 def format_journal(journal: Journal) -> bytes:
     """Format for the disk."""
     document = {
@@ -76,11 +80,16 @@ def format_journal(journal: Journal) -> bytes:
 
 
 def parse_journal(data: bytes, *, where: str) -> Journal:
-    """Parse what `format_journal` wrote. It appears by a rename, so it is whole or it is not ours.
+    """Parse what `format_journal` wrote. Whatever is not whole JSON says `NOTHING`: a power cut tore it.
+
+    It appears by a rename, but its content may reach the disk after its name. Before anything is switched
+    both are there, so what tells of a torn one has not happened.
 
     Raises:
         BrokenError: `journal-damaged`.
     """
+    if not data.endswith(b"}"):
+        return NOTHING
     try:
         document: Any = json.loads(data)
         if document["format"] != _FORMAT:

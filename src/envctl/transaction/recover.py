@@ -16,15 +16,19 @@ from __future__ import annotations
 import os
 
 from envctl import atomic
+from envctl.environment.identity import GENERATION
 from envctl.errors import BrokenError, MachineError
 from envctl.model.events import Emit, Notice
 from envctl.transaction.commit import finish, park
 from envctl.transaction.files import forget, replace_all
-from envctl.transaction.journal import Journal, drop_journal, place_of, read_journal
+from envctl.transaction.journal import NOTHING, Journal, drop_journal, place_of, read_journal
 from envctl.transaction.lock import find_holder
 from envctl.transaction.site import Site, read_number
 from envctl.transaction.switch import flush_parents
 from envctl.transaction.trash import discard
+
+
+_UNTOUCHED = "removed what a run that was killed had begun; the environment was not touched by it"
 
 
 def recover(site: Site, emit: Emit) -> str | None:
@@ -38,7 +42,7 @@ def recover(site: Site, emit: Emit) -> str | None:
         notices: list[Notice] = []
         message = None if journal is None else _settle(site, journal, notices)
         if _remove_leftovers(site) and message is None:
-            message = "removed what a run that was killed had begun; the environment was not touched by it"
+            message = _UNTOUCHED
     except OSError as error:
         raise BrokenError(
             "cannot-recover",
@@ -72,6 +76,9 @@ def pending(site: Site) -> str | None:
 
 
 def _settle(site: Site, journal: Journal, notices: list[Notice]) -> str:
+    if journal == NOTHING:
+        drop_journal(site)
+        return _UNTOUCHED
     if journal.source is None:
         notices += replace_all(journal.planned, [])
         finish(site, journal)
@@ -107,9 +114,10 @@ def _remove_leftovers(site: Site) -> bool:
     staged = _list(site.staging)
     for name in staged:
         discard(site, f"{site.staging}/{name}")
-    for name in _list(site.folder):
-        if name.endswith(".tmp"):
-            atomic.remove(f"{site.folder}/{name}")
+    for folder in (site.folder, os.path.dirname(os.path.join(site.path, GENERATION))):
+        for name in _list(folder):
+            if name.endswith(".tmp"):
+                atomic.remove(f"{folder}/{name}")
     return bool(staged)
 
 

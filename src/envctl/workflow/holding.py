@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from envctl.store.store import refuse_file
 from envctl.transaction.execute import Held, open_site
+from envctl.transaction.files import sweep
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.transaction.site import Site
 from envctl.transaction.trash import may_detach
@@ -29,4 +31,6 @@ def hold_site(context: Context, place: Place, *, lock_timeout: float) -> Iterato
             detach=may_detach(settings.environ),
         ) as held,
     ):
+        # After recovery, which may still need them.
+        sweep(os.path.dirname(place.manifest))
         yield held

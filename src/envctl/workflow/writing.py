@@ -8,6 +8,7 @@ from envctl import atomic
 from envctl.errors import MachineError
 from envctl.model.events import Emit
 from envctl.receipt import ABSENT, digest_file
+from envctl.transaction.files import sweep
 from envctl.transaction.lock import hold, lock_path_for
 
 #: Seconds to wait for another run that writes the manifest or the lock.
@@ -33,6 +34,7 @@ def write_lock(
         MachineError: `lock-moved`, `not-writable`, `no-lock`; BusyError: `locked`.
     """
     with hold(lock_path_for(manifest, folder), timeout=timeout, emit=emit):
+        sweep(os.path.dirname(os.path.realpath(path)))
         if (digest_file(path) or ABSENT) != before:
             raise MachineError(
                 "lock-moved",
