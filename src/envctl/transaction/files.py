@@ -18,7 +18,6 @@ from envctl.model.events import Notice
 from envctl.transaction.blueprint import Replacement
 from envctl.transaction.journal import Planned
 
-
 # As `plan_replacements` and `atomic.replace` name them.
 _LEFT_BEHIND = re.compile(r".+\.toml\.(envctl-[0-9a-f]{12}|[0-9a-f]{16}\.tmp)")
 

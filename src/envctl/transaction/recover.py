@@ -27,7 +27,6 @@ from envctl.transaction.site import Site, read_number
 from envctl.transaction.switch import flush_parents
 from envctl.transaction.trash import discard
 
-
 _UNTOUCHED = "removed what a run that was killed had begun; the environment was not touched by it"
 
 
