@@ -369,11 +369,12 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the folder where there is none, and clear away what killed runs left."""
+        if not os.path.isdir(self.folder):
+            self._admitted = self._swept = False  # deleted by hand, perhaps
         if not self._admit():
             atomic.make_directories(os.path.dirname(self.folder))
             atomic.make_directories(self.folder, mode=0o700)
             self._admit()
-            self._swept = False
         if self._swept:
             return
         for name, content in (("CACHEDIR.TAG", _CACHEDIR_TAG), (".gitignore", b"*\n")):
