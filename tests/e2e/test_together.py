@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 from support.project import TIMEOUT, Project, find_command
 
@@ -62,3 +68,143 @@ def test_a_run_that_was_killed_is_no_obstacle(make_project: Callable[..., Projec
     project.apply()
     assert project.installed() == {"beta": "1.0"}
     assert project.is_settled()
+
+
+# --- waiting ---
+
+
+@pytest.fixture
+def held(make_project: Callable[..., Project]) -> Iterator[tuple[Project, subprocess.Popen[str]]]:
+    """A project with an environment, and a run that holds it because its wheel does not arrive."""
+    project = make_project(fresh_cache=True)
+    for version in ("1.0", "2.0"):
+        project.publish("beta", version)
+    project.write_manifest("beta==1.0")
+    project.apply()
+    project.write_manifest("beta==2.0")
+    project.succeed("lock")
+    project.index.requests.clear()
+    project.index.delay = TIMEOUT
+    holder = _start(project, "apply")
+    while not project.index.requests:
+        assert holder.poll() is None
+        time.sleep(0.01)
+    try:
+        yield project, holder
+    finally:
+        project.index.delay = 0
+        holder.kill()
+        holder.communicate()
+
+
+WRITERS = [("apply",), ("rollback",), ("destroy", "--yes"), ("upgrade",)]
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=" ".join)
+def test_who_waits_in_vain_says_for_whom_and_touches_nothing(
+    held: tuple[Project, subprocess.Popen[str]], command: tuple[str, ...]
+) -> None:
+    project, holder = held
+    before = project.snapshot()
+
+    result = project.run(*command, "--lock-timeout", "0.2")
+
+    assert (result.code, result.codes) == (5, ["locked"])
+    assert f"waiting for another run (process {holder.pid})" in result.err
+    assert f"(process {holder.pid}) holds" in result.err
+    assert project.snapshot() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+def test_waiting_can_be_ended(held: tuple[Project, subprocess.Popen[str]], number: int) -> None:
+    project, _ = held
+    waiting = _start(project, "apply")
+    assert waiting.stderr is not None
+    assert "waiting for another run" in waiting.stderr.readline()
+
+    waiting.send_signal(number)
+
+    _, err = waiting.communicate(timeout=TIMEOUT)
+    assert waiting.returncode == 128 + number
+    assert "Traceback" not in err
+    assert project.installed() == {"beta": "1.0"}
+
+
+def test_readers_do_not_wait(held: tuple[Project, subprocess.Popen[str]]) -> None:
+    project, holder = held
+
+    assert project.plan()["summary"]["update"] == 1
+    status = project.run("status", "--json").json
+    assert f"process {holder.pid}" in status["pending"]
+    assert project.succeed("list").out.startswith("beta  1.0")
+
+
+def test_a_lock_that_another_run_writes_meanwhile_is_looked_at_again(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    project.write_manifest("beta")
+    project.index.delay = 1
+    slow = _start(project, "lock")
+    while not project.index.requests:
+        time.sleep(0.01)
+    project.index.delay = 0
+    project.succeed("lock", environ={"ENVCTL_CACHE_DIR": project.path("another-cache")})
+    written = project.read("pylock.toml")
+
+    _, err = slow.communicate(timeout=TIMEOUT)
+
+    assert slow.returncode == 0, err
+    assert project.read("pylock.toml") == written
+
+
+# --- a cache that is emptied ---
+
+
+@pytest.mark.parametrize("how", ["purge", "by hand"])
+def test_a_cache_that_is_emptied_while_wheels_arrive_is_filled_again(
+    make_project: Callable[..., Project], how: str
+) -> None:
+    project = make_project(fresh_cache=True)
+    for name in ("alpha", "beta"):
+        project.publish(name, "1.0")
+    project.write_manifest("alpha")
+    project.apply()
+    project.write_manifest("alpha", "beta")
+    project.succeed("lock")
+    project.index.requests.clear()
+    project.index.delay = 1
+    # `alpha` is in the cache and has been looked at; `beta` is on its way.
+    applying = _start(project, "apply")
+    while not project.index.requests:
+        time.sleep(0.01)
+    if how == "purge":
+        project.succeed("cache", "purge")
+    else:
+        shutil.rmtree(os.path.join(project.cache, "envctl"))
+    project.index.delay = 0
+
+    _, err = applying.communicate(timeout=TIMEOUT)
+
+    assert applying.returncode == 0, err
+    assert project.installed() == {"alpha": "1.0", "beta": "1.0"}
+    assert project.succeed("plan", "--verify", "hash").out == "No changes.\n"
+
+
+def test_deleting_an_environment_makes_no_suspects(make_project: Callable[..., Project]) -> None:
+    """What `destroy` unlinks is claimed: every file of the cache stays below its mark."""
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    project.write_manifest("beta", rest="[install]\ncompile = true\n")
+    project.apply()
+    time.sleep(0.02)
+
+    project.succeed("destroy", "--yes")
+
+    entries = list(Path(project.cache, "envctl").glob("*-v*/??/*/manifest"))
+    assert len(entries) == 2
+    for entry in entries:
+        (mark,) = entry.parent.glob("mark-*")
+        files = [path for path in (entry.parent / "tree").rglob("*") if path.is_file()]
+        assert max(path.stat().st_ctime_ns for path in files) <= mark.stat().st_mtime_ns

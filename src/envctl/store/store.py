@@ -23,7 +23,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from envctl import atomic
@@ -40,6 +40,9 @@ from envctl.trust import is_ours
 #: What one run may spend on hashing suspects before it links (`examine.cost`): about 5 ms.
 HASH_BUDGET = 2 << 20
 
+#: How often an entry is begun anew because others delete the cache, or make the entry, meanwhile.
+_ATTEMPTS = 100
+
 #: The signature of the Cache Directory Tagging Specification: backups leave such a folder out.
 _CACHEDIR_TAG = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by envctl; may be deleted at any time.\n"
@@ -47,7 +50,7 @@ _CACHEDIR_TAG = (
 
 
 class _OvertakenError(Exception):
-    """Another run has made the entry that this one was making."""
+    """What this run was making was made by another one, or deleted."""
 
 
 class Store:
@@ -127,6 +130,25 @@ class Store:
             about = None if data is None else parse_about(data, key)
         return None if about is None else (f"{folder}/tree", about)
 
+    def find_related(self, keys: Collection[str], buckets: Mapping[str, str | None]) -> list[Entry]:
+        """Find the entries of these keys, or that remember one of them under the name that a bucket gives.
+
+        Their manifests alone are read: for who looks at their files himself (`examine.check`).
+        """
+        found = []
+        with _translated(self.folder):
+            for bucket, name in buckets.items() if self._admit() else ():
+                for key in keys if name is None else self._list_keys(bucket):
+                    entry = examine.read_entry(self._locate(bucket, key), key)
+                    if entry is not None and (name is None or entry.about.get(name) in keys):
+                        found.append(entry)
+        return found
+
+    def _list_keys(self, bucket: str) -> Iterator[str]:
+        for folder in _list(f"{self.folder}/{bucket}"):
+            if os.path.isdir(f"{self.folder}/{bucket}/{folder}"):
+                yield from (name for name in _list(f"{self.folder}/{bucket}/{folder}") if _is_key(name))
+
     def add(self, bucket: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
         """Get an entry, or make it: of processes that want it at once, one calls ``produce``.
 
@@ -137,7 +159,7 @@ class Store:
         """
         folder = self._locate(bucket, key)
         with _translated(self.folder):
-            while True:
+            for _ in range(_ATTEMPTS):
                 self._prepare()
                 try:
                     atomic.make_directories(os.path.dirname(folder))
@@ -150,6 +172,11 @@ class Store:
                     continue
                 finally:
                     release(f"{folder}.lock", descriptor)
+        raise MachineError(
+            "cache-failed",
+            f"the cache folder `{self.folder}` is deleted again and again while it is used",
+            where=self.folder,
+        )
 
     def verify(self, bucket: str, key: str) -> str | None:
         """Read every byte of an entry; one that is not what was put in is thrown away, and its fault told.
@@ -248,8 +275,7 @@ class Store:
     def _make(self, folder: str, key: str, produce: Callable[[str], Product | Mapping[str, object]]) -> Entry:
         with self._temporary() as temporary:
             tree = f"{temporary}/tree"
-            atomic.make_directory(tree)
-            product = produce(tree)
+            product = self._fill(tree, produce)
             about, hashes = (
                 (product, {}) if isinstance(product, Mapping) else (product.about, dict(product.hashes))
             )
@@ -264,19 +290,31 @@ class Store:
             key=key, folder=folder, tree=f"{folder}/tree", files=files, about=about, generation=generation
         )
 
+    def _fill(
+        self, tree: str, produce: Callable[[str], Product | Mapping[str, object]]
+    ) -> Product | Mapping[str, object]:
+        try:
+            atomic.make_directory(tree)
+            return produce(tree)
+        except FileNotFoundError as error:
+            if os.path.isdir(tree):
+                raise
+            raise _OvertakenError from error  # all of the cache was deleted by hand
+
     def _publish(self, temporary: str, folder: str) -> None:
         """Give a complete entry its name.
 
         Raises:
-            _OvertakenError: a purge took the lock away, and another run has made the entry meanwhile.
+            _OvertakenError: a purge took the lock away, and another run has made the entry meanwhile; or all
+                of the cache was deleted.
         """
         while True:
             try:
                 atomic.make_directories(os.path.dirname(folder))
                 atomic.rename(temporary, folder)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 if not os.path.isdir(temporary):
-                    raise  # all of the folder was deleted by hand
+                    raise _OvertakenError from error
             except OSError as error:
                 if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                     raise
