@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envctl.store.store import refuse_file
+from envctl.store.folder import refuse_file
 from envctl.transaction.execute import Held, open_site
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.transaction.site import Site
