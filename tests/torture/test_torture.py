@@ -30,3 +30,13 @@ def test_a_command_that_is_disturbed_anywhere_leaves_old_or_new() -> None:
 
     assert summary.startswith("trials 40 of ")
     assert ", failures 0, " in summary
+
+
+@pytest.mark.slow
+def test_damage_of_the_cache_reaches_nobody() -> None:
+    assert run("rot.py", "--count", "6", "--seed", "7") == "trials 6, failures 0, seed 7"
+
+
+@pytest.mark.slow
+def test_commands_at_once_leave_one_of_their_results() -> None:
+    assert run("together.py", "--count", "5", "--seed", "7") == "trials 5, failures 0, seed 7"

@@ -164,11 +164,12 @@ class Store(CacheFolder):
         None for one that is right, or gone.
         """
         folder = self._locate(bucket, key)
-        try:
-            with self.translated(), hold(f"{folder}.lock"):
-                return self._verify(folder, key) if os.path.lexists(folder) else None
-        except FileNotFoundError:
-            return None
+        with self.translated():
+            try:
+                with hold(f"{folder}.lock"):
+                    return self._verify(folder, key) if os.path.lexists(folder) else None
+            except FileNotFoundError:
+                return None  # the bucket was purged meanwhile
 
     def _verify(self, folder: str, key: str) -> str | None:
         entry = examine.read_entry(folder, key)
@@ -214,6 +215,8 @@ class Store(CacheFolder):
         entry = examine.read_entry(folder, key)
         findings = examine.check(entry) if entry else None
         if entry is None or findings is None:
+            if entry is not None:
+                examine.give_away(entry)
             self._discard(folder)
             return None
         if findings.clean:
@@ -301,8 +304,6 @@ class Store(CacheFolder):
     def _discard(self, folder: str) -> None:
         if os.path.lexists(folder):
             self.throw_away(folder)
-
-    # --- other things ---
 
     def _locate(self, bucket: str, key: str) -> str:
         if not is_bucket(bucket) or not _is_key(key):

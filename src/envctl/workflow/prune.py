@@ -150,10 +150,10 @@ def _name(thing: Thing) -> str | None:
 
 
 def _find_fault(store: Store, thing: Thing) -> str | None:
-    if thing.is_entry:
+    if thing.bucket in {*_ENTRIES, BYTECODE}:
         return store.verify(thing.bucket, thing.key)
-    data = _read(store, thing)
-    if data is None and not os.path.lexists(thing.path):
+    data = None if thing.is_entry else _read(store, thing)
+    if not os.path.lexists(thing.path):
         return None
     if data is not None and _choose_parser(thing.bucket)(data, thing.key):
         return None
