@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -208,3 +210,119 @@ def test_deleting_an_environment_makes_no_suspects(make_project: Callable[..., P
         (mark,) = entry.parent.glob("mark-*")
         files = [path for path in (entry.parent / "tree").rglob("*") if path.is_file()]
         assert max(path.stat().st_ctime_ns for path in files) <= mark.stat().st_mtime_ns
+
+
+EMPTYING = """
+import os, shutil, sys
+from envctl import atomic
+from envctl.cli.main import main
+left = int(sys.argv[2])
+def empty(operation, path):
+    global left
+    if operation == "link" and "/staging/" in path and "probe" not in path and left:
+        left -= 1
+        shutil.rmtree(os.path.join(sys.argv[1], "wheels-v1"))
+atomic.hook = empty
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def run_emptying(project: Project, times: int) -> subprocess.CompletedProcess[str]:
+    """Apply in a process that deletes the wheels of the cache when the first of them is laid."""
+    return subprocess.run(
+        [sys.executable, "-c", EMPTYING, os.path.join(project.cache, "envctl"), str(times), "apply"],
+        cwd=project.folder,
+        env=project.variables(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def test_a_cache_that_is_emptied_while_it_is_laid_is_filled_again(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    project.write_manifest("beta")
+
+    done = run_emptying(project, 2)
+
+    assert done.returncode == 0, done.stderr
+    assert "the cache was emptied while it was in use" in done.stderr
+    assert project.installed() == {"beta": "1.0"}
+    assert project.succeed("plan", "--verify", "hash").out == "No changes.\n"
+    assert [each["number"] for each in project.succeed("history", "--json").json["generations"]] == [1]
+
+
+def test_a_cache_that_is_emptied_all_the_while_is_given_up_and_changes_nothing(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    project.write_manifest("beta")
+
+    done = run_emptying(project, 99)
+
+    assert done.returncode == 6, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not os.path.exists(project.path(".venv"))
+    assert not os.path.exists(project.path("pylock.toml"))
+    project.apply()
+
+
+# --- readers see one moment ---
+
+SWITCHING = """
+import subprocess, sys
+import envctl.workflow.{module} as module
+from envctl.cli.main import main
+real, calls = module.{look}, []
+def look(*arguments):
+    seen = real(*arguments)
+    calls.append(seen)
+    if len(calls) == 1:
+        subprocess.run([*{command!r}, "apply"], check=True, stdout=subprocess.DEVNULL)
+    return seen
+module.{look} = look
+code = main(sys.argv[1:])
+assert len(calls) == 2, calls
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "look"),
+    [("plan", "plan", "prepare"), ("status", "status", "_look")],
+    ids=["plan", "status"],
+)
+def test_a_look_that_a_switch_falls_into_is_taken_again(
+    make_project: Callable[..., Project], command: str, module: str, look: str
+) -> None:
+    """Lock and environment are read one after the other: what was read first is of before the switch."""
+    project = make_project(fresh_cache=True)
+    for version in ("1.0", "2.0"):
+        project.publish("beta", version)
+    project.write_manifest("beta==1.0")
+    project.apply()
+    project.write_manifest("beta==2.0")
+    program = SWITCHING.format(module=module, look=look, command=find_command())
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, command, "--json"],
+        cwd=project.folder,
+        env=project.variables(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    if command == "plan":
+        assert document["observed"]["generation"] == 2
+        assert {change["action"] for change in document["changes"]} == {"no-op"}
+    else:
+        assert (document["generation"], document["lock"], document["environment"]) == (2, "fits", "fits")

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from envctl import atomic
-from envctl.errors import MachineError
+from envctl.errors import EnvctlError, MachineError
 from envctl.frozen import replace
 from envctl.store import examine
 from envctl.store.entry import Entry, Product
@@ -275,7 +275,7 @@ class Store(CacheFolder):
         try:
             atomic.make_directory(tree)
             return produce(tree)
-        except FileNotFoundError as error:
+        except (OSError, EnvctlError) as error:
             if os.path.isdir(tree):
                 raise
             raise _OvertakenError from error  # all of the cache was deleted by hand
