@@ -33,6 +33,14 @@ test-network:
 torture trials="50" seed="1":
     {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}}
 
+# damage the cache in every way, and install from it; see tests/torture/rot.py --help
+rot count="300" seed="1":
+    {{bin}}/python tests/torture/rot.py --count {{count}} --seed {{seed}}
+
+# several commands at once on one environment and on one cache; see tests/torture/together.py --help
+together count="100" seed="1":
+    {{bin}}/python tests/torture/together.py --count {{count}} --seed {{seed}}
+
 # envctl beside uv and pip on a recorded index; see benchmarks/README.md
 bench *arguments:
     {{bin}}/python benchmarks/run.py {{arguments}}

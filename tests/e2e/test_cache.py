@@ -291,6 +291,24 @@ def test_every_byte_is_read_and_what_is_damaged_goes(project: Project) -> None:
     assert prune(project, "--verify")["damaged"] == []
 
 
+@pytest.mark.parametrize("options", [(), ("--verify",)], ids=["prune", "verify"])
+def test_what_is_no_file_in_the_place_of_an_answer_goes(project: Project, options: tuple[str, ...]) -> None:
+    install(project, "alpha")
+    folder = next(cache(project, "goals-v1").glob("??/*"))
+    page = next(cache(project, "pages-v2").glob("*/alpha.page"))
+    for path in (folder, page):
+        path.unlink()
+        path.mkdir()
+    pipe = next(cache(project, "interpreters-v2").glob("??/*"))
+    pipe.unlink()
+    os.mkfifo(pipe)
+
+    prune(project, *options)
+
+    assert not [path for path in (folder, page, pipe) if path.exists()]
+    assert project.is_settled()
+
+
 def test_the_environment_that_shares_a_damaged_file_learns_of_it(project: Project) -> None:
     install(project, "alpha")
     flip(wheels(project)["alpha"] / "tree/site/alpha/data.bin")

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from envctl.environment import scan as scan_module
 from envctl.environment.identity import GENERATION
 from envctl.environment.scan import scan
 from envctl.model.interpreter import Interpreter
@@ -265,3 +267,22 @@ def test_a_tree_in_staging_is_looked_at_for_the_place_it_is_made_for(shop: Layer
     state: State = scan(str(moved), lives_at=place)
 
     assert state.drift == ()
+
+
+def test_a_tree_that_changes_places_meanwhile_is_looked_at_again(
+    others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each folder is found by its path: what is read before and after a switch is of two trees."""
+    real, looks = scan_module._scan, []
+
+    def look(path: str, **options: Any) -> State:
+        state = real(path, **options)
+        looks.append(state)
+        if len(looks) == 1:
+            others.rename(tmp_path / "earlier")
+        return state
+
+    monkeypatch.setattr(scan_module, "_scan", look)
+
+    assert scan(str(others)).owner is Owner.NOBODY
+    assert [state.owner for state in looks] == [Owner.OTHERS, Owner.NOBODY]

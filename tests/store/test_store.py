@@ -236,6 +236,42 @@ def test_of_processes_that_want_one_entry_one_makes_it(store: Store, tmp_path: P
     assert [p.name for p in Path(store.folder, BUCKET, "ab").iterdir()] == [KEY]
 
 
+def test_a_purge_while_an_entry_is_made_does_not_matter(store: Store) -> None:
+    def produce(tree: str) -> Produced:
+        Store(store.folder).purge()
+        return fill(tree)
+
+    made = store.add(BUCKET, KEY, produce)
+
+    assert must(again(store)) == made
+
+
+def test_of_two_that_make_an_entry_after_a_purge_the_first_one_counts(store: Store) -> None:
+    """The purge takes away the lock that would have made the second one wait."""
+    calls = []
+
+    def produce(tree: str) -> Produced:
+        calls.append(tree)
+        Store(store.folder).purge()
+        calls.append(Store(store.folder).add(BUCKET, KEY, fill).generation)
+        return fill(tree)
+
+    made = store.add(BUCKET, KEY, produce)
+
+    assert len(calls) == 2
+    assert made.generation == calls[1]
+    assert must(again(store)) == made
+    assert os.listdir(f"{store.folder}/new") == []
+
+
+def test_a_cache_that_is_deleted_by_hand_is_made_again(store: Store, entry: Entry) -> None:
+    shutil.rmtree(store.folder)
+
+    assert store.get(BUCKET, KEY) is None
+    assert store.add(BUCKET, KEY, fill).files == must(again(store)).files
+    assert stat.S_IMODE(os.lstat(store.folder).st_mode) == 0o700
+
+
 KILLED = """
 import sys, os
 from pathlib import Path
@@ -326,6 +362,131 @@ def test_an_entry_with_a_rotten_manifest_counts_as_absent(store: Store, entry: E
 
     assert again(store) is None
     assert not os.path.lexists(entry.folder)
+
+
+def rot_by_a_pipe(path: str) -> None:
+    os.unlink(path)
+    os.mkfifo(path)
+
+
+def rot_by_a_folder(path: str) -> None:
+    os.unlink(path)
+    os.mkdir(path)
+
+
+@pytest.mark.parametrize("rot", [rot_by_a_pipe, rot_by_a_folder, rot_by_linking_elsewhere])
+@pytest.mark.parametrize("name", ["manifest", "tree/site/demo/__init__.py"])
+def test_what_is_no_file_is_neither_waited_for_nor_followed(
+    store: Store, entry: Entry, name: str, rot: Callable[[str], None]
+) -> None:
+    rot(f"{entry.folder}/{name}")
+
+    assert again(store) is None
+    assert not os.path.lexists(entry.folder)
+
+
+def test_an_entry_in_the_place_of_another_counts_as_absent(store: Store, entry: Entry) -> None:
+    """Its wheel would be installed under another's name."""
+    other = "cd" * 32
+    os.makedirs(f"{store.folder}/{BUCKET}/cd")
+
+    os.rename(entry.folder, f"{store.folder}/{BUCKET}/cd/{other}")
+
+    assert Store(store.folder).get(BUCKET, other) is None
+
+
+def test_a_link_to_a_folder_is_removed_itself(store: Store, entry: Entry, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(entry.folder, elsewhere)
+    shutil.rmtree(entry.folder)
+    os.symlink(elsewhere, entry.folder)
+
+    assert again(store) is None
+
+    assert not os.path.lexists(entry.folder)
+    assert (elsewhere / "manifest").exists()
+    assert (elsewhere / "tree/site/demo/data.bin").exists()
+
+
+def test_a_folder_of_an_entry_that_is_a_link_condemns_it(store: Store, entry: Entry, tmp_path: Path) -> None:
+    """What lies behind it may be changed without anybody here noticing, and is not ours to mend."""
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(f"{entry.tree}/site/demo", elsewhere)
+    shutil.rmtree(f"{entry.tree}/site/demo")
+    os.symlink(elsewhere, f"{entry.tree}/site/demo")
+
+    assert again(store) is None
+    assert (elsewhere / "data.bin").exists()
+
+
+def test_a_lost_mark_is_set_again(store: Store, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.unlink(f"{entry.folder}/mark-{entry.generation}")
+    must(again(store))
+    seen = hashed(monkeypatch)
+
+    must(again(store))
+
+    assert seen == []
+
+
+@pytest.mark.parametrize("kind", ["in the future", "a link", "a folder"])
+def test_a_mark_that_we_did_not_set_hides_no_edit(store: Store, entry: Entry, kind: str) -> None:
+    mark = f"{entry.folder}/mark-{entry.generation}"
+    if kind == "in the future":
+        os.utime(mark, (time.time() + 1e6, time.time() + 1e6))
+    elif kind == "a link":
+        rot_by_linking_elsewhere(mark)
+    else:
+        rot_by_a_folder(mark)
+
+    rot_by_flipping_unseen(f"{entry.tree}/site/demo/__init__.py")
+
+    assert again(store) is None
+
+
+def test_a_mark_is_not_written_through_a_link(store: Store, entry: Entry, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("x")
+    os.utime(target, ns=(5, 5))
+    mark = f"{entry.folder}/mark-{entry.generation}"
+    os.unlink(mark)
+    os.symlink(target, mark)
+
+    must(again(store))
+
+    assert target.stat().st_mtime_ns == 5
+    assert not os.path.islink(mark)
+
+
+def test_who_shares_a_wrong_file_sees_its_time_move(store: Store, entry: Entry, tmp_path: Path) -> None:
+    names = {name: tmp_path / name.rpartition("/")[2] for name in FILES}
+    for name, link in names.items():
+        os.link(f"{entry.tree}/{name}", link)
+    before = {name: link.stat().st_mtime_ns for name, link in names.items()}
+    must(again(store))
+    tick()
+    rot_by_flipping_unseen(str(names["site/demo/__init__.py"]))
+
+    assert again(store) is None
+
+    moved = {name for name, link in names.items() if link.stat().st_mtime_ns != before[name]}
+    assert moved == {"site/demo/__init__.py"}
+
+
+def test_want_of_descriptors_condemns_nothing(
+    store: Store, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.unlink(f"{entry.folder}/mark-{entry.generation}")
+    monkeypatch.setattr("envctl.store.examine.digest_file", refuse_to_open)
+
+    with pytest.raises(MachineError, match="could not be used"):
+        again(store)
+
+    assert os.path.exists(entry.folder)
+
+
+def refuse_to_open(path: str) -> str:
+    raise OSError(24, "Too many open files", path)
 
 
 def test_an_edit_through_a_link_with_its_times_put_back_is_noticed(

@@ -33,6 +33,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from envctl.store.manifest import parse_manifest
 from support.project import PYTHON, find_command
 from support.server import IndexServer
 from support.wheels import make_wheel
@@ -135,11 +136,14 @@ class Bench:
     def find_reached(self) -> dict[str, set[str]]:
         """Tell which wrong files the two other environments share with the cache.
 
-        What they share with each other alone, after an entry was made anew, only hashes can tell.
+        What they share with each other alone, after an entry was made anew, only hashes can tell; and so
+        it is where nobody knows what the files of an entry were, for its manifest is damaged.
         """
         stored = {
             path.stat().st_ino
-            for path in self.cache.glob("wheels-v1/??/*/tree/site/part*/**/*")
+            for entry in self.find_entries("wheels-v1")
+            if parse_manifest(_read(entry / "manifest") or b"", entry.name) is not None
+            for path in entry.glob("tree/site/part*/**/*")
             if path.is_file()
         }
         return {
@@ -157,7 +161,7 @@ class Bench:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
 

@@ -38,3 +38,13 @@ def test_a_power_cut_leaves_old_or_new() -> None:
     summary = run("power.py", "--count", "40", "--seed", "4", "--jobs", "1")
 
     assert summary.startswith("trials 40, failures 0, ")
+
+
+@pytest.mark.slow
+def test_damage_of_the_cache_reaches_nobody() -> None:
+    assert run("rot.py", "--count", "6", "--seed", "7") == "trials 6, failures 0, seed 7"
+
+
+@pytest.mark.slow
+def test_commands_at_once_leave_one_of_their_results() -> None:
+    assert run("together.py", "--count", "5", "--seed", "7") == "trials 5, failures 0, seed 7"

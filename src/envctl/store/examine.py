@@ -40,6 +40,8 @@ _BLOCK = 1 << 18
 #: With fewer files a second process costs more than it spares.
 _WORTH_SHARING = 2000
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 #: These say something of the process or the machine, and nothing of the file.
 _NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
 
@@ -76,7 +78,9 @@ def read_entry(folder: str, key: str) -> Entry | None:
 def read_manifest(folder: str) -> bytes | None:
     """Read the bytes of an entry's manifest; as `read_entry`."""
     try:
-        with open(f"{folder}/manifest", "rb", buffering=0) as file:
+        # Whatever lies there: a pipe would be waited for.
+        descriptor = os.open(f"{folder}/manifest", os.O_RDONLY | _CLOEXEC | _BINARY | _NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as file:
             return file.read()
     except OSError as error:
         if error.errno in _NOT_OF_THE_FILE:
@@ -349,7 +353,7 @@ def _normalise_mode(path: str, seen: os.stat_result, mode: int) -> os.stat_resul
 
 def digest_file(path: str) -> str:
     """Compute a file's sha256, in hexadecimal."""
-    descriptor = os.open(path, os.O_RDONLY | _CLOEXEC | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | _CLOEXEC | _BINARY)
     try:
         # `hashlib.file_digest` allots 256 KiB for each file; most are far smaller.
         digest = hashlib.sha256()

@@ -53,7 +53,7 @@ from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse
 from envctl.transaction.space import require_space
 from envctl.transaction.stage import Draft, Staged, own_paths, stage
-from envctl.transaction.trash import discard, empty, remove_now
+from envctl.transaction.trash import claim, discard, empty, remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
 KEEP = 3
@@ -155,8 +155,10 @@ class Held:
         with Shield() as shield:
             commit(self.site, journal, shield=shield, emit=self.emit)
 
-    def destroy(self) -> None:
+    def destroy(self, *, entries: Sequence[Entry] = ()) -> None:
         """Delete the environment and its ``.envctl`` folder with all generations, and nothing else.
+
+        ``entries`` are those of the store that they are likely to hold links to (see `trash.claim`).
 
         Raises:
             MachineError: what `refuse` raises; `not-deleted` when the file system refuses to begin.
@@ -168,8 +170,9 @@ class Held:
             # Renamed first: killed in between, there is no half-deleted environment in its place.
             if os.path.lexists(site.path):
                 discard(site, site.path)
-            for folder in (site.trash, site.generations, site.staging):
-                remove_now(folder)
+            with claim(entries):
+                for folder in (site.trash, site.generations, site.staging):
+                    remove_now(folder)
             for name in os.listdir(site.folder):
                 if name != os.path.basename(site.lock):
                     _remove(f"{site.folder}/{name}")

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import envctl
 from envctl import atomic
@@ -49,14 +50,21 @@ def empty(site: Site, *, detach: bool = False, entries: Sequence[Entry] = ()) ->
         if not os.path.isdir(site.trash) or not os.listdir(site.trash):
             return
         if not (detach and _delete_detached(site.trash, entries)):
-            clean = [entry for entry in entries if (found := check(entry)) is not None and found.clean]
-            _delete_here(site.trash)
-            for entry in clean:
-                found = check(entry)
-                if found is not None and not found.changed:
-                    raise_mark(entry, found.highest)
+            with claim(entries):
+                _delete_here(site.trash)
     except OSError:
         pass
+
+
+@contextmanager
+def claim(entries: Sequence[Entry]) -> Iterator[None]:
+    """Have the store know that links to these entries which go meanwhile were our own."""
+    clean = [entry for entry in entries if (found := check(entry)) is not None and found.clean]
+    yield
+    for entry in clean:
+        found = check(entry)
+        if found is not None and not found.changed:
+            raise_mark(entry, found.highest)
 
 
 def remove_now(path: str) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envctl.store.store import refuse_file
+from envctl.store.folder import refuse_file
 from envctl.transaction.execute import Held, open_site
 from envctl.transaction.files import sweep
 from envctl.transaction.lock import hold, lock_path_for

@@ -8,7 +8,8 @@ from envctl.made import describe_wish
 from envctl.model.events import Notice
 from envctl.model.target import choose_target
 from envctl.receipt import ABSENT
-from envctl.store.store import Store, refuse_file
+from envctl.store.folder import refuse_file
+from envctl.store.store import Store
 from envctl.unchanged import find_manifest
 from envctl.workflow.again import recall_lock, write_again
 from envctl.workflow.answers import AnswerBook

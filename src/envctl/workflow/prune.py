@@ -36,6 +36,7 @@ from envctl.store.prune import (
     throw_away,
 )
 from envctl.store.store import Store
+from envctl.trust import read_kept
 from envctl.unchanged import LOCK_RECEIPTS
 from envctl.workflow.answers import ANSWERS
 from envctl.workflow.context import Context
@@ -72,7 +73,7 @@ def prune(context: Context, *, max_size: int | None = None, verify: bool = False
     removed = [*_clear_litter(store), *_remove_outdated(store)]
     damaged = _find_damaged(store, context.emit) if verify else ()
     things = tuple(list_things(store, BUCKETS))
-    orphans = _find_orphans(things)
+    orphans = _find_orphans(store, things)
     removed += _remove(store, orphans, ORPHANED)
     if max_size is not None:
         gone = {thing.path for thing in orphans}
@@ -149,16 +150,12 @@ def _name(thing: Thing) -> str | None:
 
 
 def _find_fault(store: Store, thing: Thing) -> str | None:
-    if thing.is_entry:
+    if thing.bucket in {*_ENTRIES, BYTECODE}:
         return store.verify(thing.bucket, thing.key)
-    try:
-        with open(thing.path, "rb") as file:
-            is_whole = _choose_parser(thing.bucket)(file.read(), thing.key)
-    except FileNotFoundError:
+    data = None if thing.is_entry else _read(store, thing)
+    if not os.path.lexists(thing.path):
         return None
-    except OSError:
-        is_whole = False
-    if is_whole:
+    if data is not None and _choose_parser(thing.bucket)(data, thing.key):
         return None
     throw_away(store, thing)
     return "it is damaged"
@@ -193,52 +190,58 @@ def _is_page(data: bytes, _: str) -> bool:
 # --- what belongs to something that is gone ---
 
 
-def _find_orphans(things: Sequence[Thing]) -> list[Thing]:
+def _find_orphans(store: Store, things: Sequence[Thing]) -> list[Thing]:
     wheels = {(thing.key, thing.generation) for thing in things if thing.bucket in _ENTRIES}
-    compilers = set(_list_compilers(things))
-    return [thing for thing in things if _is_orphan(thing, wheels, compilers)]
+    compilers = set(_list_compilers(store, things))
+    return [
+        thing
+        for thing in things
+        if not thing.is_whole
+        or (thing.bucket == BYTECODE and _is_lost_bytecode(thing, wheels, compilers))
+        or (not thing.is_entry and _is_of_something_gone(store, thing))
+    ]
 
 
-def _list_compilers(things: Iterable[Thing]) -> Iterator[tuple[object, object]]:
+def _list_compilers(store: Store, things: Iterable[Thing]) -> Iterator[tuple[object, object]]:
     """List what interpreters that are there make of a module: the tag and the magic number of bytecode."""
     for thing in things:
-        document = _read_document(thing) if thing.bucket == INTERPRETERS else None
+        document = _read_document(store, thing) if thing.bucket == INTERPRETERS else None
         if document is not None and os.path.exists(str(document.get("base"))):
             yield document.get("cache_tag"), document.get("magic")
 
 
-def _is_orphan(
+def _is_lost_bytecode(
     thing: Thing, wheels: set[tuple[str, str | None]], compilers: set[tuple[object, object]]
 ) -> bool:
-    if not thing.is_whole:
-        return True
-    match thing.bucket:
-        case _ if thing.bucket == BYTECODE:
-            about = thing.about
-            is_compiled_here = os.path.exists(str(about.get("executable")))
-            return (about.get("wheel"), about.get("generation")) not in wheels or not (
-                is_compiled_here or (about.get("cache_tag"), about.get("magic")) in compilers
-            )
-        case _ if thing.bucket == INTERPRETERS:
-            document = _read_document(thing)
-            return document is None or not os.path.exists(str(document.get("base")))
-        case _ if thing.bucket in {GOALS, LOCKS_MADE, LOCK_RECEIPTS}:
-            folder = _find_project(thing)
-            return folder is not None and not os.path.isdir(folder)
-        case _:
-            return False
+    """Whether the wheel that bytecode is of, as it was unpacked, or what reads it is gone."""
+    about = thing.about
+    has_reader = os.path.exists(str(about.get("executable")))
+    return (about.get("wheel"), about.get("generation")) not in wheels or not (
+        has_reader or (about.get("cache_tag"), about.get("magic")) in compilers
+    )
 
 
-def _read_document(thing: Thing) -> Mapping[str, object] | None:
+def _is_of_something_gone(store: Store, thing: Thing) -> bool:
+    """Whether an answer was kept of an interpreter or a project that is not there any more."""
+    if thing.bucket == INTERPRETERS:
+        document = _read_document(store, thing)
+        return document is None or not os.path.exists(str(document.get("base")))
+    if thing.bucket in {GOALS, LOCKS_MADE, LOCK_RECEIPTS}:
+        folder = _find_project(store, thing)
+        return folder is not None and not os.path.isdir(folder)
+    return False
+
+
+def _read_document(store: Store, thing: Thing) -> Mapping[str, object] | None:
     """Read what was kept of an interpreter; None for what is damaged or gone."""
-    data = _read(thing)
+    data = _read(store, thing)
     answer = None if data is None else parse_answer(data, thing.key)
     return None if answer is None else json.loads(answer)
 
 
-def _find_project(thing: Thing) -> str | None:
+def _find_project(store: Store, thing: Thing) -> str | None:
     """Name the folder of the project that something was kept of; None where it cannot be told."""
-    data = _read(thing)
+    data = _read(store, thing)
     if data is None:
         return None
     if thing.bucket == LOCK_RECEIPTS:
@@ -256,12 +259,8 @@ def _folder_of(path: str | None) -> str | None:
     return None if path is None else os.path.dirname(path)
 
 
-def _read(thing: Thing) -> bytes | None:
-    try:
-        with open(thing.path, "rb") as file:
-            return file.read()
-    except OSError:
-        return None
+def _read(store: Store, thing: Thing) -> bytes | None:
+    return read_kept(store.folder, thing.path)
 
 
 # --- what was longest not used ---
