@@ -41,6 +41,10 @@ rot count="300" seed="1":
 together count="100" seed="1":
     {{bin}}/python tests/torture/together.py --count {{count}} --seed {{seed}}
 
+# environments damaged in one to five ways at once; see tests/torture/drift.py --help
+drift count="200" seed="4":
+    {{bin}}/python tests/torture/drift.py --count {{count}} --seed {{seed}}
+
 # envctl beside uv and pip on a recorded index; see benchmarks/README.md
 bench *arguments:
     {{bin}}/python benchmarks/run.py {{arguments}}

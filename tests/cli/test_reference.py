@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envctl.cli.codes import explain_codes
-from envctl.cli.reference import PAGES
+from envctl.cli.reference import PAGES, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "envctl"
@@ -92,3 +92,10 @@ def test_each_explanation_is_whole_sentences() -> None:
 def test_the_pages_are_what_the_code_makes_of_them(page: str) -> None:
     """Run docs/generate.py when this fails."""
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_the_tables_in_pages_are_what_the_code_makes_of_them(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+    assert TABLES[page](text) == text

@@ -84,6 +84,8 @@ copying: The cache lies on another file system than the environment, or its file
     are copied: slower, and they take their room twice.
 credentials-in-url: A URL in a file holds a user name or password. Use `ENVCTL_INDEX_NAME_USERNAME` and
     `_PASSWORD`, or netrc.
+data-left: What was written into the environment in the last moment before its switch could not be taken
+    along. It is in the generation before.
 direct-url-refused: A release requires another one by URL. That is allowed in your own lists only; name it in
     `[sources]` to say where it comes from.
 disk-full: There is no room left. Free some; `envctl cache purge` empties the cache.
@@ -212,6 +214,8 @@ stale-plan: Something that a saved plan was made from is different now; what mov
 switch-half-done: The environment was moved away and could not be moved back. `envctl status` says where it
     is.
 timeout: A server does not answer in time.
+timestamps-changed: More than a tenth of the files of an environment have other times than they were given, as
+    in a copy. A remark: their content was compared, and the next `apply` remembers the new times.
 tls-failed: The certificate of a server cannot be trusted. `ca-bundle` in the settings names your own
     authority.
 too-hard: No solution was found in reasonable time. A lower bound on a package with many releases helps.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from importlib import import_module
 
 from envctl.cli.codes import explain_codes
 from envctl.cli.help import signature, usage
 from envctl.cli.options import GLOBAL, Parser, add_global_options, variable
 from envctl.cli.table import COMMANDS, GROUPS, Command
+from envctl.environment.classes import OWNED, Rule, Verdict
 
+_BEGIN = "<!-- the table of path classes: made by docs/generate.py from the code -->\n"
+_END = "<!-- end of the table of path classes -->\n"
 _MADE = "<!-- Made by docs/generate.py from the code; edit that. -->"
 
 
@@ -95,5 +99,26 @@ _EXIT_CODES = (
     "| 130, 143 | interrupted, and cleaned up | no |",
 )
 
+
+def include_classes(page: str) -> str:
+    """Put the table of path classes into the page about drift, between its marks."""
+    parts = [_format_rules("what envctl put there", OWNED), "\n"]
+    parts.append(_format_rules("what it did not", [rule for rule in Rule if rule not in OWNED]))
+    before, rest = page.split(_BEGIN)
+    return f"{before}{_BEGIN}{''.join(parts)}{_END}{rest.partition(_END)[2]}"
+
+
+def _format_rules(head: str, rules: Iterable[Rule]) -> str:
+    lines = [f"| {head} | counts as | and then |", "|---|---|---|"]
+    for rule in rules:
+        row = rule.value
+        kind = f" `{row.kind}`" if row.kind is not None and row.verdict is Verdict.DRIFT else ""
+        lines.append(f"| {row.what} | {row.verdict.value}{kind} | {row.follows} |")
+    return "\n".join(lines) + "\n"
+
+
 #: The pages by their path below ``docs/``.
 PAGES = {"reference/commands.md": format_commands, "reference/errors.md": format_errors}
+
+#: The pages that hold a table of ours among other things.
+TABLES = {"explanation/drift.md": include_classes}

@@ -96,7 +96,7 @@ class Rule(Enum):
     HOOK = Row(
         "`*.pth`, `*.egg-link`, `sitecustomize`, `usercustomize` at the top of site-packages",
         Verdict.DRIFT,
-        "removed: it runs whenever Python starts",
+        "removed unless `prune` is `never`: it runs whenever Python starts",
         DriftKind.ADDED,
     )
     DISTRIBUTION = Row(
