@@ -194,6 +194,8 @@ policy-denied: An enforced rule of `[policy]` forbids the plan. `waive` lets one
 policy-warning: A rule of `[policy]` that only warns has something against a package; that came to light when
     the package was fetched.
 policy-not-checked: A rule of `[policy]` could not be checked, for the reason that is given.
+processes-running: Processes run from the environment that was replaced. They keep what they have loaded, and
+    what they import later is the new; restart them.
 prompt-unusable: The name of the manifest, which the prompt shows, holds characters that activation scripts
     cannot hold.
 proxy-failed: The proxy cannot be reached, or refuses to connect; the variables and settings that name it are
