@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tomllib
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from support.backends import make_tree
 from support.documents import validate
 from support.project import INTERPRETER, PYTHON, Project, changes_of
+from support.wheels import make_wheel
 
 INDEX = '[[index]]\nname = "loop"\nurl = "{url}"\n'
 
@@ -295,3 +297,46 @@ def test_what_is_no_environment_is_refused(shop: Project) -> None:
     assert shop.run("import", "folder").codes == ["not-an-environment"]
     assert shop.run("import", "conda").codes == ["import-not-supported"]
     assert shop.run("import", "nothing").codes == ["no-file"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git has what is installed")
+def test_what_came_from_git_comes_from_the_same_commit(shop: Project) -> None:
+    shop.environ["GIT_CONFIG_GLOBAL"] = os.devnull
+    os.makedirs(shop.path("upstream"))
+    make_tree(shop.path("upstream"), "core")
+    settings = ["-c", "user.name=Test", "-c", "user.email=test@shop.example"]
+    for words in (["init", "-q"], ["add", "."], [*settings, "commit", "-q", "-m", "one"]):
+        shop.execute(["git", "-C", "upstream", *words])
+    commit = shop.execute(["git", "-C", "upstream", "rev-parse", "HEAD"]).out.strip()
+    url = f"file://{shop.path('upstream')}"
+    _venv(shop, "--no-build-isolation", f"core @ git+{url}", "gamma")
+    shop.write("env.toml", shop.read("env.toml") + '[build]\nallow = ["core"]\n')
+
+    shop.succeed("import", ".venv")
+    plan = shop.plan("--adopt")
+
+    assert manifest_of(shop)["sources"] == {"core": {"git": url, "rev": commit}}
+    assert changes_of(plan) == {"environment": "replace"}
+
+
+def test_a_wheel_of_this_machine_comes_from_where_it_came_from(shop: Project) -> None:
+    make_wheel(shop.path("wheels"), "local", "1.0")
+    _venv(shop, "./wheels/local-1.0-py3-none-any.whl", "gamma")
+
+    shop.succeed("import", ".venv")
+    plan = shop.plan("--adopt")
+
+    assert manifest_of(shop)["sources"] == {"local": {"path": "wheels/local-1.0-py3-none-any.whl"}}
+    assert changes_of(plan) == {"environment": "replace"}
+
+
+def test_a_wheel_from_a_url_comes_from_there_and_its_user_is_nobodys_business(shop: Project) -> None:
+    shop.publish("blob", "1.0")
+    url = f"{shop.index.url.removesuffix('/simple/')}/files/blob-1.0-py3-none-any.whl"
+    _venv(shop, f"blob @ {url.replace('//', '//me:secret@', 1)}")
+
+    shop.succeed("import", ".venv")
+    plan = shop.plan("--adopt")
+
+    assert manifest_of(shop)["sources"] == {"blob": {"url": url}}
+    assert changes_of(plan) == {"environment": "replace"}
