@@ -166,7 +166,7 @@ def test_a_variable_with_a_senseless_value_is_wrong_usage(
         pytest.param(["destroy"], "[needs-yes]", id="destroy-off-a-terminal"),
         pytest.param(["completion", "csh"], "[bad-usage]", id="unknown-shell"),
         pytest.param(["run"], "missing: COMMAND", id="run-without-a-command"),
-        pytest.param(["add", "flask"], "[unknown-command]", id="not-built-yet"),
+        pytest.param(["audit"], "[unknown-command]", id="not-built-yet"),
     ],
 )
 def test_wrong_usage_exits_with_64_and_says_what_is_wrong(

@@ -15,17 +15,35 @@ def _venv(project: Project) -> None:
     project.pip("--python", ".venv", "install", "-i", project.index.url, "gamma", "beta")
 
 
+def _venv_with_seeds(project: Project) -> None:
+    project.execute([sys.executable, "-m", "venv", ".venv"])
+    index = ("--disable-pip-version-check", "install", "-i", project.index.url)
+    project.execute([project.path(".venv", "bin", "pip"), *index, "gamma", "beta"])
+
+
+def _virtualenv(project: Project) -> None:
+    project.execute([sys.executable, "-m", "virtualenv", "--no-seed", ".venv"])
+    project.pip("--python", ".venv", "install", "-i", project.index.url, "gamma", "beta")
+
+
 def _uv(project: Project) -> None:
     project.uv("venv", "--python", INTERPRETER, ".venv")
     index = ("--default-index", project.index.url)
     project.uv("pip", "install", "--python", ".venv", *index, "gamma", "beta")
 
 
-@pytest.fixture(params=[_venv, _uv], ids=["venv-and-pip", "uv"])
+@pytest.fixture(
+    params=[_venv, _venv_with_seeds, _virtualenv, _uv],
+    ids=["venv-and-pip", "venv-with-its-pip", "virtualenv", "uv"],
+)
 def theirs(request: pytest.FixtureRequest, project: Project) -> Project:
     """A project with an environment of others, in which are `gamma` and `beta`."""
     request.param(project)
     return project
+
+
+def _seeds(installed: dict[str, str]) -> dict[str, str]:
+    return {name: version for name, version in installed.items() if name == "pip"}
 
 
 @pytest.fixture
@@ -47,16 +65,21 @@ def test_an_environment_of_others_is_refused_and_not_touched(theirs: Project, co
 
 
 def test_an_environment_of_others_is_taken_over_and_can_be_rolled_back_to(theirs: Project) -> None:
+    before = theirs.installed()
+    tree = {path: value for path, value in theirs.snapshot().items() if path.startswith(".venv/")}
     theirs.apply("--adopt")
 
-    assert theirs.installed() == {"alpha": "1.0", "beta": "1.0"}
+    # A pip that is there stays.
+    assert theirs.installed() == {"alpha": "1.0", "beta": "1.0", **_seeds(before)}
     assert theirs.python("import alpha; alpha.main()") == "alpha 1.0\n"
     assert theirs.is_settled()
 
     theirs.succeed("rollback", "0")
 
-    assert theirs.installed() == {"beta": "1.0", "gamma": "1.0"}
+    assert theirs.installed() == before
     assert theirs.python("import gamma; print(gamma.__version__)") == "1.0\n"
+    after = {path: value for path, value in theirs.snapshot().items() if path.startswith(".venv/")}
+    assert after == tree
 
 
 def test_rolling_back_to_an_environment_of_others_tells_what_went_and_what_came_back(by_uv: Project) -> None:
@@ -98,6 +121,28 @@ def test_a_folder_that_is_no_environment_is_never_taken_over(project: Project) -
 
     assert (result.code, result.codes) == (1, ["not-an-environment"])
     assert project.read(".venv/precious.txt") == "mine\n"
+
+
+def test_a_prefix_of_conda_is_never_taken_over(project: Project) -> None:
+    project.write(".venv/conda-meta/history", "==> made <==\n")
+    project.write(".venv/bin/python", "")
+    before = project.snapshot()
+
+    assert project.run("apply", "--adopt").codes == ["not-an-environment"]
+    assert project.run("import", ".venv").codes == ["import-not-supported"]
+    assert project.snapshot() == before
+
+
+def test_adopting_twice_keeps_the_environment_of_others(by_uv: Project) -> None:
+    before = by_uv.installed()
+    by_uv.apply("--adopt")
+    by_uv.succeed("rollback", "0")
+    assert by_uv.run("apply").codes == ["not-ours"]
+
+    by_uv.apply("--adopt")
+
+    by_uv.succeed("rollback", "0")
+    assert by_uv.installed() == before
 
 
 def test_a_link_to_an_environment_is_never_taken_over(applied: Project) -> None:

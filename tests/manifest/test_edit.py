@@ -194,9 +194,13 @@ def test_a_list_that_has_nothing_but_comments_is_filled() -> None:
 
 
 def test_a_list_that_is_not_there_is_made_before_the_tables() -> None:
-    after = edit(b'python = "3.12"\n\n[lock]\n', [AddEntry(("dependencies",), "flask")], path="env.toml")
+    edits: list[Edit] = [SetValue(("python",), "3.12"), AddEntry(("dependencies",), "flask")]
 
-    assert tomllib.loads(after.decode()) == {"python": "3.12", "dependencies": ["flask"], "lock": {}}
+    after = edit(b'# ours\n\nname = "x"\n\n# rules\n[lock]\n', edits, path="env.toml")
+
+    assert after.decode() == (
+        '# ours\n\nname = "x"\n\npython = "3.12"\n\ndependencies = [\n    "flask",\n]\n\n# rules\n[lock]\n'
+    )
 
 
 @given(files(), st.data())

@@ -110,6 +110,8 @@ generations-kept: Earlier generations could not be moved to the trash; they stay
 group-cycle: Dependency groups include each other in a circle.
 group-too-large: Dependency groups include each other in too long a chain.
 hash-mismatch: What was fetched or built is not what its hash says. Nothing of it was kept.
+import-not-supported: What was to be imported is of a kind that this version cannot take over. A virtual
+    environment can be, whoever made it.
 index-api-newer: An index speaks a newer minor version of the Simple API than envctl knows. What it knows is
     used.
 index-error: An index answered with an error.
@@ -174,6 +176,7 @@ not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither re
 not-deleted: A part of the environment, or of its earlier generations, could not be deleted. The same command
     goes on from there.
 not-in-revision: A revision of the git repository does not hold the lock.
+not-listed: No list, or not the one that was named, asks for a package that was to be removed.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.
 not-locked: `why`, `upgrade` or `--upgrade-package` names a package that the lock does not hold.
@@ -194,6 +197,8 @@ policy-denied: An enforced rule of `[policy]` forbids the plan. `waive` lets one
 policy-warning: A rule of `[policy]` that only warns has something against a package; that came to light when
     the package was fetched.
 policy-not-checked: A rule of `[policy]` could not be checked, for the reason that is given.
+processes-running: Processes run from the environment that was replaced. They keep what they have loaded, and
+    what they import later is the new; restart them.
 prompt-unusable: The name of the manifest, which the prompt shows, holds characters that activation scripts
     cannot hold.
 proxy-failed: The proxy cannot be reached, or refuses to connect; the variables and settings that name it are
@@ -207,6 +212,10 @@ recovered: What a killed run left was finished or undone.
 requires-envctl: The manifest asks for another version of envctl.
 reserved-name: A group has the name `default`, which in the lock stands for what `[env.default]` holds.
 response-too-large: A server's answer is larger than any page of an index may be.
+seeds-left-out: What tools put into every environment unasked, and nothing needs, was not imported.
+several-entries: A list asks for a package several times, with markers, and it cannot be known which entry is
+    meant.
+several-lists: Several lists ask for a package, and none was named: `--group` or `--extra` does.
 size-mismatch: A file has another size than the lock or the index says.
 stage-differs: What was staged is not what the plan promised. The environment is as it was.
 stage-failed: The new environment could not be made. The live one is as it was.
@@ -240,6 +249,8 @@ unsafe-archive: An archive holds a name, a link or a kind of file that could rea
 unsafe-wheel: A wheel would place something where it must not: outside of the environment, over the
     interpreter, or as a script under a reserved name. Nothing of it was kept.
 url-not-allowed: A constraint or an override has a URL. `[sources]` says where a package comes from.
+version-not-kept: The lock could not be made with a version that is installed: no index has it, or something
+    else that is asked for does not allow it.
 waiting: Another run holds the environment; this one waits for it.
 waiver-expired: The last day of a waiver in `[policy]` is over, so it waives nothing any more.
 weak-hash: A file is known by an md5 or sha1 digest only, which proves nothing.

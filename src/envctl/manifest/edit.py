@@ -17,7 +17,7 @@ from tomlkit.items import InlineTable, String
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
-from envctl.manifest.locate import Path, find_spans
+from envctl.manifest.locate import Path, find_spans, locate
 from envctl.manifest.project import PYPROJECT_NAME
 from envctl.model.names import normalise
 
@@ -34,6 +34,37 @@ class Entry:
     def name(self) -> str:
         """The project it is about, by its normalised name."""
         return normalise(Requirement(self.text).name)
+
+
+@dataclass(frozen=True, slots=True)
+class ListName:
+    """One of the lists of a manifest: a ``group``, an ``extra`` (normalised), else the dependencies."""
+
+    group: str | None = None
+    extra: str | None = None
+
+    def by(self, name: str) -> str:
+        """Give its name as `Entry.by` has it, in the file called ``name``."""
+        if self.group is not None:
+            return f"group {self.group}"
+        return name if self.extra is None else f"extra {self.extra}"
+
+
+def find_list(data: bytes, chosen: ListName, *, name: str) -> Path:
+    """Return the key of a list in the file called ``name``, as it is spelled there; it need not be there."""
+    home: Path = ("project",) if name == PYPROJECT_NAME else ()
+    if chosen.group is not None:
+        return _find_spelling(data, ("dependency-groups",), chosen.group)
+    if chosen.extra is not None:
+        return _find_spelling(data, (*home, "optional-dependencies"), chosen.extra)
+    return (*home, "dependencies")
+
+
+def _find_spelling(data: bytes, key: Path, name: str) -> Path:
+    table: Any = tomllib.loads(data.decode())
+    for part in key:
+        table = table.get(part, {})
+    return (*key, next((written for written in table if normalise(written) == name), name))
 
 
 def find_entries(data: bytes, *, name: str) -> tuple[Entry, ...]:
@@ -152,15 +183,23 @@ def _perform(table: Any, change: Edit) -> int:
 
 
 def _choose_place(items: Sequence[object], text: str) -> int:
-    names = [item.casefold() for item in items if isinstance(item, str)]
+    names = [_read_name(item) for item in items if isinstance(item, str)]
     if len(names) < max(2, len(items)) or names != sorted(names):
         return len(items)
-    return sum(name <= text.casefold() for name in names)
+    return sum(name <= _read_name(text) for name in names)
+
+
+def _read_name(text: str) -> str:
+    return normalise(Requirement(text).name)
 
 
 def _write(written: str, change: Edit, place: int) -> Iterator[str]:
     """Make a change in a text; what is tried, best first."""
     match change:
+        case AddEntry(key=(str() as key,), text=text) if key not in tomllib.loads(written):
+            yield _append_key(written, f"{key} = [\n    {tomlkit.string(text).as_string()},\n]")
+        case SetValue(key=(str() as key,), value=str() as text) if key not in tomllib.loads(written):
+            yield _append_key(written, f"{key} = {tomlkit.string(text).as_string()}")
         case RemoveEntry():
             yield _cut(written, change.key)
         case AddEntry():
@@ -204,6 +243,21 @@ def _to_item(value: str | Mapping[str, str | bool]) -> str | InlineTable:
     inline = tomlkit.inline_table()
     inline.update(dict(value))
     return inline
+
+
+def _append_key(written: str, block: str) -> str:
+    """Put a key of the top level behind the others: before the first table and the comments above it."""
+    lines = written.splitlines(keepends=True)
+    numbers = (number for path, number in locate(written).items() if path)
+    headers = [number for number in numbers if lines[number - 1].lstrip().startswith("[")]
+    first = min(headers, default=len(lines) + 1) - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    newline = "\r\n" if "\r\n" in written else "\n"
+    above, below = "".join(lines[:first]).rstrip("\r\n"), "".join(lines[first:])
+    gap = newline * 2 if above else ""
+    block = block.replace("\n", newline)
+    return f"{above}{gap}{block}{newline}{newline if below else ''}{below}"
 
 
 def _end_with_comma(written: str, quoted: str) -> str:

@@ -16,10 +16,25 @@ def initial_manifest(*, python: str, has_pyproject: bool, name: str) -> str:
         "# What this environment holds. `envctl plan` shows what would change, `envctl apply` makes it so.",
         "",
     ]
-    if name.strip() and name.isprintable() and len(name) <= 100 and not _is_escaped(name):
+    if _is_plain(name):
         lines += [f'name = "{name}"', ""]
     lines += _list_project(python) if has_pyproject else _list_own(python)
     return "\n".join([*lines, *_MORE]) + "\n"
+
+
+def imported_manifest(*, python: str, name: str, path: str | None) -> str:
+    """Return the text of a manifest that entries are to be added to; ``path`` is that of its environment."""
+    lines = ["# Taken over by `envctl import`. `envctl plan` shows what would change.", ""]
+    if _is_plain(name):
+        lines += [f'name = "{name}"']
+    lines += [f'python = "{python}"', "", "dependencies = [", "]"]
+    if path is not None:
+        lines += ["", "[env.default]", f"path = {json.dumps(path, ensure_ascii=False)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name.strip()) and name.isprintable() and len(name) <= 100 and not _is_escaped(name)
 
 
 def _is_escaped(text: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from envctl.environment.processes import Process
 from envctl.errors import CancelledError, SwitchError
 from envctl.model.change import Action
 from envctl.model.events import Notice
+from envctl.plan.address import ENVIRONMENT
 from envctl.plan.carry import carried, list_known
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
@@ -22,6 +24,7 @@ from envctl.workflow.later import compile_later
 from envctl.workflow.obtain import obtain
 from envctl.workflow.plan import Prepared, open_run, prepare
 from envctl.workflow.receipts import make_receipt, renew_receipt
+from envctl.workflow.remarks import tell_running
 from envctl.workflow.results import PlanOptions, Report
 from envctl.workflow.verdicts import pronounce_again, refuse_policy
 
@@ -73,15 +76,24 @@ def carry_out(run: Run, held: Held, prepared: Prepared, *, confirm: Confirm) -> 
         held.trim(goal.install.keep_generations)
         _renew(prepared)
         generation = plan.observed.generation
+        running: tuple[Process, ...] = ()
     else:
         generation = _switch(run, held, prepared, replacements)
+        running = tell_running(goal.path, run.context.emit) if _has_replaced(plan) else ()
     return Report(
         plan=plan,
         outcome="applied",
         generation=generation,
         lock_written=goal.lock.text is not None,
         manifest_changes=prepared.manifest_changes,
+        running=running,
     )
+
+
+def _has_replaced(plan: Plan) -> bool:
+    """Whether something is gone, or another one, that a process may have loaded."""
+    kept = {Action.NO_OP, Action.CREATE}
+    return any(change.action not in kept for change in plan.changes if change.address != ENVIRONMENT)
 
 
 def list_replacements(edits: Sequence[FileEdit], lock: GoalLock) -> list[Replacement]:

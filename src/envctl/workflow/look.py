@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from envctl.environment.scan import scan
 from envctl.errors import MachineError
 from envctl.model.state import Owner, State
@@ -37,5 +39,9 @@ def refuse_others(state: State, *, adopt: bool) -> None:
             "not-ours",
             f"`{state.path}` is an environment that envctl did not make",
             where=state.path,
-            hints=["`--adopt` takes it over and keeps it as generation 0", "or move it away"],
+            hints=[
+                "`--adopt` takes it over and keeps it as generation 0; `envctl plan --adopt` shows how",
+                f"`envctl import {os.path.basename(state.path)}` writes into the manifest what it holds",
+                "or move it away",
+            ],
         )

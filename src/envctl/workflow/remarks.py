@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from envctl.environment.processes import Process, find_processes
 from envctl.made import list_notices
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.model.state import State
@@ -32,6 +33,15 @@ def tell_times(context: Context, state: State) -> None:
             "their content was compared instead"
         )
         context.emit(Notice("info", "timestamps-changed", message))
+
+
+def tell_running(environment: str, emit: Emit) -> tuple[Process, ...]:
+    """Name the processes that still have what an environment held before; returns them."""
+    found = find_processes(environment)
+    if found:
+        names = ", ".join(f"{process.pid} ({process.name})" for process in found)
+        emit(Notice("info", "processes-running", f"restart running processes: pid {names}"))
+    return found
 
 
 def repeat_words(labels: Mapping[str, str], emit: Emit) -> None:

@@ -10,6 +10,10 @@ from envctl.model.state import Drift
 from envctl.plan.change import Plan
 from envctl.store.measure import Extent
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envctl.environment.processes import Process
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
@@ -94,13 +98,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The answer of ``apply``. ``outcome`` is ``applied``, ``nothing-to-do`` or ``already-applied``."""
+    """The answer of ``apply``. ``outcome`` is ``applied``, ``nothing-to-do`` or ``already-applied``.
+
+    ``running`` are processes that were seen to run from the environment that was replaced.
+    """
 
     plan: Plan
     outcome: str
     generation: int | None
     lock_written: bool = False
     manifest_changes: tuple[ManifestChange, ...] = ()
+    running: tuple[Process, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +169,7 @@ class RolledBack:
     after: int
     packages: Mapping[str, tuple[str | None, str | None]]
     python: tuple[str | None, str | None] = (None, None)
+    running: tuple[Process, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from envctl.transaction.generations import compare_packages, live_number, read_d
 from envctl.workflow.context import Context
 from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
+from envctl.workflow.remarks import tell_running
 from envctl.workflow.results import RolledBack
 
 
@@ -24,5 +25,10 @@ def rollback(context: Context, number: int | None, *, lock_timeout: float) -> Ro
     # Off the disk, not from the records: what others installed goes and comes back too.
     packages = compare_packages(was, read_distributions(path))
     return RolledBack(
-        path=path, before=before, after=after, packages=packages, python=(python or None, read_python(path))
+        path=path,
+        before=before,
+        after=after,
+        packages=packages,
+        python=(python or None, read_python(path)),
+        running=tell_running(path, context.emit),
     )

@@ -55,6 +55,7 @@ def report_document(report: Report) -> dict[str, Any]:
         generation=report.generation,
         lock_written=report.lock_written,
         manifest_changes=report.manifest_changes,
+        running=report.running,
         plan=format_plan(report.plan),
     )
 
