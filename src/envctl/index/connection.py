@@ -92,7 +92,7 @@ class Connections:
     def _send(self, url: str, headers: Mapping[str, str]) -> _Answer:
         way = self._choose_way(url)
         try:
-            request = _make_request(url, headers, self._extensions)
+            request = make_request(url, headers, self._extensions)
             with self._backend.within(self._timeouts.head):
                 response = self._pool(way).handle_request(request)
         except FAILURES as error:
@@ -189,7 +189,8 @@ class _Answer:
         self._response.close()
 
 
-def _make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
+def make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
+    """Make the request for a URL; Raises ValueError for a host that cannot be written in ASCII."""
     parts = split(url)
     scheme, host, _ = find_origin(url)
     target = quote(parts.path, safe=_TARGET) or "/"
