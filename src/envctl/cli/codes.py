@@ -84,6 +84,8 @@ copying: The cache lies on another file system than the environment, or its file
     are copied: slower, and they take their room twice.
 credentials-in-url: A URL in a file holds a user name or password. Use `ENVCTL_INDEX_NAME_USERNAME` and
     `_PASSWORD`, or netrc.
+digests-computed: An index gives no digest of its files that proves anything, so they were fetched to compute
+    one. The lock pins it.
 direct-url-refused: A release requires another one by URL. That is allowed in your own lists only; name it in
     `[sources]` to say where it comes from.
 disk-full: There is no room left. Free some; `envctl cache purge` empties the cache.
