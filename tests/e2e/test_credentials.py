@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -15,9 +17,10 @@ from urllib.parse import quote
 import pytest
 
 from e2e.conftest import publish_basics
-from support.backends import BACKEND
+from support.backends import BACKEND, make_tree
 from support.company import proxy
 from support.project import PYTHON, Project, Result
+from support.repositories import Repository, needs_git
 from support.server import IndexServer
 from support.wheels import make_sdist
 
@@ -322,3 +325,30 @@ def test_a_manifest_with_credentials_is_refused_without_showing_them(shop: Shop,
     assert (result.code, result.codes) == (65, ["credentials-in-url"])
     assert "s3cret-word" not in result.err
     assert "`ENVCTL_INDEX_MY_INDEX_USERNAME`" in result.err
+
+
+# Programs that are started
+
+
+@needs_git
+def test_git_sees_no_credentials_of_indexes(shop: Shop, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repositories" / "core")
+    make_tree(repository.folder, "core")
+    repository.commit()
+    programs, real = shop.secrets / "bin", shutil.which("git")
+    programs.mkdir()
+    (programs / "git").write_text(f'#!/bin/sh\nenv >> "{shop.secrets}/git.log"\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    text = shop.project.read("env.toml").replace('["alpha", "delta"]', '["alpha", "core"]')
+    text = text.replace('["delta"]', '["core"]')
+    shop.project.write("env.toml", f'{text}[sources]\ncore = {{ git = "{repository.url}" }}\n')
+    environ = {**by_variables(shop), "ENVCTL_CLIENT_KEY_PASSWORD": "s3cret-key"}
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+    result = shop.run("apply", environ={**environ, "PATH": path})
+
+    assert result.code == 0, result.err
+    seen = (shop.secrets / "git.log").read_text("utf-8")
+    assert "GIT_ALLOW_PROTOCOL=" in seen
+    assert "ENVCTL_" not in seen
+    assert SECRET not in seen
