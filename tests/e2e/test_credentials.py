@@ -241,6 +241,22 @@ def test_the_keyring_is_not_asked_where_nobody_wants_a_password(shop: Shop) -> N
     assert not any("authorization" in headers for _, _, headers in shop.project.index.requests)
 
 
+def test_the_keyring_is_not_asked_where_nobody_else_is(shop: Shop) -> None:
+    """It is asked before an index is, but not before one is looked up in the cache, or offline."""
+    environ = {**by_keyring(shop), "ENVCTL_KEYRING": "always"}
+    shop.run("apply", environ=environ)
+    text = (shop.secrets / "canary.py").read_text("utf-8")
+    (shop.secrets / "canary.py").write_text(f'open("{shop.secrets}/asked", "w").close()\n{text}', "utf-8")
+
+    codes = [
+        shop.run(*command, environ=environ).code
+        for command in (("plan",), ("lock", "--offline", "--upgrade"), ("apply", "--reinstall", "alpha"))
+    ]
+
+    assert codes == [0, 0, 0]
+    assert not (shop.secrets / "asked").exists()
+
+
 def test_the_keyring_can_be_left_alone(shop: Shop) -> None:
     environ = by_keyring(shop)
 
