@@ -583,3 +583,53 @@ def test_a_proxy_of_an_unknown_kind_is_refused(server: IndexServer, open_client:
         client.project("alpha")
 
     assert caught.value.code == "bad-proxy"
+
+
+def test_a_handshake_that_breaks_off_is_tried_again(open_client: OpenClient) -> None:
+    accepted: list[int] = []
+
+    def hang_up(listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    accepted.append(len(connection.recv(4096)))
+        except OSError:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
+        index = Index(name="busy", url=f"https://127.0.0.1:{listener.getsockname()[1]}/")
+
+        error = refused(open_client(indexes=(index,)))
+
+    assert error.code == "index-unreachable"
+    assert len(accepted) == 4
+
+
+def test_a_server_that_wants_a_certificate_by_tls_alone_is_understood(
+    tmp_path: Path, open_client: OpenClient
+) -> None:
+    """In TLS 1.3 it says so only when the client reads."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    context.load_verify_locations(CERTIFICATE)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def shake(listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                with connection, pytest.raises(OSError):
+                    context.wrap_socket(connection, server_side=True)
+        except OSError:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=shake, args=(listener,), daemon=True).start()
+        index = Index(name="strict", url=f"https://127.0.0.1:{listener.getsockname()[1]}/")
+
+        error = refused(open_client(indexes=(index,), ca_bundle=CERTIFICATE))
+
+    assert error.code == "tls-failed"
+    assert "client-certificate" in error.hints[0]

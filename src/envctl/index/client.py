@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envctl.index.credentials import Credentials
     from envctl.index.fetcher import Fetcher
 
-#: As many as there are connections.
+#: As many as connections are kept open.
 _WORKERS = 16
 
 

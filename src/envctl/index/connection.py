@@ -30,7 +30,9 @@ from envctl.model.settings import Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMAL_REDIRECTS = 5
-_MAXIMAL_CONNECTIONS = 16
+#: More than there are threads that ask: who waits for a connection would lose the time that its answer has.
+_MAXIMAL_CONNECTIONS = 64
+_MAXIMAL_IDLE = 16
 _KEEPALIVE = 30.0
 _USER_AGENT = f"envctl (Python {sys.version_info.major}.{sys.version_info.minor}; {sys.platform})"
 #: What may stand in the target of a request; all else is percent-encoded (RFC 3986, 3.3 and 3.4).
@@ -145,7 +147,7 @@ class Connections:
             ssl_context=context,
             proxy=None if way.proxy is None else _make_proxy(way.proxy, self._settings),
             max_connections=_MAXIMAL_CONNECTIONS,
-            max_keepalive_connections=_MAXIMAL_CONNECTIONS,
+            max_keepalive_connections=_MAXIMAL_IDLE,
             keepalive_expiry=_KEEPALIVE,
             network_backend=self._backend,
         )
