@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import truststore
 
-from envctl.errors import EnvctlError, UpstreamError
+from envctl.errors import EnvctlError, MachineError, UpstreamError
 from envctl.index.client import IndexClient
+from envctl.index.connection import make_request
 from envctl.index.http import HttpTransport
 from envctl.index.proxy import choose_proxy
+from envctl.index.tls import make_context
 from envctl.index.transport import Timeouts
 from envctl.manifest.manifest import Index
 from envctl.model.events import Event, Notice
@@ -469,3 +473,163 @@ def test_a_link_from_an_encrypted_page_to_http_is_refused(
 
     assert caught.value.code == "bad-index-page"
     assert "not encrypted" in caught.value.message
+
+
+# Whom to trust
+
+
+def test_the_system_is_asked_where_its_certificates_are_no_files() -> None:
+    context = make_context(Settings(cache_dir="/nowhere"), platform="darwin")
+
+    assert isinstance(context, truststore.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_bundle_that_is_named_goes_before_the_system(tmp_path: Path) -> None:
+    settings = Settings(cache_dir="/nowhere", environ={"SSL_CERT_FILE": CERTIFICATE})
+
+    context = make_context(settings, platform="darwin")
+
+    assert not isinstance(context, truststore.SSLContext)
+    assert len(context.get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize("held", [None, b"", b"no certificate"], ids=["missing", "empty", "text"])
+def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: Path, held: bytes | None) -> None:
+    path = tmp_path / "me.pem"
+    if held is not None:
+        path.write_bytes(held)
+
+    with pytest.raises(MachineError) as caught:
+        make_context(Settings(cache_dir="/nowhere", client_certificate=str(path)))
+
+    assert caught.value.code == "bad-client-certificate"
+    assert caught.value.where == str(path)
+
+
+# Deadlines
+
+
+def drop_by_drop(listener: socket.socket) -> None:
+    """Send the head of an answer byte by byte, for ever; each comes before any read could time out."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(4096)
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.02)
+        except OSError:
+            pass
+
+
+def test_the_head_of_an_answer_has_a_deadline_however_it_trickles(open_client: OpenClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drop_by_drop, args=(listener,), daemon=True).start()
+        index = Index(name="slow", url=f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        began = time.monotonic()
+
+        error = refused(open_client(indexes=(index,), timeouts=Timeouts(head=0.3), tries=1))
+
+    assert error.code == "timeout"
+    assert time.monotonic() - began < 3
+
+
+def test_a_page_that_takes_longer_than_it_may_is_given_up_at_once(open_client: OpenClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=trickle, args=(listener,), daemon=True).start()
+        index = Index(name="slow", url=f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+        error = refused(open_client(indexes=(index,), timeout=0.2))
+
+    assert error.code == "timeout"
+    assert "longer than it may take in all" in error.message
+    assert "ENVCTL_TIMEOUT" in error.hints[0]
+
+
+# What is sent
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "target"),
+    [
+        ("http://pkgs.example/simple/", "pkgs.example", "/simple/"),
+        ("http://pkgs.example:8080/simple/", "pkgs.example:8080", "/simple/"),
+        ("http://[::1]:8080/a b/ü", "[::1]:8080", "/a%20b/%C3%BC"),
+        ("http://bücher.example", "xn--bcher-kva.example", "/"),
+        ("http://pkgs.example/a%2Fb?x=1&y=ü#f", "pkgs.example", "/a%2Fb?x=1&y=%C3%BC"),
+    ],
+)
+def test_a_request_says_what_its_url_says(url: str, host: str, target: str) -> None:
+    request = make_request(url, {}, {})
+
+    assert dict(request.headers)[b"Host"] == host.encode()
+    assert request.url.target == target.encode()
+
+
+@pytest.mark.parametrize("url", ["http://a..example/", "http://" + "ü" * 70 + ".example/"])
+def test_a_host_that_no_resolver_could_be_asked_for_is_refused(open_client: OpenClient, url: str) -> None:
+    assert refused(open_client(indexes=(Index(name="odd", url=url),), tries=1)).code in {
+        "bad-url",
+        "index-unreachable",
+    }
+
+
+def test_a_proxy_of_an_unknown_kind_is_refused(server: IndexServer, open_client: OpenClient) -> None:
+    client = open_client(environ={"HTTP_PROXY": "gopher://127.0.0.1:70"})
+
+    with pytest.raises(MachineError) as caught:
+        client.project("alpha")
+
+    assert caught.value.code == "bad-proxy"
+
+
+def test_a_handshake_that_breaks_off_is_tried_again(open_client: OpenClient) -> None:
+    accepted: list[int] = []
+
+    def hang_up(listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    accepted.append(len(connection.recv(4096)))
+        except OSError:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
+        index = Index(name="busy", url=f"https://127.0.0.1:{listener.getsockname()[1]}/")
+
+        error = refused(open_client(indexes=(index,)))
+
+    assert error.code == "index-unreachable"
+    assert len(accepted) == 4
+
+
+def test_a_server_that_wants_a_certificate_by_tls_alone_is_understood(
+    tmp_path: Path, open_client: OpenClient
+) -> None:
+    """In TLS 1.3 it says so only when the client reads."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    context.load_verify_locations(CERTIFICATE)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def shake(listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                with connection, pytest.raises(OSError):
+                    context.wrap_socket(connection, server_side=True)
+        except OSError:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=shake, args=(listener,), daemon=True).start()
+        index = Index(name="strict", url=f"https://127.0.0.1:{listener.getsockname()[1]}/")
+
+        error = refused(open_client(indexes=(index,), ca_bundle=CERTIFICATE))
+
+    assert error.code == "tls-failed"
+    assert "client-certificate" in error.hints[0]

@@ -66,6 +66,16 @@ def test_no_try_begins_later_than_a_minute_after_the_first(
     assert flaky.tries == tries
 
 
+def test_a_try_that_brought_something_on_gives_the_next_one_a_minute_more() -> None:
+    """A large file that breaks off after ten minutes is worth to be resumed."""
+    flaky = Flaky(takes=600)
+
+    with pytest.raises(TransientError):
+        retry(flaky, RetryPolicy(), progress=lambda: flaky.tries, sleep=flaky.sleep, clock=flaky.clock)
+
+    assert flaky.tries == 4
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

@@ -71,15 +71,22 @@ def run_line(project: Project, command: str) -> tuple[int, list[str]]:
 
 
 def follow(project: Project, page: str) -> list[str]:
-    """Follow a page: write its manifests, run its commands. What is not as the page says is returned.
+    """Follow a page: write its files, set its variables, run its commands. What is not as it says is returned.
 
-    A command that fails ends it, unless the page shows its error: what would follow is not what the page talks
+    A block of TOML is the manifest, or the user's settings where it says so in its first line. A command that fails ends it, unless the page shows its error: what would follow is not what the page talks
     about.
     """
     wrong = []
     for block in read_blocks(page):
         if block.language == "toml":
-            project.write("env.toml", "\n".join(block.lines) + "\n")
+            is_config = block.lines[0] == "# config.toml"
+            path = project.environ["ENVCTL_CONFIG"] if is_config else project.path("env.toml")
+            project.write(path, "\n".join(block.lines) + "\n")
+        elif block.language == "sh":
+            for line in block.lines:
+                name, is_set, value = line.removeprefix("export ").partition("=")
+                if is_set and line.startswith("export "):
+                    project.environ[name] = value
         elif block.language == "console":
             for command, shown in block.steps():
                 code, output = run_line(project, command)

@@ -56,7 +56,8 @@ class IndexServer:
     - ``ranges``: answer Range requests with 206. ``compress``: gzip pages for who accepts it.
     - ``sizes``: list size and upload time (PEP 700). ``upload_time`` is the default, ``upload_times``
       holds exceptions by file name.
-    - ``yanked``: file name to reason.
+    - ``yanked``: file name to reason. ``statuses``: project to ``(status, reason)`` (PEP 792).
+    - ``api_version``: what pages say.
     - ``max_age``: seconds in Cache-Control of pages, None for none. ``etag``: send ETag, answer 304.
     - ``fail``: path glob to status, or to ``(status, times)``. Status 0 closes the connection unanswered.
       ``retry_after`` is sent along where it is not None.
@@ -68,7 +69,8 @@ class IndexServer:
     - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is;
       ``gzipped``: path to the bytes sent as its gzip encoding, right or wrong.
     - ``credentials``: ``(user, password)`` that every request must carry, or 401.
-    - ``tls`` (at the beginning only): speak https, with the certificate `CERTIFICATE`, which nobody trusts.
+    - ``tls`` (at the beginning only): speak https, with ``certificate``, by default `CERTIFICATE`, which
+      nobody trusts.
     - ``files_url``: base of the file URLs on pages, where it is not this server.
     """
 
@@ -86,6 +88,7 @@ class IndexServer:
         upload_time: str = "2024-01-01T00:00:00Z",
         delay: float = 0.0,
         tls: bool = False,
+        certificate: str = CERTIFICATE,
     ) -> None:
         self.folder = os.fspath(folder)
         os.makedirs(self.folder, exist_ok=True)
@@ -101,7 +104,10 @@ class IndexServer:
         self.delay = delay
         self.whims: random.Random | None = None
         self.tls = tls
+        self.certificate = certificate
         self.yanked: dict[str, str] = {}
+        self.statuses: dict[str, tuple[str, str]] = {}
+        self.api_version = "1.1"
         self.fail: dict[str, int | tuple[int, int]] = {}
         self.retry_after: str | None = None
         self.wrong_hash: set[str] = set()
@@ -256,7 +262,10 @@ class IndexServer:
 
     def json_page(self, project: str) -> bytes:
         files = [self.describe(name) for name in self.listed(project)]
-        page: dict[str, Any] = {"meta": {"api-version": "1.1"}, "name": project, "files": files}
+        page: dict[str, Any] = {"meta": {"api-version": self.api_version}, "name": project, "files": files}
+        if project in self.statuses:
+            status, reason = self.statuses[project]
+            page["project-status"] = {"status": status, "reason": reason}
         page["versions"] = sorted(
             {name.split("-")[1].removesuffix(".tar.gz") for name in self.filenames(project) if "-" in name}
         )
@@ -265,7 +274,13 @@ class IndexServer:
     def html_page(self, project: str) -> bytes:
         lines = [
             "<!DOCTYPE html>",
-            '<html><head><meta name="pypi:repository-version" content="1.1">',
+            f'<html><head><meta name="pypi:repository-version" content="{self.api_version}">',
+            *(
+                f'<meta name="pypi:{key}" content="{html.escape(value)}">'
+                for key, value in zip(
+                    ("project-status", "project-status-reason"), self.statuses.get(project, ()), strict=False
+                )
+            ),
             f"<title>Links for {project}</title></head><body>",
         ]
         for filename in self.listed(project):
@@ -295,7 +310,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         if index.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            context.load_cert_chain(index.certificate)
             # The handshake is left to the thread of the connection.
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 

@@ -86,6 +86,8 @@ credentials-in-url: A URL in a file holds a user name or password. Use `ENVCTL_I
     `_PASSWORD`, or netrc.
 data-left: What was written into the environment in the last moment before its switch could not be taken
     along. It is in the generation before.
+digests-computed: An index gives no digest of its files that proves anything, so they were fetched to compute
+    one. The lock pins it.
 direct-url-refused: A release requires another one by URL. That is allowed in your own lists only; name it in
     `[sources]` to say where it comes from.
 disk-full: There is no room left. Free some; `envctl cache purge` empties the cache.

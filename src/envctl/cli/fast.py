@@ -24,15 +24,22 @@ _FLAGS = {
 }
 _VALUED = {"plan": frozenset({"-C", "-f", "-e"}), "lock": frozenset({"-C", "-f"})}
 
-#: Variables that stand for options that change nothing of it either.
+#: Variables that stand for options that change nothing of it either, or say how servers are asked: nobody is.
+_HOW_TO_ASK = frozenset(
+    f"ENVCTL_{name}"
+    for name in (
+        *("CA_BUNDLE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "CLIENT_KEY_PASSWORD"),
+        *("INSECURE_HOSTS", "KEYRING", "PROXY", "TIMEOUT"),
+    )
+)
 _HARMLESS = {
-    "plan": frozenset(
+    "plan": _HOW_TO_ASK
+    | {
         f"ENVCTL_{name}"
         for name in ("CACHE_DIR", "COLOR", "OFFLINE", "NO_CACHE", "LINK", "COMPILE", "DETAILED_EXITCODE")
-    ),
-    "lock": frozenset(
-        f"ENVCTL_{name}" for name in ("CACHE_DIR", "CONFIG", "COLOR", "OFFLINE", "LINK", "COMPILE")
-    ),
+    },
+    "lock": _HOW_TO_ASK
+    | {f"ENVCTL_{name}" for name in ("CACHE_DIR", "CONFIG", "COLOR", "OFFLINE", "LINK", "COMPILE")},
 }
 
 

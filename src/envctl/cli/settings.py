@@ -38,7 +38,8 @@ _CHOICES = {
     "keyring": ("auto", "always", "never"),
 }
 _TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate", "client-key")
-_KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts", "timeout")
+#: Every key of the file.
+KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts", "timeout")
 _PATHS = {"cache-dir", "ca-bundle", "client-certificate", "client-key"}
 
 
@@ -132,7 +133,7 @@ def parse_config(data: bytes, *, path: str) -> dict[str, Any]:
 
 def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
     """Find what is wrong with one key: code, sentence, hint."""
-    if key not in _KEYS:
+    if key not in KEYS:
         return "unknown-key", f"`{key}` is no key of the settings", _suggest(key)
     if key in _CHOICES and str(value).lower() not in _CHOICES[key]:
         return "bad-value", f"`{key}` cannot be `{value}`", f"it is one of {', '.join(_CHOICES[key])}"
@@ -156,8 +157,8 @@ def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
 def _suggest(key: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(key, _KEYS, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(_KEYS)}"
+    near = get_close_matches(key, KEYS, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(KEYS)}"
 
 
 def _resolve(key: str, value: Any, folder: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envctl.index.credentials import Credentials
     from envctl.index.fetcher import Fetcher
 
-#: As many as there are connections.
+#: As many as connections are kept open.
 _WORKERS = 16
 
 
@@ -175,6 +175,17 @@ class IndexClient:
         )
         return places.fetch(fetch)
 
+    def digests(self, files: Collection[Wheel | Sdist]) -> Mapping[str, str]:
+        """Fetch files that no strong digest is known of, and return the sha256 of each by its URL.
+
+        Digests that are given have to fit, however weak they are.
+
+        Raises:
+            UpstreamError, MachineError: as `fetch` does.
+        """
+        pending = {file.url: self._pool.submit(partial(self._digest, file)) for file in files if file.url}
+        return {url: each.wait() for url, each in pending.items()}
+
     def prefetch(self, names: Iterable[str]) -> None:
         """Begin to fetch the pages of projects; what is fresh in the cache is read at once. Never raises."""
         if self._settings.offline:
@@ -243,6 +254,11 @@ class IndexClient:
             if file.url not in self._metadata:
                 self._metadata[file.url] = self._pool.submit(operation) if ahead else Pending(operation)
             return self._metadata[file.url]
+
+    def _digest(self, file: Wheel | Sdist) -> str:
+        return self._fetch().digest(
+            file.url or "", scratch=self._cache.scratch(), hashes=file.hashes, size=file.size
+        )
 
     def _find_metadata(self, file: ListedFile) -> bytes:
         if is_local(file.url):

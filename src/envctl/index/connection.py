@@ -30,7 +30,9 @@ from envctl.model.settings import Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMAL_REDIRECTS = 5
-_MAXIMAL_CONNECTIONS = 16
+#: More than there are threads that ask: who waits for a connection would lose the time that its answer has.
+_MAXIMAL_CONNECTIONS = 64
+_MAXIMAL_IDLE = 16
 _KEEPALIVE = 30.0
 _USER_AGENT = f"envctl (Python {sys.version_info.major}.{sys.version_info.minor}; {sys.platform})"
 #: What may stand in the target of a request; all else is percent-encoded (RFC 3986, 3.3 and 3.4).
@@ -92,7 +94,7 @@ class Connections:
     def _send(self, url: str, headers: Mapping[str, str]) -> _Answer:
         way = self._choose_way(url)
         try:
-            request = _make_request(url, headers, self._extensions)
+            request = make_request(url, headers, self._extensions)
             with self._backend.within(self._timeouts.head):
                 response = self._pool(way).handle_request(request)
         except FAILURES as error:
@@ -145,7 +147,7 @@ class Connections:
             ssl_context=context,
             proxy=None if way.proxy is None else _make_proxy(way.proxy, self._settings),
             max_connections=_MAXIMAL_CONNECTIONS,
-            max_keepalive_connections=_MAXIMAL_CONNECTIONS,
+            max_keepalive_connections=_MAXIMAL_IDLE,
             keepalive_expiry=_KEEPALIVE,
             network_backend=self._backend,
         )
@@ -189,7 +191,8 @@ class _Answer:
         self._response.close()
 
 
-def _make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
+def make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
+    """Make the request for a URL; Raises ValueError for a host that cannot be written in ASCII."""
     parts = split(url)
     scheme, host, _ = find_origin(url)
     target = quote(parts.path, safe=_TARGET) or "/"

@@ -44,7 +44,7 @@ class Credentials:
     path with the URL. Another scheme, host or port gets nothing.
     """
 
-    __slots__ = ("_accounts", "_ask", "_lock")
+    __slots__ = ("_accounts", "_ask", "_at_once", "_lock")
 
     def __init__(
         self, logins: Iterable[tuple[str, Login | None]], *, ask: AskKeyring | None, at_once: bool = False
@@ -52,15 +52,14 @@ class Credentials:
         """``logins`` are of index URLs; ``ask`` is called when one refuses, or ``at_once`` otherwise."""
         self._accounts = [_Account(url, login) for url, login in logins]
         self._ask = ask
+        self._at_once = at_once
         self._lock = threading.Lock()
-        if at_once:
-            for account in self._accounts:
-                if account.login is None:
-                    self._consult(account)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the header that authenticates at the origin of ``url``; none where nothing is known."""
         account = self._find(url)
+        if account is not None and self._at_once:
+            self._consult(account)
         if account is None or account.login is None:
             return {}
         token = base64.b64encode(":".join(account.login).encode()).decode("ascii")
@@ -71,16 +70,16 @@ class Credentials:
         account = self._find(url)
         if account is None:
             return False
-        with self._lock:
-            if not account.asked:
-                self._consult(account)
+        self._consult(account)
         return self.headers(url) != refused
 
     def _consult(self, account: _Account) -> None:
-        account.asked = True
-        user, password = account.login or ("", "")
-        # A password that was refused is not made right by another store of passwords.
-        if self._ask is not None and not password:
+        """Ask the keyring, once, unless a password is known: another would not make that right."""
+        with self._lock:
+            user, password = account.login or ("", "")
+            if account.asked or password or self._ask is None:
+                return
+            account.asked = True
             account.login = self._ask(account.url, user or None) or account.login
 
     def _find(self, url: str) -> _Account | None:

@@ -41,11 +41,12 @@ class Download:
         hashes: Mapping[str, str],
         size: int | None,
         on_bytes: Callable[[int], object],
+        weak: bool = False,
     ) -> None:
-        """Raise UpstreamError `weak-hash` or `bad-hash` before anything is fetched."""
+        """Raise UpstreamError `weak-hash` (but with ``weak``) or `bad-hash` before anything is fetched."""
         self._url = url
         self._shown = format_url(url)
-        self._hashes = check_hashes(hashes, where=self._shown)
+        self._hashes = check_hashes(hashes, where=self._shown, weak=weak)
         self._size = size
         self._on_bytes = on_bytes
         self._target = target

@@ -21,7 +21,7 @@ from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, r
 from envctl.index.compact import compact
 from envctl.index.credentials import Credentials
 from envctl.index.download import Download
-from envctl.index.hashes import Verifier
+from envctl.index.hashes import Verifier, check_hashes
 from envctl.index.listing import Head
 from envctl.index.location import find_origin, find_path, format_url, is_local
 from envctl.index.page import ACCEPT, Page, parse_page
@@ -139,15 +139,22 @@ class Fetcher:
         hashes: Mapping[str, str],
         size: int | None,
         on_bytes: Callable[[int], object],
+        weak: bool = False,
     ) -> str:
-        """Stream a file to ``target``; see `IndexClient.fetch`."""
-        download = Download(url, target, hashes=hashes, size=size, on_bytes=on_bytes)
+        """Stream a file to ``target``; see `IndexClient.fetch`. With ``weak`` any digests will do."""
+        download = Download(url, target, hashes=hashes, size=size, on_bytes=on_bytes, weak=weak)
         get = partial(self.get, until=self._until(None))
         try:
             return self._retry(lambda: download.attempt(get), progress=lambda: download.received)
         except BaseException:
             download.discard()
             raise
+
+    def digest(self, url: str, *, scratch: str, hashes: Mapping[str, str], size: int | None) -> str:
+        """Fetch a file for its sha256 alone, into ``scratch``, which is removed."""
+        digest = self.download(url, scratch, hashes=hashes, size=size, on_bytes=_ignore, weak=True)
+        local.remove(scratch)
+        return digest
 
     def close(self) -> None:
         """End the thread that parses."""
@@ -227,7 +234,8 @@ class Fetcher:
                 return None
             raise_for_status(response)
             data = bytes(read_body(response, limit=MAXIMAL_METADATA))
-        verifier = Verifier(hashes, where=f"{file.filename}.metadata", code="metadata-hash-mismatch")
+        where = f"{file.filename}.metadata"
+        verifier = Verifier(check_hashes(hashes, where=where), where=where, code="metadata-hash-mismatch")
         verifier.update(data)
         verifier.finish()
         return data
@@ -237,7 +245,7 @@ class Fetcher:
             return read_metadata(ranges, filename=file.filename)
 
     def _from_whole(self, file: ListedFile, scratch: str) -> bytes:
-        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=_ignore)
+        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=_ignore, weak=True)
         try:
             return local.read_wheel_metadata(scratch, file.filename)
         finally:

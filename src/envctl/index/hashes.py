@@ -1,7 +1,7 @@
 """Digests that files must fit: which count, and whether a file has them all.
 
 sha256, sha384 and sha512 prove an identity; others may stand beside one of them and must then fit too.
-A file that is known by weak digests alone is refused, not believed.
+A file that is known by weak digests alone is refused, not believed; who locks it computes one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Verifier:
     """Hashes a stream with every algorithm that is given, and with sha256."""
 
     def __init__(self, wanted: Mapping[str, str], *, where: str, code: str = "hash-mismatch") -> None:
-        """Raise UpstreamError `weak-hash` or `bad-hash` when ``wanted`` cannot be relied on."""
-        self._wanted = check_hashes(wanted, where=where)
+        """``wanted`` are digests that `check_hashes` has let in, each of them."""
+        self._wanted = wanted
         self._where = where
         self._code = code
         self._sums = {
@@ -48,8 +48,10 @@ class Verifier:
         return self._sums["sha256"].hexdigest()
 
 
-def check_hashes(hashes: Mapping[str, str], *, where: str) -> dict[str, str]:
+def check_hashes(hashes: Mapping[str, str], *, where: str, weak: bool = False) -> dict[str, str]:
     """Return the digests that will be checked, in lower case; none when none is given.
+
+    With ``weak`` those will do that prove nothing: for who computes a digest to go by from then on.
 
     Raises:
         UpstreamError: `weak-hash` when digests are given but no sha256, sha384 or sha512; `bad-hash` when one
@@ -65,7 +67,7 @@ def check_hashes(hashes: Mapping[str, str], *, where: str) -> dict[str, str]:
             message = f"`{name}={digest[:140]}` of `{where}` is not a whole {name} digest"
             raise UpstreamError("bad-hash", message, where=where)
         known[name] = text
-    if hashes and not known.keys() & _STRONG.keys():
+    if hashes and not weak and not known.keys() & _STRONG.keys():
         names = ", ".join(sorted(hashes))
         message = f"`{where}` is known only by {names[:80]}, which proves nothing"
         hints = ("an index has to list sha256, sha384 or sha512",)

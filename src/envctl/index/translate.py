@@ -37,7 +37,7 @@ def translate(error: Exception, url: str, proxy: str | None) -> EnvctlError:
     """Turn an exception into an error, by the cause it wraps; ``proxy`` is what the request went through."""
     shown, host = format_url(url), find_origin(url)[1]
     cause = _find_cause(error)
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(cause, ssl.SSLError) and not _broke_off(error, cause):
         return _translate_tls(cause, shown, host)
     if isinstance(error, httpcore.ProxyError):
         return refuse_proxy(proxy or "", f"refuses to connect to `{host}`: {error}", where=shown)
@@ -60,6 +60,17 @@ def refuse_proxy(proxy: str, what: str, *, where: str) -> UpstreamError:
     return UpstreamError("proxy-failed", f"the proxy `{format_url(proxy)}` {what}", where=where, hints=hints)
 
 
+def _broke_off(error: Exception, cause: ssl.SSLError) -> bool:
+    """Whether a connection ended, and not because the two sides do not want to speak with each other."""
+    if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return True
+    return isinstance(error, httpcore.ReadError) and not _is_refusal(cause)
+
+
+def _is_refusal(cause: ssl.SSLError) -> bool:
+    return "CERTIFICATE" in (cause.reason or "") or "HANDSHAKE_FAILURE" in (cause.reason or "")
+
+
 def _explain(error: Exception, cause: OSError | None) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "does not answer in time"
@@ -67,7 +78,9 @@ def _explain(error: Exception, cause: OSError | None) -> str:
         return "cannot be found: its name does not resolve"
     if isinstance(cause, ConnectionRefusedError):
         return "refuses the connection"
-    if isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError):
+    if isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError) or isinstance(
+        cause, ssl.SSLError
+    ):
         return "closed the connection without an answer"
     return "does not answer"
 
@@ -83,7 +96,7 @@ def _translate_tls(cause: ssl.SSLError, shown: str, host: str) -> EnvctlError:
         return UpstreamError("tls-failed", message, where=shown, hints=(hint,))
     reason = cause.reason or str(cause)
     message = f"no encrypted connection to `{host}`: {reason}"
-    if "ALERT" in reason:
+    if _is_refusal(cause):
         return UpstreamError("tls-failed", message, where=shown, hints=(_CLIENT,))
     hints = ("the port may speak no TLS, or a proxy may stand between: check the URL",)
     return UpstreamError("tls-failed", message, where=shown, hints=hints)

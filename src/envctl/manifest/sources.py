@@ -15,7 +15,6 @@ from envctl.manifest.times import parse_limit
 from envctl.manifest.urls import (
     ARCHIVE_SCHEMES,
     GIT_SCHEMES,
-    WEB_SCHEMES,
     check_subdirectory,
     check_url,
     file_url,
@@ -80,21 +79,19 @@ def _parse_index_url(document: Document, key: Path, item: Mapping[str, Any]) -> 
         return None
     at = (*key, "url")
     scheme = scheme_of(text)
-    is_local = scheme in (None, "file")
-    if is_local and not item.get("flat", False):
+    if scheme is None and not item.get("flat", False):
         document.refuse(
             "bad-url",
             at,
             f"is {show(text)}, which is no `https:` URL",
-            "a folder of files needs `flat = true`",
+            "a folder of files needs `flat = true`; a tree with a page for each project is a `file:` URL",
         )
         return None
     if scheme is None:
         path = parse_path(document, at, text)
         return None if path is None else file_url(path)
     variable = "ENVCTL_INDEX_" + re.sub(r"[^A-Z0-9]", "_", item["name"].upper())
-    schemes = ARCHIVE_SCHEMES if is_local else WEB_SCHEMES
-    if not check_url(document, at, text, schemes=schemes, variable=variable):
+    if not check_url(document, at, text, schemes=ARCHIVE_SCHEMES, variable=variable):
         return None
     needs_slash = not item.get("flat", False) and not re.search(r"[?#]|/$", text)
     return text + "/" if needs_slash else text

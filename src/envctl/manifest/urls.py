@@ -19,7 +19,6 @@ _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]@]+)(?::\d{1,5})?")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-WEB_SCHEMES = ("https", "http")
 ARCHIVE_SCHEMES = ("https", "http", "file")
 GIT_SCHEMES = ("https", "ssh", "file", "http")
 REQUIREMENT_SCHEMES = (*ARCHIVE_SCHEMES, *(f"git+{scheme}" for scheme in GIT_SCHEMES))

@@ -41,6 +41,7 @@ from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.checkouts import Checkouts, make_git
 from envctl.workflow.compiling import compile_entries
 from envctl.workflow.context import Context, Remote
+from envctl.workflow.digests import add_digests
 from envctl.workflow.keys import WHEELS, as_wheel, entry_place, wheel_key
 from envctl.workflow.origins import file_name
 from envctl.workflow.resolver import Resolver
@@ -271,7 +272,8 @@ class Adapters:
             constraints=self.manifest.build.constraints,
             permission=permission_from(self.manifest.build),
         )
-        resolution = solve(request, target, inner._catalog(), inner.emit)  # noqa: SLF001 - it is one of us
+        solved = solve(request, target, inner._catalog(), inner.emit)  # noqa: SLF001 - it is one of us
+        (resolution,) = add_digests([solved], self.client.digests, inner.emit)
         pins = [
             Pin(name=each.name, version=each.version, artifact=_build_tool(each.name, each.artifacts, target))
             for each in resolution.packages.values()

@@ -30,6 +30,7 @@ from envctl.workflow.answers import AnswerBook
 from envctl.workflow.basis import Basis, Listener
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.context import Context, Released, open_memo
+from envctl.workflow.digests import add_digests
 from envctl.workflow.places import find_places
 from envctl.workflow.resolving import resolve_targets
 from envctl.workflow.sources import list_references
@@ -101,6 +102,9 @@ class Resolver:
             discover=partial(self._discover, manifest, old, released),
         )
         book.keep()
+        # With --upgrade a file is looked at anew: nothing else would ever notice that it was replaced.
+        known = None if released is None else old
+        resolutions = add_digests(resolutions, self._client.digests, self._listener, old=known)
         return compose(
             resolutions, manifest=manifest, digest=digest, old=old, mirrors=self._context.settings.mirrors
         )
