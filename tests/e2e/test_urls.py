@@ -233,6 +233,32 @@ def test_a_server_that_sends_elsewhere_gets_no_credentials_there(
     assert "canary" not in done.out + done.err + project.read("pylock.toml")
 
 
+def test_a_password_for_a_url_is_found_in_netrc_and_leaves_no_trace(
+    make_project: Callable[..., Project], host: IndexServer
+) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    host.credentials = ("me", "canary-90de")
+    declare(project, url_of(host, make_blob(host.folder)))
+    refused = project.run("apply")
+    netrc = os.path.join(project.cache, "home", ".netrc")
+    with open(netrc, "w", encoding="utf-8") as file:
+        file.write("machine 127.0.0.1 login me password canary-90de\n")
+    os.chmod(netrc, 0o600)
+
+    done = project.succeed("apply", "--json", "-v")
+    project.succeed("plan", "--out", "plan.json")
+
+    assert refused.code == 1
+    os.remove(netrc)
+    assert "canary" not in done.out + done.err
+    for folder in (project.folder, project.cache):
+        for place, _, files in os.walk(folder):
+            for name in files:
+                path = os.path.join(place, name)
+                assert not os.path.isfile(path) or b"canary-90de" not in Path(path).read_bytes(), path
+
+
 def test_a_reference_below_the_lists_is_refused(project: Project) -> None:
     project.publish("delta", "1.0", requires=["blob @ file:///etc/blob-1.0-py3-none-any.whl"])
     project.write_manifest("delta")

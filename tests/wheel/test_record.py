@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envctl.archive.name import fold
 from envctl.wheel.entry_points import parse_entry_points, parse_reference
-from envctl.wheel.name import fold
 from envctl.wheel.record import Row, installed_record, parse_record
 
 paths = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)

@@ -50,8 +50,13 @@ class IndexClient:
         emit: Emit,
         policy: RetryPolicy | None = None,
         clock: Callable[[], float] = time.time,
+        places: Sequence[str] = (),
     ) -> None:
-        """Open nothing yet. ``pinned`` maps a project to the name of the index it has to come from."""
+        """Open nothing yet. ``pinned`` maps a project to the name of the index it has to come from.
+
+        ``places`` are URLs of files that come from no index, whose hosts may ask for credentials too.
+        """
+        self._places = places
         self._indexes = indexes
         self._settings = settings
         self._transport = transport
@@ -299,7 +304,7 @@ class IndexClient:
         settings = self._settings
         urls = {index.name: settings.mirrors.get(index.name, index.url) for index in self._indexes}
         remote = {name: url for name, url in urls.items() if not is_local(url)}
-        found = credentials.find_logins(remote, settings.environ)
+        found = credentials.find_logins(remote, settings.environ, places=self._places)
         if found.bad_netrc is not None:
             message = f"`{found.bad_netrc}` cannot be parsed and is passed over"
             self._emit(Notice("debug", "bad-netrc", message))

@@ -109,12 +109,14 @@ class Found:
     bad_netrc: str | None
 
 
-def find_logins(indexes: Mapping[str, str], environ: Mapping[str, str]) -> Found:
-    """Find the credentials of indexes, given as name to URL.
+def find_logins(
+    indexes: Mapping[str, str], environ: Mapping[str, str], *, places: Iterable[str] = ()
+) -> Found:
+    """Find the credentials of indexes, given as name to URL, and of places where no index is.
 
     In this order: ``ENVCTL_INDEX_<NAME>_USERNAME`` and ``_PASSWORD``, the user info of the URL itself, netrc
     (``NETRC``, else ``.netrc`` or ``_netrc`` in the home folder). A user name without a password takes the
-    password from netrc where that is about the same user.
+    password from netrc where that is about the same user. For places that have no index there is netrc alone.
     """
     table, bad = _read_netrc(environ)
     found: list[tuple[str, Login | None]] = []
@@ -129,6 +131,10 @@ def find_logins(indexes: Mapping[str, str], environ: Mapping[str, str]) -> Found
         if login is None or (login[0] and not login[1] and known is not None and known[0] == login[0]):
             login = known
         found.append((url, login))
+    known_origins = {find_origin(url) for url, _ in found}
+    found += [
+        (url, _look_up(table, find_origin(url)[1])) for url in places if find_origin(url) not in known_origins
+    ]
     return Found(tuple(found), bad)
 
 

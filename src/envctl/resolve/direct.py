@@ -18,7 +18,7 @@ from envctl.resolve.request import Reference, Request
 
 
 class Undiscovered(Unexplored):
-    """Ends an attempt: the source tree of ``by`` has a direct reference that nobody has looked at."""
+    """Ends an attempt: the source tree of ``by`` has a direct reference that was not met before."""
 
     def __init__(self, reference: Reference, by: str) -> None:
         super().__init__(reference.url)

@@ -255,7 +255,7 @@ class Universe:
                 ),
             )
         meant, source = self.request.direct.get(url), self.request.direct.get(other)
-        if meant is None:
+        if meant is None or other not in self._direct:
             raise Undiscovered(Reference(other, url, marker_of(requirement), extra), name)
         if source is not None and not is_same(source, meant):
             raise InputError(

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from envctl.archive.name import find_fault
+from envctl.archive.zip import Member, ZipArchive
 from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
-from envctl.wheel.archive import Member, WheelArchive
 from envctl.wheel.entry_points import EntryPoints, parse_entry_points
 from envctl.wheel.layout import Layout, arrange
-from envctl.wheel.name import find_fault
 from envctl.wheel.record import ALGORITHMS, Row, parse_record
 
 #: Text files of a wheel are read whole; none that people made comes near (bytes).
@@ -43,7 +43,7 @@ class Checked:
 
 
 def check_wheel(
-    archive: WheelArchive, *, filename: str, name: str, version: str | None, accept_bad_record: bool
+    archive: ZipArchive, *, filename: str, name: str, version: str | None, accept_bad_record: bool
 ) -> Checked:
     """Check an open wheel against its file name, its own metadata and what was asked for.
 
@@ -53,7 +53,7 @@ def check_wheel(
         UpstreamError: `bad-wheel` for a file that is no wheel of version 1; `wheel-mismatch` when file
             name, ``.dist-info``, METADATA and what was asked for do not name one release;
             `unsafe-wheel` for scripts and schemes that are refused; `bad-record` when RECORD does not
-            list exactly the files, unless that is accepted; or as `WheelArchive.read`.
+            list exactly the files, unless that is accepted; or as `ZipArchive.read`.
     """
     tags, stated = _parse_filename(filename)
     members = {member.name: member for member in archive.members}
@@ -114,7 +114,7 @@ def _find_info(members: Mapping[str, Member], filename: str) -> str:
     return found[0]
 
 
-def _read_text(archive: WheelArchive, members: Mapping[str, Member], path: str, filename: str) -> str:
+def _read_text(archive: ZipArchive, members: Mapping[str, Member], path: str, filename: str) -> str:
     member = members.get(path)
     if member is None:
         raise UpstreamError("bad-wheel", f"`{filename}` holds no `{path}`", where=filename)
@@ -183,7 +183,7 @@ def _check_format(text: str, filename: str) -> None:
 
 
 def _check_record(
-    archive: WheelArchive, members: Mapping[str, Member], info: str
+    archive: ZipArchive, members: Mapping[str, Member], info: str
 ) -> tuple[dict[str, Row], tuple[str, ...]]:
     """Compare RECORD with the members: every one of them in one row with a hash, and no row besides."""
     path = f"{info}/RECORD"

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from envctl.archive.name import fold
+from envctl.archive.zip import Member
 from envctl.frozen import dataclass
-from envctl.wheel.archive import Member
 from envctl.wheel.entry_points import is_of_the_environment
-from envctl.wheel.name import fold
 
 _SCHEMES = {
     "purelib": "site",

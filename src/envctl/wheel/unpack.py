@@ -16,9 +16,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from envctl import atomic
+from envctl.archive.limits import Limits
+from envctl.archive.zip import Member, ZipArchive, open_archive
 from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
-from envctl.wheel.archive import Limits, Member, WheelArchive, open_archive
 from envctl.wheel.check import Checked, check_wheel
 from envctl.wheel.record import Row, installed_record, installed_row
 
@@ -108,7 +109,7 @@ def _describe(checked: Checked, writer: _Writer, faults: list[str]) -> dict[str,
 class _Writer:
     """Writes members below one folder, and remembers what it wrote."""
 
-    def __init__(self, archive: WheelArchive, target: str, on_bytes: Callable[[int], None] | None) -> None:
+    def __init__(self, archive: ZipArchive, target: str, on_bytes: Callable[[int], None] | None) -> None:
         self._archive = archive
         self._target = target
         self._on_bytes = on_bytes or (lambda _: None)

@@ -42,14 +42,24 @@ from envctl.workflow.answers import ANSWERS
 from envctl.workflow.context import Context
 from envctl.workflow.goals import GOALS
 from envctl.workflow.inputs import MANIFESTS
-from envctl.workflow.keys import BUILD_LOGS, BUILT, BUILT_METADATA, BYTECODE, STATED_METADATA, WHEELS
+from envctl.workflow.keys import (
+    ARCHIVES,
+    BUILD_LOGS,
+    BUILT,
+    BUILT_METADATA,
+    BYTECODE,
+    CHECKED_OUT,
+    REPOSITORIES,
+    STATED_METADATA,
+    WHEELS,
+)
 from envctl.workflow.locks import LOCKS_READ
 from envctl.workflow.results import Damage, Pruned, Removed
 
-_ENTRIES = (WHEELS, BUILT)
+_ENTRIES = (WHEELS, BUILT, ARCHIVES, REPOSITORIES)
 _ANSWERS = (
-    ANSWERS, BARE, BUILT_METADATA, GOALS, INTERPRETERS, LOCKS_MADE, LOCKS_READ, LOCK_RECEIPTS, MANIFESTS,
-    METADATA, PAGES, STATED, STATED_METADATA,
+    ANSWERS, BARE, BUILT_METADATA, CHECKED_OUT, GOALS, INTERPRETERS, LOCKS_MADE, LOCKS_READ, LOCK_RECEIPTS,
+    MANIFESTS, METADATA, PAGES, STATED, STATED_METADATA,
 )  # fmt: skip
 
 #: All buckets that this version reads and writes.

@@ -230,7 +230,10 @@ class Resolver:
 
 
 def _make_client(context: Context, manifest: Manifest, pinned: Mapping[str, str]) -> IndexClient:
+    urls = [source.url for source in manifest.sources.values() if isinstance(source, UrlSource)]
+    urls += [one.requirement.url or "" for one in list_references(manifest)]
     return IndexClient(
+        places=[url for url in urls if url.startswith(("https:", "http:"))],
         indexes=manifest.indexes,
         pinned=pinned,
         settings=context.settings,

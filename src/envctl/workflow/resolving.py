@@ -169,7 +169,8 @@ class _Run:
         if self.discover is None:
             raise met
         reference, request = met.reference, self.request
-        direct = {**request.direct, reference.url: self.discover(reference, met.by)}
+        artifact = request.direct.get(reference.url) or self.discover(reference, met.by)
+        direct = {**request.direct, reference.url: artifact}
         request = replace(request, direct=direct, references=(*request.references, reference))
         return replace(self, request=request, shelf=Shelf(self.catalog, direct, self.shelf.answers))
 

@@ -175,12 +175,14 @@ def pruned_lines(pruned: Pruned) -> list[Line]:
 
 #: What the buckets of the cache hold, by their names without the number of the schema.
 _BUCKETS = {
+    "archives": "wheels and source archives of sources, as they came",
     "answers": "what targets make of markers and tags",
     "bare": "environments without packages",
     "build-logs": "what builds printed",
     "built": "wheels built here, unpacked",
     "built-metadata": "metadata that only a build can tell",
     "bytecode": "modules compiled",
+    "checked-out": "what commits state",
     "goals": "what manifests want",
     "interpreters": "what interpreters are",
     "locks": "locks that are up to date",
@@ -189,6 +191,7 @@ _BUCKETS = {
     "manifests": "manifests as they were read",
     "metadata": "metadata of releases",
     "pages": "pages of indexes",
+    "repositories": "commits of repositories",
     "sdist-metadata": "metadata that sources state",
     "stated": "metadata as it was read",
     "virtualenv": "what virtualenv knows of interpreters",

@@ -1,4 +1,4 @@
-"""A wheel's archive, opened strictly: every byte of the file is accounted for, or it is refused.
+"""A ZIP archive, opened strictly: every byte of the file is accounted for, or it is refused.
 
 Readers of ZIP differ in which of its two tables of contents they believe, and in what they do with what
 lies between. So only files that read the same to all of them are accepted: the members lie back to back
@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple, NoReturn, Self
 
+from envctl.archive.inflate import CHUNK, InflateError, crc32, inflate, inflate_chunks
+from envctl.archive.limits import Limits
+from envctl.archive.name import find_collision, find_fault
 from envctl.errors import UpstreamError
-from envctl.frozen import dataclass
-from envctl.wheel.inflate import CHUNK, InflateError, crc32, inflate, inflate_chunks
-from envctl.wheel.name import find_fault, fold
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -40,17 +40,6 @@ _UTF8 = 0x800
 _STORED, _DEFLATED = 0, 8
 _ZIP64_FIELD, _UNICODE_NAME_FIELD = 0x0001, 0x7075
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What an archive may hold. Sizes are bytes; ``ratio`` counts once it unpacks to more than ``free``."""
-
-    unpacked: int = 2 << 30
-    ratio: int = 200
-    free: int = 64 << 20
-    members: int = 200_000
-    directory: int = 64 << 20
 
 
 class Member(NamedTuple):
@@ -78,7 +67,7 @@ class _Header(NamedTuple):
     attributes: int
 
 
-class WheelArchive:
+class ZipArchive:
     """An open archive that has been walked whole; ``members`` are its files, in the order of the data.
 
     Directories are not kept: those that files need are made. For one thread at a time.
@@ -146,7 +135,7 @@ class WheelArchive:
         ) from cause
 
 
-def open_archive(path: str, *, label: str | None = None, limits: Limits | None = None) -> WheelArchive:
+def open_archive(path: str, *, label: str | None = None, limits: Limits | None = None) -> ZipArchive:
     """Open the archive at ``path`` and walk it whole; ``label`` is what errors call it.
 
     Raises:
@@ -158,7 +147,7 @@ def open_archive(path: str, *, label: str | None = None, limits: Limits | None =
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         walker = _Walker(descriptor, label, limits or Limits())
-        return WheelArchive(descriptor, label, walker.walk())
+        return ZipArchive(descriptor, label, walker.walk())
     except BaseException:
         os.close(descriptor)
         raise
@@ -291,11 +280,9 @@ class _Walker:
         return found
 
     def _check_sizes(self, headers: list[_Header]) -> None:
-        total = sum(header.size for header in headers)
-        if total > self._limits.unpacked:
-            self._too_big(f"it unpacks to {total} bytes, more than {self._limits.unpacked}")
-        if total > self._limits.free and total > self._limits.ratio * self._size:
-            self._too_big(f"it unpacks to {total} bytes, more than {self._limits.ratio} times its size")
+        fault = self._limits.find_excess(sum(header.size for header in headers), self._size)
+        if fault:
+            self._too_big(fault)
 
     # --- the local headers ---
 
@@ -381,26 +368,16 @@ class _Walker:
         if header.flags & _ENCRYPTED_FLAGS:
             self._bad("it is encrypted", name)
         if header.flags & ~_PLAIN_FLAGS or header.method not in {_STORED, _DEFLATED}:
-            self._bad(f"it is compressed in a way that wheels do not use ({header.method})", name)
+            self._bad(f"it is compressed in a way that is not read here ({header.method})", name)
         if header.method == _STORED and header.size != header.packed:
             self._bad("it is stored with two sizes", name)
         return name
 
     def _check_collisions(self, members: list[Member]) -> None:
         """No two members may be one file somewhere, and no file may be a folder of another."""
-        files: dict[str, str] = {}
-        for member in members:
-            key = fold(member.name.rstrip("/"))
-            if key in files:
-                self._unsafe(member.name, f"means the same file as `{files[key]}` on some file systems")
-            files[key] = member.name
-        seen: set[str] = set()
-        for folder in list(files):
-            while (folder := folder.rpartition("/")[0]) and folder not in seen:
-                seen.add(folder)
-                owner = files.get(folder)
-                if owner is not None and not owner.endswith("/"):
-                    self._unsafe(owner, "is a file to some members and a folder to others")
+        found = find_collision(member.name for member in members)
+        if found is not None:
+            self._unsafe(*found)
 
     # --- reading and refusing ---
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envctl.archive.limits import Limits
+from envctl.archive.zip import open_archive
 from envctl.errors import EnvctlError, UpstreamError
-from envctl.wheel.archive import Limits, open_archive
 from support.wheels import make_wheel
 from support.zips import Part, deflate, descriptor, forge
 

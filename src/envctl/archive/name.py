@@ -1,12 +1,13 @@
 """Names of an archive's members: which are refused, and which mean the same file somewhere.
 
-The rules are those of the strictest file system that a wheel may meet, because the store that holds it
+The rules are those of the strictest file system that an archive may meet, because the store that holds it
 may be carried from one to another.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 #: Names that are devices in every folder of Windows, with any suffix.
@@ -64,3 +65,24 @@ def fold(name: str) -> str:
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def find_collision(names: Iterable[str]) -> tuple[str, str] | None:
+    """Find two members that may be one file somewhere, or a file that is a folder of another.
+
+    Folders' names end in a slash. Returns the member at fault, and why (the end of a sentence).
+    """
+    files: dict[str, str] = {}
+    for name in names:
+        key = fold(name.rstrip("/"))
+        if key in files:
+            return name, f"means the same file as `{files[key]}` on some file systems"
+        files[key] = name
+    seen: set[str] = set()
+    for folder in list(files):
+        while (folder := folder.rpartition("/")[0]) and folder not in seen:
+            seen.add(folder)
+            owner = files.get(folder)
+            if owner is not None and not owner.endswith("/"):
+                return owner, "is a file to some members and a folder to others"
+    return None
