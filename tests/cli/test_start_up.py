@@ -16,6 +16,7 @@ _LIST = (
 HEAVY = (
     "rich",
     "httpcore",
+    "httpx",
     "packaging",
     "resolvelib",
     "tomlkit",

@@ -226,6 +226,7 @@ HEAVY = {
     "difflib",
     "email",
     "httpcore",
+    "httpx",
     "logging",
     "packaging.markers",
     "packaging.pylock",

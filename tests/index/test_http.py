@@ -15,7 +15,6 @@ import truststore
 
 from envctl.errors import EnvctlError, MachineError, UpstreamError
 from envctl.index.client import IndexClient
-from envctl.index.connection import make_request
 from envctl.index.http import HttpTransport
 from envctl.index.proxy import choose_proxy
 from envctl.index.tls import make_context
@@ -549,23 +548,6 @@ def test_a_page_that_takes_longer_than_it_may_is_given_up_at_once(open_client: O
 
 
 # What is sent
-
-
-@pytest.mark.parametrize(
-    ("url", "host", "target"),
-    [
-        ("http://pkgs.example/simple/", "pkgs.example", "/simple/"),
-        ("http://pkgs.example:8080/simple/", "pkgs.example:8080", "/simple/"),
-        ("http://[::1]:8080/a b/ü", "[::1]:8080", "/a%20b/%C3%BC"),
-        ("http://bücher.example", "xn--bcher-kva.example", "/"),
-        ("http://pkgs.example/a%2Fb?x=1&y=ü#f", "pkgs.example", "/a%2Fb?x=1&y=%C3%BC"),
-    ],
-)
-def test_a_request_says_what_its_url_says(url: str, host: str, target: str) -> None:
-    request = make_request(url, {}, {})
-
-    assert dict(request.headers)[b"Host"] == host.encode()
-    assert request.url.target == target.encode()
 
 
 @pytest.mark.parametrize("url", ["http://a..example/", "http://" + "ü" * 70 + ".example/"])

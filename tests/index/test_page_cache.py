@@ -239,7 +239,7 @@ file = client.project("alpha").files(Version("1.0"))[0]
 client.prefetch_metadata(file)
 assert client.core_metadata(file).startswith(b"Metadata-Version")
 client.close()
-print(sorted({{"httpcore", "ssl", "zipfile", "email", "socket"}} & set(sys.modules)))
+print(sorted({{"httpcore", "httpx", "ssl", "zipfile", "email", "socket"}} & set(sys.modules)))
 """
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 

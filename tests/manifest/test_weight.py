@@ -9,6 +9,7 @@ import sys
 HEAVY = {
     "asyncio",
     "httpcore",
+    "httpx",
     "pathlib",
     "rich",
     "subprocess",

@@ -1,8 +1,8 @@
-"""HTTP by httpcore: pools of connections, redirects, proxies.
+"""HTTP by httpx: pools of connections, redirects, proxies.
 
-httpcore sends one request over a pool of connections, and takes half the time to import that the client
-above it, httpx, takes; that would follow redirects, keep cookies, read environment variables, and undo
-content encodings without a bound.
+Requests, URLs and answers are those of httpx; its transport is `_Transport`, over a pool of httpcore's whose
+sockets know a deadline. httpx's client is not used: it would follow redirects, keep cookies, read variables
+of the environment, and undo content encodings without a bound.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from urllib.parse import quote
 
 import httpcore
+import httpx
 
 from envctl.errors import MachineError, UpstreamError
 from envctl.frozen import dataclass
@@ -35,8 +35,6 @@ _MAXIMAL_CONNECTIONS = 64
 _MAXIMAL_IDLE = 16
 _KEEPALIVE = 30.0
 _USER_AGENT = f"envctl (Python {sys.version_info.major}.{sys.version_info.minor}; {sys.platform})"
-#: What may stand in the target of a request; all else is percent-encoded (RFC 3986, 3.3 and 3.4).
-_TARGET = "%/?:@!$&'()*+,;=[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +46,14 @@ class _Way:
 
 
 class Connections:
-    """A `Transport` over httpcore: one pool for each way out (plain, TLS, unverified TLS; each proxy)."""
+    """A `Transport` over httpx: one pool for each way out (plain, TLS, unverified TLS; each proxy)."""
 
     def __init__(self, settings: Settings, *, timeouts: Timeouts, emit: Emit) -> None:
         self._settings = settings
         self._timeouts = timeouts
         self._emit = emit
         self._lock = threading.Lock()
-        self._pools: dict[_Way, httpcore.ConnectionPool] = {}
+        self._pools: dict[_Way, _Transport] = {}
         self._told: set[str] = set()
         self._backend = DeadlineBackend()
         waits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": None}
@@ -94,16 +92,16 @@ class Connections:
     def _send(self, url: str, headers: Mapping[str, str]) -> _Answer:
         way = self._choose_way(url)
         try:
-            request = make_request(url, headers, self._extensions)
+            request = httpx.Request("GET", url, headers=headers, extensions=self._extensions)
             with self._backend.within(self._timeouts.head):
                 response = self._pool(way).handle_request(request)
         except FAILURES as error:
             raise translate(error, url, way.proxy) from error
-        except (ValueError, RuntimeError) as error:
-            # An illegal header, a URL that idna refuses, a client that was closed meanwhile.
+        except (httpx.InvalidURL, ValueError, RuntimeError) as error:
+            # A URL that idna refuses, an illegal header, a client that was closed meanwhile.
             shown = format_url(url)
             raise UpstreamError("bad-url", f"`{shown}` cannot be asked for", where=shown) from error
-        if response.status == 407:
+        if response.status_code == 407:
             response.close()
             raise refuse_proxy(way.proxy or "", "wants a password (407)", where=format_url(url))
         return _Answer(response, url, way.proxy, self._timeouts)
@@ -130,40 +128,83 @@ class Connections:
         )
         self._emit(Notice("warning", "insecure-host", message))
 
-    def _pool(self, way: _Way) -> httpcore.ConnectionPool:
+    def _pool(self, way: _Way) -> _Transport:
         with self._lock:
             pool = self._pools.get(way)
             if pool is None:
                 pool = self._pools[way] = self._open(way)
         return pool
 
-    def _open(self, way: _Way) -> httpcore.ConnectionPool:
+    def _open(self, way: _Way) -> _Transport:
         context = None
         if way.kind == "https":
             context = make_context(self._settings)
         elif way.kind == "insecure":
             context = make_insecure_context(self._settings)
-        return httpcore.ConnectionPool(
-            ssl_context=context,
-            proxy=None if way.proxy is None else _make_proxy(way.proxy, self._settings),
-            max_connections=_MAXIMAL_CONNECTIONS,
-            max_keepalive_connections=_MAXIMAL_IDLE,
-            keepalive_expiry=_KEEPALIVE,
-            network_backend=self._backend,
+        return _Transport(
+            httpcore.ConnectionPool(
+                ssl_context=context,
+                proxy=None if way.proxy is None else _make_proxy(way.proxy, self._settings),
+                max_connections=_MAXIMAL_CONNECTIONS,
+                max_keepalive_connections=_MAXIMAL_IDLE,
+                keepalive_expiry=_KEEPALIVE,
+                network_backend=self._backend,
+            )
         )
 
 
-class _Answer:
-    """A `Response` over httpcore's."""
+class _Transport(httpx.BaseTransport):
+    """httpx's transport over a pool of our making: that of httpx takes no sockets of others."""
 
-    def __init__(self, response: httpcore.Response, url: str, proxy: str | None, timeouts: Timeouts) -> None:
+    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+        self._pool = pool
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return when the head of its answer is there; raises what httpcore does."""
+        url = request.url
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                request.method,
+                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
+        )
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer, as it arrives."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.iter_stream()
+
+    def close(self) -> None:
+        """Give the connection back; one whose answer was not read to its end is closed."""
+        self._answer.close()
+
+
+class _Answer:
+    """A `Response` over httpx's."""
+
+    def __init__(self, response: httpx.Response, url: str, proxy: str | None, timeouts: Timeouts) -> None:
         self._response = response
         self._proxy = proxy
         self._timeouts = timeouts
-        self.status = response.status
+        self.status = response.status_code
         self.headers: Mapping[str, str] = {
             key.decode("latin-1").lower(): value.decode("latin-1")
-            for key, value in reversed(response.headers)
+            for key, value in reversed(response.headers.raw)
         }
         self.url = url
 
@@ -172,7 +213,7 @@ class _Answer:
         since, received = time.monotonic(), 0
         shown = format_url(self.url)
         try:
-            for chunk in self._response.iter_stream():
+            for chunk in self._response.iter_raw():
                 received += len(chunk)
                 elapsed = time.monotonic() - since
                 if elapsed > self._timeouts.slow_window:
@@ -189,25 +230,6 @@ class _Answer:
     def close(self) -> None:
         """Give the connection back; one whose answer was not read to its end is closed."""
         self._response.close()
-
-
-def make_request(url: str, headers: Mapping[str, str], extensions: Mapping[str, object]) -> httpcore.Request:
-    """Make the request for a URL; Raises ValueError for a host that cannot be written in ASCII."""
-    parts = split(url)
-    scheme, host, _ = find_origin(url)
-    target = quote(parts.path, safe=_TARGET) or "/"
-    if parts.query:
-        target += "?" + quote(parts.query, safe=_TARGET)
-    name = host if host.isascii() else host.encode("idna").decode("ascii")
-    shown = f"[{name}]" if ":" in name else name
-    if parts.port is not None:
-        shown += f":{parts.port}"
-    return httpcore.Request(
-        "GET",
-        httpcore.URL(scheme=scheme, host=name, port=parts.port, target=target),
-        headers=[("Host", shown), *headers.items()],
-        extensions=dict(extensions),
-    )
 
 
 def _make_proxy(url: str, settings: Settings) -> httpcore.Proxy:

@@ -44,7 +44,7 @@ class HttpTransport:
     def _connect(self) -> Transport:
         with self._lock:
             if self._connected is None:
-                from envctl.index.connection import Connections  # noqa: PLC0415 - 0.05 s for httpcore
+                from envctl.index.connection import Connections  # noqa: PLC0415 - 0.1 s for httpx
 
                 self._connected = Connections(self._settings, timeouts=self._timeouts, emit=self._emit)
             return self._connected
