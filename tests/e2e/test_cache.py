@@ -334,3 +334,24 @@ def test_the_words_name_what_went_and_what_is_left(project: Project) -> None:
     assert lines[-1].startswith(f"Pruned {cache(project)}: ")
     assert lines[-1].endswith(" freed, 0 B left.")
     assert result.err == ""
+
+
+def test_an_edit_beyond_what_a_run_can_hash_shows_after_the_switch(
+    make_project: Callable[..., Project],
+) -> None:
+    """Who deletes an environment by hand makes suspects of all files; one of them was edited before."""
+    project = make_project(fresh_cache=True)
+    files = {f"alpha/m{number:03}.py": f"VALUE = {number}\n" for number in range(400)}
+    project.publish("alpha", "1.0", files=files)
+    install(project, "alpha")
+    flip(Path(project.site("alpha", "m399.py")))
+    forget_environment(project)
+
+    result = project.succeed("apply")
+
+    assert "files of alpha in the cache were edited through a link" in result.err
+    assert {(each["address"], each["kind"]) for each in project.plan()["drift"]} == {
+        ("package.alpha", "modified")
+    }
+    project.apply()
+    assert project.succeed("plan", "--verify", "hash").out == "No changes.\n"

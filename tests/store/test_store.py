@@ -16,6 +16,7 @@ import pytest
 from envctl import atomic
 from envctl.errors import MachineError, UpstreamError
 from envctl.store.entry import Entry, Produced
+from envctl.store.examine import claim
 from envctl.store.measure import Extent
 from envctl.store.store import Store
 
@@ -634,14 +635,24 @@ def test_a_deletion_of_our_own_makes_no_suspects(
 ) -> None:
     touch_all(entry, tmp_path)
     must(again(store))
-    for number in range(len(entry.files)):
-        os.unlink(tmp_path / str(number))
 
-    store.raise_marks([entry])
+    with claim([entry]):
+        for number in range(len(entry.files)):
+            os.unlink(tmp_path / str(number))
 
     seen = hashed(monkeypatch)
     must(again(store))
     assert seen == []
+
+
+def test_what_somebody_wrote_is_not_claimed(store: Store, entry: Entry) -> None:
+    tick()
+    rot_by_flipping_unseen(f"{entry.tree}/site/demo/data.bin")
+
+    with claim([entry]):
+        pass
+
+    assert again(store) is None
 
 
 # --- the folder ---

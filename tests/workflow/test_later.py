@@ -79,13 +79,29 @@ def test_a_process_of_its_own_fills_the_store_for_who_sits_at_a_terminal(
     assert is_clean(entry)
 
 
-def test_no_process_is_left_behind_in_continuous_integration(
+def test_in_continuous_integration_doubtful_files_are_hashed_before_the_end(
     store: Store, entry: Entry, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """No process may be left behind there."""
     monkeypatch.setattr("envctl.workflow.later._is_watched", lambda: True)
     monkeypatch.setattr("envctl.workflow.later._start", lambda *_: pytest.fail("it was started"))
+    make_suspects(entry)
 
-    compile_later(store, [entry], interpreter, {"CI": "true"}, unsettled=[entry])
+    wrong = compile_later(store, [entry], interpreter, {"CI": "true"}, unsettled=[entry])
+
+    assert list(wrong) == []
+    assert is_clean(entry)
+
+
+def test_what_is_found_wrong_before_the_end_is_told(
+    store: Store, entry: Entry, interpreter: Interpreter
+) -> None:
+    path = Path(entry.tree, "site/demo.py")
+    seen = path.stat()
+    path.write_text("VALUE = 2\n")
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+    assert list(compile_later(store, [], interpreter, {"CI": "true"}, unsettled=[entry])) == [entry]
 
 
 def test_off_a_terminal_doubtful_files_are_hashed_and_nothing_is_compiled(

@@ -65,6 +65,8 @@ build-not-allowed: Something must be built from source, which runs the code of o
     that. `[build] allow = ["NAME"]` in the manifest does.
 build-timeout: A build took longer than `[build] timeout` says, 30 minutes where it says nothing. The backend
     was ended, with all that it had started.
+cache-edited: A file in the cache was written through a hard link, with its time put back, and that was found
+    only after it was laid. The next plan shows it as drift, and `envctl apply` lays it anew.
 cache-emptied: Another command purged or pruned the cache, or somebody deleted it, while an apply was laying
     files from it. What is missing is fetched again; there is nothing to do.
 cache-failed: The cache folder could not be read or written, or is a file. `--cache-dir` names another one.

@@ -46,7 +46,7 @@ COMMANDS = (
     Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
     Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
     Command("python", MACHINE, "List, find or install Pythons", f"{_PLACE}.python"),
-    Command("cache", MACHINE, "Show or empty the cache", f"{_PLACE}.cache"),
+    Command("cache", MACHINE, "Show, prune or empty the cache", f"{_PLACE}.cache"),
 )
 
 

@@ -19,7 +19,8 @@ import os
 import stat
 import time
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from envctl import atomic
 from envctl.errors import UpstreamError
@@ -176,6 +177,20 @@ def raise_mark(entry: Entry, ctime_ns: int, *, used_ns: int | None = None) -> No
         atomic.set_mtime(path, wanted, atime_ns=used if used_ns is None else used_ns)
     except (FileNotFoundError, FileExistsError):
         pass  # another run has discarded or replaced the entry, or just written the mark
+
+
+@contextmanager
+def claim(entries: Sequence[Entry]) -> Iterator[None]:
+    """Have the store know that links to these entries which go meanwhile were our own.
+
+    An entry that was not clean before, or that changes otherwise, keeps its mark.
+    """
+    clean = [entry for entry in entries if (found := check(entry)) is not None and found.clean]
+    yield
+    for entry in clean:
+        found = check(entry)
+        if found is not None and not found.changed:
+            raise_mark(entry, found.highest)
 
 
 def mark_path(entry: Entry) -> str:

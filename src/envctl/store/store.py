@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from envctl import atomic
 from envctl.errors import EnvctlError, MachineError
@@ -182,10 +182,8 @@ class Store(CacheFolder):
             fault = None if wrong is None else f"`{wrong.path}` is damaged"
         if fault is None:
             self._mend(folder, key, frugal=False)
-            return None
-        if entry is not None:
-            examine.give_away(entry)
-        self._discard(folder)
+        else:
+            self._condemn(folder, entry)
         return fault
 
     def settle(self, entry: Entry) -> Entry | None:
@@ -197,27 +195,12 @@ class Store(CacheFolder):
         """Whether the entry still is the one that was got: nobody has thrown it away or made it anew."""
         return os.path.lexists(examine.mark_path(entry))
 
-    def raise_marks(self, entries: Iterable[Entry]) -> None:
-        """Tell the store that the links made and removed since ``get`` were our own.
-
-        For a deletion of an old environment: ``get`` its entries, delete, then this. After a placement
-        `envctl.store.place.raise_marks` does the same without a ``stat`` a file. An entry that changed
-        otherwise meanwhile keeps its mark.
-        """
-        with self.translated():
-            for entry in entries:
-                findings = examine.check(entry)
-                if findings is not None and not findings.changed:
-                    examine.raise_mark(entry, findings.highest)
-
     def _mend(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
         """Under the key's lock: hash what needs it, record what is right, throw away what is wrong."""
         entry = examine.read_entry(folder, key)
         findings = examine.check(entry) if entry else None
         if entry is None or findings is None:
-            if entry is not None:
-                examine.give_away(entry)
-            self._discard(folder)
+            self._condemn(folder, entry)
             return None
         if findings.clean:
             return entry
@@ -227,8 +210,7 @@ class Store(CacheFolder):
             or examine.find_wrong(entry, findings.changed) is not None
             or examine.lies_behind_link(entry, findings.changed)
         ):
-            examine.give_away(entry)
-            self._discard(folder)
+            self._condemn(folder, entry)
             return None
         if findings.changed:
             files, touched = examine.put_right(entry, findings.changed)
@@ -301,7 +283,10 @@ class Store(CacheFolder):
             else:
                 return
 
-    def _discard(self, folder: str) -> None:
+    def _condemn(self, folder: str, entry: Entry | None) -> None:
+        """Throw away what is not what was put in, and let those know who share it."""
+        if entry is not None:
+            examine.give_away(entry)
         if os.path.lexists(folder):
             self.throw_away(folder)
 

@@ -26,6 +26,7 @@ from envctl.frozen import dataclass, field
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RACY_NS, settle
 from envctl.store.entry import Entry
+from envctl.store.examine import claim
 from envctl.store.store import Store
 from envctl.transaction.arrange import Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Replacement
@@ -53,7 +54,7 @@ from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse
 from envctl.transaction.space import require_space
 from envctl.transaction.stage import Draft, Staged, own_paths, stage
-from envctl.transaction.trash import claim, discard, empty, remove_now
+from envctl.transaction.trash import discard, empty, remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
 KEEP = 3
@@ -158,7 +159,7 @@ class Held:
     def destroy(self, *, entries: Sequence[Entry] = ()) -> None:
         """Delete the environment and its ``.envctl`` folder with all generations, and nothing else.
 
-        ``entries`` are those of the store that they are likely to hold links to (see `trash.claim`).
+        ``entries`` are those of the store that they are likely to hold links to (see `examine.claim`).
 
         Raises:
             MachineError: what `refuse` raises; `not-deleted` when the file system refuses to begin.

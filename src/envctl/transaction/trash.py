@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import envctl
 from envctl import atomic
 from envctl.errors import MachineError
 from envctl.store.entry import Entry
-from envctl.store.examine import check, raise_mark
+from envctl.store.examine import claim
 from envctl.transaction.mounts import find_mount, read_mounts
 from envctl.transaction.site import Site
 
@@ -54,17 +53,6 @@ def empty(site: Site, *, detach: bool = False, entries: Sequence[Entry] = ()) ->
                 _delete_here(site.trash)
     except OSError:
         pass
-
-
-@contextmanager
-def claim(entries: Sequence[Entry]) -> Iterator[None]:
-    """Have the store know that links to these entries which go meanwhile were our own."""
-    clean = [entry for entry in entries if (found := check(entry)) is not None and found.clean]
-    yield
-    for entry in clean:
-        found = check(entry)
-        if found is not None and not found.changed:
-            raise_mark(entry, found.highest)
 
 
 def remove_now(path: str) -> None:

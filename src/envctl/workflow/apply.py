@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from envctl.environment.processes import Process
 from envctl.errors import CancelledError, SwitchError
 from envctl.model.change import Action
-from envctl.model.events import Notice
+from envctl.model.events import Emit, Notice
 from envctl.plan.address import ENVIRONMENT
 from envctl.plan.carry import carried, list_known
 from envctl.plan.change import Plan
@@ -160,14 +160,24 @@ def _obtain_and_switch(
         guard=(lambda: refuse_moved(replacements)) if prepared.edits else None,
     )
     if not settings.no_cache:  # else there is nothing left to fill
-        compile_later(
+        wrong = compile_later(
             run.store,
             _uncompiled(placed) if compiling == AUTO else (),
             goal.interpreter,
             settings.environ,
             unsettled=_unsettled(placed),
         )
+        _tell_damage(placed, wrong, run.context.emit)
     return number
+
+
+def _tell_damage(placed: Sequence[Placed], wrong: Sequence[Entry], emit: Emit) -> None:
+    """Say of what was laid that it had been edited in the cache, which was found only after the switch."""
+    names = sorted({each.pin.name for each in placed if each.wheel in wrong or each.bytecode in wrong})
+    if names:
+        message = f"files of {', '.join(names)} in the cache were edited through a link; laid as they are"
+        hints = ("`envctl plan` shows them as drift, and `envctl apply` lays them anew",)
+        emit(Notice("warning", "cache-edited", message, hints))
 
 
 def choose_setting(given: str | None, declared: str, own: str | None) -> str:

@@ -2,8 +2,8 @@
 
 That is bytecode which the store does not have yet, where a person sits at a terminal: nobody else wants so
 much processor time spent after the command ended. And the hashes of files that a run could not afford,
-which take little and which every later run of the machine relies on: those wherever a process may be left
-behind, which continuous integration does not want.
+which take little and which every later run of the machine relies on: those always, in continuous
+integration before the command ends, for there no process may be left behind.
 Loads next to nothing, because every apply does; the work itself is in `envctl.workflow.compiling`.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from envctl.model.interpreter import Interpreter
 from envctl.store.entry import Entry
@@ -26,17 +26,19 @@ def compile_later(
     interpreter: Interpreter,
     environ: Mapping[str, str],
     *,
-    unsettled: Iterable[Entry] = (),
-) -> None:
+    unsettled: Sequence[Entry] = (),
+) -> Sequence[Entry]:
     """Have ``entries`` compiled into the store, and those that are ``unsettled`` hashed whole.
 
-    Compiles nothing off a terminal, and does nothing where it cannot be done; the next run then finds things
-    as they are.
+    Compiles nothing off a terminal, nor where no process can be started. Returns the entries that were
+    hashed here and found wrong; a process of its own tells by the times of their files (`examine.give_away`).
     """
+    if not may_detach(environ):
+        return [entry for entry in unsettled if store.settle(entry) is None]
     wanted = [_place(entry) for entry in entries] if _is_watched() else []
     doubtful = [_place(entry) for entry in unsettled]
-    if not (wanted or doubtful) or not may_detach(environ):
-        return
+    if not (wanted or doubtful):
+        return ()
     request = [
         store.folder,
         interpreter.executable,
@@ -49,6 +51,7 @@ def compile_later(
         _start([sys.executable, "-P", "-m", "envctl.workflow.compiling"], json.dumps(request).encode())
     except (OSError, NotImplementedError):
         pass  # nobody waits for it
+    return ()
 
 
 def _place(entry: Entry) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from envctl.made import LOCKS_MADE
 from envctl.memo import parse_answer
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.receipt import parse_receipt
+from envctl.store.measure import measure
 from envctl.store.prune import (
     Thing,
     clear_litter,
@@ -77,9 +78,10 @@ def prune(context: Context, *, max_size: int | None = None, verify: bool = False
         MachineError: as the store does.
     """
     store = Store(context.settings.cache_dir)
-    # Asked first: a folder that is none, or not ours, is refused, and one that is not there is empty.
-    if not store.info():
-        return Pruned(path=store.folder)
+    with store.translated():
+        # A folder that is none, or not ours, is refused; one that is not there is left so.
+        if not store.admit():
+            return Pruned(path=store.folder)
     removed = [*_clear_litter(store), *_remove_outdated(store)]
     damaged = _find_damaged(store, context.emit) if verify else ()
     things = tuple(list_things(store, BUCKETS))
@@ -111,10 +113,10 @@ def _clear_litter(store: Store) -> Iterator[Removed]:
 def _remove_outdated(store: Store) -> Iterator[Removed]:
     """Throw buckets away that an older version has filled; one that a newer has is left."""
     current = {name.rpartition("-v")[0]: int(name.rpartition("-v")[2]) for name in BUCKETS}
-    extents = store.info()
-    for name, extent in extents.items():
+    for name in store.buckets():
         stem, _, schema = name.rpartition("-v")
         if int(schema) < current.get(stem, 0):
+            extent = measure(f"{store.folder}/{name}")
             with store.translated():
                 store.throw_away(f"{store.folder}/{name}")
             yield Removed(reason=OUTDATED, bucket=name, count=extent.count, size=extent.own)

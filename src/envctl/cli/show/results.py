@@ -145,7 +145,7 @@ def cache_lines(info: CacheInfo) -> list[Line]:
 
 
 _REASONS = {
-    "litter": "left by runs that were killed",
+    "litter": "left by runs that are over",
     "outdated": "of an older envctl",
     "damaged": "damaged",
     "orphaned": "of wheels, interpreters or projects that are gone",
