@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.model.state import Drift, DriftKind, ForeignFile, State
-from envctl.plan.carry import carried, carried_data
+from envctl.plan.carry import carried, carried_data, list_known
 from envctl.plan.decide import decide
 from plan.builders import a_pin, a_selection, a_state, an_interpreter, foreign, installed
 
@@ -92,3 +92,22 @@ def test_only_data_that_comes_along_is_told_as_carried() -> None:
 
     assert carried_data(state, changes) == (data,)
     assert carried_data(other, anew) == ()
+
+
+def test_code_that_was_added_to_a_kept_distribution_comes_along() -> None:
+    drift = [Drift(address="package.idna", kind=DriftKind.ADDED, path="lib/idna/more.py")]
+    state = a_state(foreign("idna", paths=("lib/idna/a.py",)), drift=drift)
+
+    assert carry(state, "managed") == ("lib/idna/a.py", "lib/idna/more.py")
+
+
+def test_what_a_plan_was_made_for_is_known() -> None:
+    drift = [Drift(address="package.idna", kind=DriftKind.ADDED, path="lib/idna/more.py")]
+    files = [ForeignFile(path="share", size=1, data=True)]
+    state = a_state(foreign("idna", paths=("lib/idna/a.py",)), drift=drift, files=files)
+
+    assert list_known(state, an_interpreter()) == frozenset({"lib/idna/a.py", "lib/idna/more.py", "share"})
+
+
+def test_with_another_minor_version_nothing_comes_along_whenever_it_came() -> None:
+    assert list_known(a_state(python="3.10.1"), an_interpreter()) is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +134,23 @@ def test_what_came_is_found_but_for_bytecode_and_litter(trees: tuple[Path, Path]
     assert find_fresh(str(live), known, since) == ["lib/pkg/cache.bin", "top"]
 
 
+def test_a_folder_that_is_none_any_more_tells_nothing(trees: tuple[Path, Path]) -> None:
+    live, _ = trees
+    (live / "lib").write_text("a file now")
+
+    assert find_fresh(str(live), frozenset({"lib/pkg/a.py", "gone/b.py"}), 0) == ["share"]
+
+
+def test_nothing_is_taken_through_a_link(trees: tuple[Path, Path]) -> None:
+    live, root = trees
+    (live.parent / "outside/deep").mkdir(parents=True)
+    (live.parent / "outside/deep/secret").touch()
+    (live / "linked").symlink_to(live.parent / "outside")
+
+    assert carry_over(str(live), str(root), ["linked/deep"]) == {}
+    assert not (root / "linked").exists()
+
+
 def write_when(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], object]) -> list[str]:
     """Do something once, just before an operation of the given kind."""
     done: list[str] = []
@@ -186,3 +205,41 @@ def test_what_cannot_be_taken_along_any_more_is_told(bench: Bench, monkeypatch: 
 
     assert "data-left" in bench.codes()
     assert bench.number() == 2
+
+
+_DOWNLOADER = """
+import os, time
+number = 0
+while os.path.exists("go"):
+    folder = f".venv/models/{number % 7}"
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{folder}/{number}.part", "w") as file:
+            file.write(str(number))
+        os.rename(f"{folder}/{number}.part", f"{folder}/{number}")
+    except FileNotFoundError:
+        continue  # the environment was switched meanwhile: the download is begun anew
+    number += 1
+    time.sleep(0.003)
+print(number)
+"""
+
+
+def test_nothing_that_a_tool_downloads_is_lost_whatever_is_applied_meanwhile(bench: Bench) -> None:
+    placed = [bench.place("alpha", version) for version in ("1", "2")]
+    bench.apply(placed[0])
+    (bench.project / "go").touch()
+    command = [sys.executable, "-I", "-c", _DOWNLOADER]
+    process = subprocess.Popen(command, cwd=bench.project, stdout=subprocess.PIPE, text=True)
+    for number in range(12):
+        data = ("models",) if (bench.venv / "models").exists() else ()
+        bench.apply(placed[number % 2], carry=data, known=frozenset(data))
+    (bench.project / "go").unlink()
+    count = int(process.communicate(timeout=60)[0])
+
+    texts = {path.name: path.read_text() for path in (bench.venv / "models").rglob("*") if path.is_file()}
+
+    assert count > 12
+    assert "data-left" not in bench.codes()
+    assert {str(number): str(number) for number in range(count)}.items() <= texts.items()
+    assert [name for name in texts if name.endswith(".part")] == []

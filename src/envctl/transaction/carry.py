@@ -69,8 +69,8 @@ def catch_up(live: str, root: str, paths: Iterable[str], carried: dict[str, Trac
 def find_fresh(live: str, known: AbstractSet[str], since_ns: int) -> list[str]:
     """Find what came into a tree since ``since_ns`` (by its file system's clock), beside what is ``known``.
 
-    A folder tells by its mtime that something came, so only such folders are read. Bytecode and litter do
-    not count. Raises `OSError`.
+    A folder tells by its mtime that something came, so only such folders are read; one that cannot be read
+    tells nothing. Bytecode and litter do not count.
     """
     folders = {""}
     for path in known:
@@ -80,11 +80,13 @@ def find_fresh(live: str, known: AbstractSet[str], since_ns: int) -> list[str]:
             folder = folder.rpartition("/")[0]
     fresh = []
     for folder in folders:
-        status = _look(os.path.join(live, folder))
-        if status is None or status.st_mtime_ns < since_ns or not stat.S_ISDIR(status.st_mode):
-            continue
-        with os.scandir(os.path.join(live, folder)) as entries:
-            found = [(entry.name, entry.stat(follow_symlinks=False).st_ctime_ns) for entry in entries]
+        try:
+            if os.stat(f"{live}/{folder}", follow_symlinks=False).st_mtime_ns < since_ns:
+                continue
+            with os.scandir(f"{live}/{folder}") as entries:
+                found = [(entry.name, entry.stat(follow_symlinks=False).st_ctime_ns) for entry in entries]
+        except OSError:
+            continue  # gone, no folder any more, or not ours to read
         for name, ctime_ns in found:
             path = f"{folder}/{name}" if folder else name
             if ctime_ns < since_ns or name in _NOT_CARRIED or path in known or path in folders:
@@ -100,7 +102,7 @@ def _find_files(live: str, root: str, paths: Iterable[str]) -> Iterator[tuple[st
         if ".." in parts or os.path.isabs(path) or not _NOT_CARRIED.isdisjoint(parts):
             continue
         # A folder on the way that is a link would lead out of the tree.
-        if not _leads_nowhere(root, parts[:-1]):
+        if not _leads_nowhere(live, parts[:-1]) and not _leads_nowhere(root, parts[:-1]):
             yield from _walk(live, root, path)
 
 
