@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from envctl.errors import MachineError
@@ -93,6 +94,7 @@ def format_generation(record: GenerationRecord) -> bytes:
     return (json.dumps(document, sort_keys=True, indent=1) + "\n").encode("ascii")
 
 
+@lru_cache(maxsize=8)  # a switch asks the two trees some eight times who they are
 def parse_generation(data: bytes, *, where: str = GENERATION) -> GenerationRecord:
     """Parse what `format_generation` wrote.
 
