@@ -58,7 +58,7 @@ acme = "https://mirror.example/simple/"
     assert (made.link, made.compile) == (None, None)
     assert made.proxy == "http://proxy.example:3128"
     assert made.ca_bundle == str(tmp_path / "company.pem")
-    assert made.client_certificate == str(tmp_path / "me.pem")
+    assert made.client_certificates == {"*": (str(tmp_path / "me.pem"), None)}
     assert made.insecure_hosts == ("old.example",)
     assert made.mirrors == {"acme": "https://mirror.example/simple/"}
 

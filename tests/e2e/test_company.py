@@ -140,13 +140,17 @@ def strict(shop: Project, authority: Authority, tmp_path: Path) -> Iterator[str]
         yield origin
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two files"])
+@pytest.mark.parametrize("stands", ["in one file", "in two files", "by its host"])
 def test_a_server_that_wants_a_client_certificate(
-    shop: Project, authority: Authority, strict: str, *, apart: bool
+    shop: Project, authority: Authority, strict: str, stands: str
 ) -> None:
     lines = [f'ca-bundle = "{authority.certificate}"']
     mine = [f'client-certificate = "{authority.client}"']
-    if apart:
+    if stands == "by its host":
+        host = strict.removeprefix("https://")
+        files = f'certificate = "{authority.client_certificate}", key = "{authority.client_key}"'
+        mine = ["[client-certificates]", f'"{host}" = {{ {files} }}', '"other.example" = "not-there.pem"']
+    elif stands == "in two files":
         mine = [
             f'client-certificate = "{authority.client_certificate}"',
             f'client-key = "{authority.client_key}"',

@@ -103,6 +103,8 @@ def test_colour_never_on_a_terminal(shop: Project) -> None:
         ("timeout = 0", "bad-value"),
         ("timeout = true", "bad-value"),
         ("client-key = 1", "bad-value"),
+        ('client-certificates = "me.pem"', "bad-value"),
+        ('client-certificates = { "a.example" = { key = "me.key" } }', "bad-value"),
         ('insecure-hosts = "a.example"', "bad-value"),
         ("mirrors = []", "bad-value"),
         ("link", "bad-settings"),

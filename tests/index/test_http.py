@@ -500,7 +500,9 @@ def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: Path, held:
         path.write_bytes(held)
 
     with pytest.raises(MachineError) as caught:
-        make_context(Settings(cache_dir="/nowhere", client_certificate=str(path)))
+        make_context(
+            Settings(cache_dir="/nowhere", client_certificates={"*": (str(path), None)}), (str(path), None)
+        )
 
     assert caught.value.code == "bad-client-certificate"
     assert caught.value.where == str(path)

@@ -12,6 +12,7 @@ from packaging.version import Version
 from envctl import atomic
 from envctl.errors import UpstreamError
 from envctl.index.client import IndexClient
+from envctl.index.fetcher import read_max_age
 from support.server import IndexServer
 from support.wheels import make_wheel
 
@@ -249,3 +250,20 @@ print(sorted({{"httpcore", "httpx", "ssl", "zipfile", "email", "socket"}} & set(
 
     assert done.stdout.strip() == "[]"
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "age", "seconds"),
+    [
+        ("", "", 0),
+        ("max-age=600", "", 600),
+        ("public, max-age=600", "90", 510),
+        ("max-age=600", "900", 0),
+        ("max-age=600", "old", 600),
+        ('max-age="600"', "", 600),
+        ("max-age=600, no-cache", "", 0),
+        ("max-age=99999999999999", "", 86400),
+    ],
+)
+def test_how_long_a_page_is_fresh(text: str, age: str, seconds: int) -> None:
+    assert read_max_age(text, age) == seconds

@@ -19,6 +19,9 @@ platform's folder for settings, or where ``ENVCTL_CONFIG`` says::
     [mirrors]                          # names of indexes: where their bytes are fetched instead
     pypi = "https://mirror.example/simple/"
 
+    [client-certificates]              # for one host each, or HOST:PORT
+    "pkgs.example" = { certificate = "robot.pem", key = "robot.key" }
+
 It never decides what is installed: that stands in the manifest alone.
 """
 
@@ -30,7 +33,7 @@ from typing import Any
 
 from envctl.cli.folders import config_path, default_cache_dir
 from envctl.errors import EnvctlError, InputError, MachineError, UsageError, raise_together
-from envctl.model.settings import Settings
+from envctl.model.settings import Identity, Settings
 
 _CHOICES = {
     "link": ("auto", "reflink", "hardlink", "copy"),
@@ -40,7 +43,7 @@ _CHOICES = {
 }
 _TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate", "client-key", "python-mirror")
 #: Every key of the file.
-KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts", "timeout")
+KEYS = (*_CHOICES, *_TEXTS, "mirrors", "client-certificates", "insecure-hosts", "timeout")
 _PATHS = {"cache-dir", "ca-bundle", "client-certificate", "client-key"}
 
 
@@ -70,9 +73,7 @@ def make_settings(
         fallback_compile=config.get("compile"),
         mirrors=config.get("mirrors", {}),
         ca_bundle=_variable_path(environ, "ENVCTL_CA_BUNDLE", directory) or config.get("ca-bundle"),
-        client_certificate=_variable_path(environ, "ENVCTL_CLIENT_CERTIFICATE", directory)
-        or config.get("client-certificate"),
-        client_key=_variable_path(environ, "ENVCTL_CLIENT_KEY", directory) or config.get("client-key"),
+        client_certificates=_client_certificates(environ, config, directory),
         proxy=environ.get("ENVCTL_PROXY") or config.get("proxy"),
         insecure_hosts=_insecure_hosts(environ, config),
         keyring=_choose_variable(environ, "keyring") or config.get("keyring", "auto"),
@@ -145,6 +146,11 @@ def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
         isinstance(value, dict) and all(isinstance(url, str) for url in value.values())
     ):
         return "bad-value", "`mirrors` is a table of index names and URLs", ""
+    if key == "client-certificates" and not (
+        isinstance(value, dict) and all(map(_is_identity, value.values()))
+    ):
+        hint = '"HOST" = "FILE", or "HOST" = { certificate = "FILE", key = "FILE" }'
+        return "bad-value", "`client-certificates` is a table of host names and files", hint
     if key == "insecure-hosts" and not (
         isinstance(value, list) and all(isinstance(each, str) for each in value)
     ):
@@ -154,6 +160,17 @@ def _find_problem(key: str, value: object) -> tuple[str, str, str] | None:
     ):
         return "bad-value", "`timeout` is a number of seconds", ""
     return None
+
+
+def _is_identity(value: object) -> bool:
+    if isinstance(value, dict):
+        files = value.values()
+        return "certificate" in value and value.keys() <= {"certificate", "key"} and all(map(_is_text, files))
+    return _is_text(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _suggest(key: str) -> str:
@@ -166,6 +183,17 @@ def _suggest(key: str) -> str:
 def _resolve(key: str, value: Any, folder: str) -> Any:
     if key in _PATHS:
         return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
+    if key == "client-certificates":
+        named = {
+            host: each if isinstance(each, dict) else {"certificate": each} for host, each in value.items()
+        }
+        return {
+            host.lower(): tuple(
+                _resolve("client-key", each[part], folder) if part in each else None
+                for part in ("certificate", "key")
+            )
+            for host, each in named.items()
+        }
     if key in _CHOICES:
         return str(value).lower()
     return tuple(each.lower() for each in value) if key == "insecure-hosts" else value
@@ -197,6 +225,18 @@ def _choose_variable(environ: Mapping[str, str], key: str) -> str | None:
 def _variable_path(environ: Mapping[str, str], name: str, directory: str) -> str | None:
     value = environ.get(name)
     return os.path.normpath(os.path.join(directory, os.path.expanduser(value))) if value else None
+
+
+def _client_certificates(
+    environ: Mapping[str, str], config: Mapping[str, Any], directory: str
+) -> dict[str, Identity]:
+    """Join the certificates for single hosts and the one for all others."""
+    found: dict[str, Identity] = dict(config.get("client-certificates", {}))
+    certificate = _variable_path(environ, "ENVCTL_CLIENT_CERTIFICATE", directory)
+    key = _variable_path(environ, "ENVCTL_CLIENT_KEY", directory)
+    if certificate is None:
+        certificate, key = config.get("client-certificate"), key or config.get("client-key")
+    return found if certificate is None else {**found, "*": (certificate, key)}
 
 
 def _insecure_hosts(environ: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:

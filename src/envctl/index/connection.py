@@ -22,11 +22,11 @@ from envctl.frozen import dataclass
 from envctl.index.deadline import DeadlineBackend
 from envctl.index.location import find_origin, find_userinfo, format_url, join, split, strip
 from envctl.index.proxy import choose_proxy
-from envctl.index.tls import make_context, make_insecure_context
+from envctl.index.tls import choose_identity, make_context, make_insecure_context
 from envctl.index.translate import FAILURES, refuse_proxy, translate
 from envctl.index.transport import Response, Timeouts, TransientError
 from envctl.model.events import Emit, Notice
-from envctl.model.settings import Settings
+from envctl.model.settings import Identity, Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAXIMAL_REDIRECTS = 5
@@ -39,14 +39,15 @@ _USER_AGENT = f"envctl (Python {sys.version_info.major}.{sys.version_info.minor}
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How to get to a URL: plain, over TLS or over unverified TLS; through which proxy."""
+    """How to get to a URL: plain, over TLS or over unverified TLS; through which proxy, and as whom."""
 
     kind: str
     proxy: str | None
+    identity: Identity | None
 
 
 class Connections:
-    """A `Transport` over httpx: one pool for each way out (plain, TLS, unverified TLS; each proxy)."""
+    """A `Transport` over httpx: one pool for each way out (`_Way`)."""
 
     def __init__(self, settings: Settings, *, timeouts: Timeouts, emit: Emit) -> None:
         self._settings = settings
@@ -115,7 +116,8 @@ class Connections:
         if scheme == "https" and _is_insecure(url, self._settings.insecure_hosts):
             kind = "insecure"
             self._warn(f"{host}:{port}" if port != 443 else host)
-        return _Way(kind, choose_proxy(url, self._settings))
+        identity = None if scheme == "http" else choose_identity(self._settings, host, port)
+        return _Way(kind, choose_proxy(url, self._settings), identity)
 
     def _warn(self, host: str) -> None:
         """Say, once for each host, that anybody can pretend to be it."""
@@ -138,9 +140,9 @@ class Connections:
     def _open(self, way: _Way) -> _Transport:
         context = None
         if way.kind == "https":
-            context = make_context(self._settings)
+            context = make_context(self._settings, way.identity)
         elif way.kind == "insecure":
-            context = make_insecure_context(self._settings)
+            context = make_insecure_context(self._settings, way.identity)
         return _Transport(
             httpcore.ConnectionPool(
                 ssl_context=context,
@@ -251,7 +253,9 @@ def _make_proxy(url: str, settings: Settings) -> httpcore.Proxy:
     return httpcore.Proxy(
         httpcore.URL(scheme=scheme, host=host, port=port or default, target="/"),
         auth=None if userinfo is None else (userinfo[0].encode(), userinfo[1].encode()),
-        ssl_context=make_context(settings) if scheme == "https" else None,
+        ssl_context=None
+        if scheme != "https"
+        else make_context(settings, choose_identity(settings, host, port)),
     )
 
 

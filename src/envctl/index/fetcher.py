@@ -195,7 +195,7 @@ class Fetcher:
             if response.status in {404, 410}:
                 return None
             etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
-            max_age = read_max_age(response.headers.get("cache-control", ""))
+            max_age = read_max_age(response.headers.get("cache-control", ""), response.headers.get("age", ""))
             if response.status == 304:
                 if len(headers) == 2:
                     message = f"index `{served.name}` says that nothing changed, but was not asked that"
@@ -330,12 +330,13 @@ def _gunzip(response: Response, limit: int) -> Iterator[bytes]:
         raise TransientError("truncated", message)
 
 
-def read_max_age(text: str) -> int:
+def read_max_age(text: str, age: str = "") -> int:
     """Return for how many seconds an answer is fresh: ``max-age`` of Cache-Control, 0 where it is not stated.
 
-    At most a day: a page says which releases exist.
+    Less the ``age`` that it has already, as who kept it on the way says. At most a day: a page says which
+    releases exist.
 
-    Source: RFC 9111, 5.2.2.
+    Source: RFC 9111, 4.2 and 5.2.2.
     """
     directives = [part.strip().lower() for part in text.split(",")]
     if "no-store" in directives or "no-cache" in directives:
@@ -343,5 +344,6 @@ def read_max_age(text: str) -> int:
     for directive in directives:
         name, _, value = directive.partition("=")
         if name == "max-age" and value.strip('"').isdecimal():
-            return min(int(value.strip('"')[:9]), 24 * 3600)
+            passed = int(age.strip()[:9]) if age.strip().isdecimal() else 0
+            return max(0, min(int(value.strip('"')[:9]), 24 * 3600) - passed)
     return 0

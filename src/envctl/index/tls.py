@@ -12,7 +12,7 @@ import ssl
 import sys
 
 from envctl.errors import MachineError
-from envctl.model.settings import Settings
+from envctl.model.settings import Identity, Settings
 
 _BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 #: Where distributions keep all certificates in one file. Interpreters that were built elsewhere may look in
@@ -26,8 +26,10 @@ _SYSTEM_BUNDLES = (
 )
 
 
-def make_context(settings: Settings, *, platform: str = sys.platform) -> ssl.SSLContext:
-    """Make the context of connections whose server has to prove who it is.
+def make_context(
+    settings: Settings, identity: Identity | None = None, *, platform: str = sys.platform
+) -> ssl.SSLContext:
+    """Make the context of connections whose server has to prove who it is, and may ask for ``identity``.
 
     A bundle of the settings goes before ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``,
     each a file or a folder; ``SSL_CERT_DIR`` is a folder beside them. With any of them the system is not
@@ -37,11 +39,11 @@ def make_context(settings: Settings, *, platform: str = sys.platform) -> ssl.SSL
         MachineError: `bad-ca-bundle`, `bad-client-certificate`.
     """
     context = _trust_named(settings) or _trust_system(platform)
-    _identify(context, settings)
+    _identify(context, identity, settings)
     return context
 
 
-def make_insecure_context(settings: Settings) -> ssl.SSLContext:
+def make_insecure_context(settings: Settings, identity: Identity | None) -> ssl.SSLContext:
     """Make the context of connections to hosts that need not prove who they are.
 
     Raises:
@@ -50,8 +52,14 @@ def make_insecure_context(settings: Settings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    _identify(context, settings)
+    _identify(context, identity, settings)
     return context
+
+
+def choose_identity(settings: Settings, host: str, port: int) -> Identity | None:
+    """Return who to be for a server that asks, None for nobody."""
+    known = settings.client_certificates
+    return known.get(f"{host}:{port}") or known.get(host) or known.get("*")
 
 
 def _trust_named(settings: Settings) -> ssl.SSLContext | None:
@@ -103,18 +111,18 @@ def _holds_certificates() -> bool:
         return False
 
 
-def _identify(context: ssl.SSLContext, settings: Settings) -> None:
+def _identify(context: ssl.SSLContext, identity: Identity | None, settings: Settings) -> None:
     """Load the client's certificate and its key, which may stand in one file."""
-    path = settings.client_certificate
-    if path is None:
+    if identity is None:
         return
+    path, key = identity
 
     def password() -> str:
         # Without it OpenSSL would ask on the terminal, in the middle of a progress bar.
         return settings.environ.get("ENVCTL_CLIENT_KEY_PASSWORD", "")
 
     try:
-        context.load_cert_chain(path, settings.client_key, password)
+        context.load_cert_chain(path, key, password)
     except (OSError, ssl.SSLError, ValueError) as error:
         message = f"the client certificate `{path}` cannot be used: {_reason(error)}"
         hints = (

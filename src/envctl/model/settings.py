@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from envctl.frozen import dataclass, field
 
+#: Who a client is: the path of its certificate, and that of the key where it is in another file.
+Identity = tuple[str, str | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -17,11 +20,11 @@ class Settings:
     ``python_mirror`` is a URL below which builds of Python lie under their own names.
     ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``. With
     ``no_cache`` the ``cache_dir`` is this run's alone, and ``lock_dir`` the folder where runs keep each other
-    from writing one file; None for the cache. ``client_key`` is None where the key stands in the file of the
-    ``client_certificate``. ``keyring`` is ``auto`` (asked when an index refuses), ``always`` (before it
-    does) or ``never``. ``color`` is what the user's file says. ``timeout`` is seconds for one page or file
-    in all; None leaves it to whoever fetches. ``file`` is where the user's settings lie, also when nothing
-    lies there.
+    from writing one file; None for the cache. ``client_certificates`` are by host, by ``host:port``, or by
+    ``*`` for all others. ``keyring`` is ``auto`` (asked when an index refuses), ``always`` (before it does)
+    or ``never``. ``color`` is what the user's file says. ``timeout`` is seconds for one page or file in all;
+    None leaves it to whoever fetches. ``file`` is where the user's settings lie, also when nothing lies
+    there.
     """
 
     cache_dir: str
@@ -34,8 +37,7 @@ class Settings:
     fallback_compile: str | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
+    client_certificates: Mapping[str, Identity] = field(default_factory=dict)
     proxy: str | None = None
     insecure_hosts: tuple[str, ...] = ()
     keyring: str = "auto"
