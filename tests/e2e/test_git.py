@@ -483,6 +483,39 @@ def test_a_repository_is_reached_by_ssh(project: Project, repository: Repository
     assert answer(project) == "1"
 
 
+def test_a_policy_against_builds_is_against_repositories(project: Project, repository: Repository) -> None:
+    rest = f'{ALLOW}[policy]\nsdists = "enforce"\n'
+
+    result = declare(project, repository, allow=rest).run("plan")
+
+    assert result.code == 3
+    assert "core is built from git+" in result.out + result.err
+
+
+def test_a_damaged_commit_in_the_cache_is_fetched_again(
+    make_project: Callable[..., Project], repository: Repository
+) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    declare(project, repository, 'branch = "main"').succeed("lock")
+    store = os.path.join(project.cache, "envctl", "repositories-v1")
+    objects = [
+        os.path.join(place, name)
+        for place, _, files in os.walk(store)
+        for name in files
+        if "objects" in place.split(os.sep)
+    ]
+    assert objects
+    for path in objects:
+        with open(path, "r+b") as file:
+            file.seek(10)
+            file.write(b"\0\0\0\0")
+
+    project.apply()
+
+    assert answer(project) == "1"
+
+
 def test_a_newer_commit_is_no_release(project: Project, repository: Repository) -> None:
     declare(project, repository, 'branch = "main"').apply()
     move(repository)

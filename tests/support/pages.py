@@ -73,14 +73,17 @@ def run_line(project: Project, command: str) -> tuple[int, list[str]]:
 def follow(project: Project, page: str) -> list[str]:
     """Follow a page: write its files, set its variables, run its commands. What is not as it says is returned.
 
-    A block of TOML is the manifest, or the user's settings where it says so in its first line. A command that fails ends it, unless the page shows its error: what would follow is not what the page talks
-    about.
+    A block of TOML is the manifest, or the file that its first line names as a comment: ``config.toml`` is the
+    user's settings. A command that fails ends it, unless the page shows its error: what would follow is not
+    what the page talks about.
     """
     wrong = []
     for block in read_blocks(page):
-        if block.language == "toml":
-            is_config = block.lines[0] == "# config.toml"
-            path = project.environ["ENVCTL_CONFIG"] if is_config else project.path("env.toml")
+        if block.language in {"toml", "python"}:
+            named = re.fullmatch(r"# ([\w./-]+\.\w+)", block.lines[0])
+            path = project.path(named[1] if named else "env.toml")
+            if block.lines[0] == "# config.toml":
+                path = project.environ["ENVCTL_CONFIG"]
             project.write(path, "\n".join(block.lines) + "\n")
         elif block.language == "sh":
             for line in block.lines:

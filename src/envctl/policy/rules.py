@@ -8,7 +8,7 @@ packages        ``allow``, ``deny``: globs of names; deny goes first, an absent 
 indexes         the same of index names; a direct URL or checkout is matched by its URL
 min-age         ``age``: a release is let in so long after its upload; ``allow``: names let in earlier
 max-age         ``age``: and no later than that; ``allow``
-sdists          ``allow``: names that may come as source archives
+sdists          ``allow``: names that may come as source archives, or as commits of repositories
 yanked          ``allow``
 archived        ``allow``
 startup-hooks   ``allow``
@@ -144,12 +144,12 @@ def _read_day(text: str | None) -> date | None:
 
 
 def judge_sdists(case: Case, rule: Rule) -> Iterator[Finding]:
-    """Judge source archives, whose build runs code of others."""
+    """Judge source archives and commits, whose build runs code of others."""
     for pin in _pins(case, rule):
         match pin.artifact:
-            case Sdist():
+            case Sdist() | Checkout():
                 yield Finding(pin.name, f"{pin.name} is built from {format_origin(pin.artifact)}")
-            case Archive() if not format_origin(pin.artifact).endswith(".whl"):
+            case Archive() if not pin.artifact.is_wheel:
                 yield Finding(pin.name, f"{pin.name} is built from {format_origin(pin.artifact)}")
             case _:
                 pass
