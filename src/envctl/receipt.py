@@ -70,12 +70,17 @@ def digest_file(path: str) -> str | None:
 
 
 def describe_file(path: str) -> str:
-    """Say which file lies at a path without reading it: its size and mtime (ns), or `ABSENT`."""
+    """Say which file lies at a path without reading it: its size and mtime (ns), or `ABSENT`.
+
+    Behind a link also where it leads: of two builds of a program the files can be alike in both.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return ABSENT
-    return describe_status(status)
+    real = os.path.realpath(path)
+    said = describe_status(status)
+    return said if real == path else f"{said} {real}"
 
 
 def describe_status(status: os.stat_result) -> str:

@@ -63,6 +63,9 @@ def test_there_is_a_schema_for_every_kind_of_document() -> None:
         "rollback",
         "init",
         "destroy",
+        "python-list",
+        "python-find",
+        "python-install",
     }
 
     assert set(SCHEMAS) == core | {"plans", "reports", "statuses"}

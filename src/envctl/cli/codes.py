@@ -33,6 +33,8 @@ bad-plan: The file is no saved plan that this envctl can read. `envctl plan --ou
 bad-proxy: The address of the proxy in the settings or the variables cannot be used.
 bad-pyproject: A pyproject.toml is not valid TOML, or its `[build-system]` table is not what PEP 518 allows.
 bad-python: A statement about Python is none: write a specifier, a version such as `3.12`, or a path.
+bad-python-archive: The archive of a Python that was to be installed is damaged, leads outside of its folder,
+    or holds another Python than it should. Nothing of it was kept.
 bad-record: The RECORD of a wheel does not fit its files. `[install] accept-bad-record` lets one in by name.
 bad-redirect: A server sends the request to where it may not go: from https to http, in a circle, or too
     often.
@@ -157,6 +159,7 @@ no-manifest: There is no env.toml in the working folder nor above it. `envctl in
 no-matching-version: No release that exists, or none that counts, is within what was asked for.
 no-project-table: A pyproject.toml has no `[project]` table, so only its backend knows what the project needs.
 no-pyproject: The manifest takes its lists from a pyproject.toml that is not there.
+no-python-build: `envctl python install` knows no build of that version for this machine, or no digest of it.
 no-python: No interpreter on this machine fits what the manifest asks for.
 no-solution: The requirements contradict each other; the lines below the message say which.
 no-source: A path source is not there, or holds no project; or a `subdirectory` is not in its source.

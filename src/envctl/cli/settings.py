@@ -14,6 +14,7 @@ platform's folder for settings, or where ``ENVCTL_CONFIG`` says::
     insecure-hosts = ["old.example"]
     keyring = "auto"                   # auto, always, never
     timeout = 600                      # seconds for one page or file in all
+    python-mirror = "https://mirror.example/pythons"   # where `envctl python install` gets its files
 
     [mirrors]                          # names of indexes: where their bytes are fetched instead
     pypi = "https://mirror.example/simple/"
@@ -37,7 +38,7 @@ _CHOICES = {
     "color": ("auto", "always", "never"),
     "keyring": ("auto", "always", "never"),
 }
-_TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate", "client-key")
+_TEXTS = ("cache-dir", "proxy", "ca-bundle", "client-certificate", "client-key", "python-mirror")
 #: Every key of the file.
 KEYS = (*_CHOICES, *_TEXTS, "mirrors", "insecure-hosts", "timeout")
 _PATHS = {"cache-dir", "ca-bundle", "client-certificate", "client-key"}
@@ -77,6 +78,7 @@ def make_settings(
         keyring=_choose_variable(environ, "keyring") or config.get("keyring", "auto"),
         timeout=_timeout(environ, config),
         color=config.get("color"),
+        python_mirror=environ.get("ENVCTL_PYTHON_MIRROR") or config.get("python-mirror"),
         environ=dict(environ),
         file=config_path(environ),
     )

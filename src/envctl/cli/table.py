@@ -45,6 +45,7 @@ COMMANDS = (
     Command("diff", LOOK, "Show two locks beside each other", f"{_PLACE}.diff"),
     Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
     Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
+    Command("python", MACHINE, "List, find or install Pythons", f"{_PLACE}.python"),
     Command("cache", MACHINE, "Show or empty the cache", f"{_PLACE}.cache"),
 )
 

@@ -1,7 +1,7 @@
 """Where Python interpreters lie on this machine: paths, nothing is run.
 
-On POSIX systems these are known folders, listed here: asking a discovery library costs seconds, since
-it runs every shim it meets. On Windows the registry knows (PEP 514), and the library reads it.
+These are known folders: asking a discovery library costs seconds, since it runs every shim it meets. On
+Windows the registry knows, too (PEP 514).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 
+from envctl.environment.managers import list_conda_bases, list_roots
 from envctl.frozen import dataclass
 from envctl.receipt import describe_file
 
@@ -58,7 +59,7 @@ def _list_paths(environ: Mapping[str, str]) -> Iterator[str]:
     for folder in _list_folders(environ):
         yield from _list_interpreters(folder)
     if sys.platform == "win32":
-        yield from list_registered(environ)
+        yield from list_registered()
 
 
 def _list_folders(environ: Mapping[str, str]) -> Iterator[str]:
@@ -66,22 +67,15 @@ def _list_folders(environ: Mapping[str, str]) -> Iterator[str]:
         # Shims decide by the working folder what they start: what they can start is found below.
         if os.path.isabs(folder) and os.path.basename(folder.rstrip(os.sep)) != "shims":
             yield folder
-    home = environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
-    data = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-    roots = (
-        os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions"),
-        environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python"),
-        os.path.join(data, "mise", "installs", "python"),
-        os.path.join(environ.get("ASDF_DATA_DIR") or os.path.join(home, ".asdf"), "installs", "python"),
-        "/Library/Frameworks/Python.framework/Versions",
-        "/opt",
-        "/opt/python",
-    )
-    for root in roots:
-        for name in reversed(_list_names(root)):
-            yield os.path.join(root, name, "bin")
-            if sys.platform == "win32":
-                yield os.path.join(root, name)
+    for root in list_roots(environ):
+        for name in reversed(_list_names(root.path)):
+            # What a kill left half made begins with a dot.
+            if name.startswith(root.start) and not name.startswith("."):
+                yield os.path.join(root.path, name, "bin")
+                if sys.platform == "win32":
+                    yield os.path.join(root.path, name)
+    for base in list_conda_bases(environ):
+        yield base if sys.platform == "win32" else os.path.join(base, "bin")
     yield from ("/usr/bin", "/usr/local/bin")
 
 

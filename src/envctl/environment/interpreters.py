@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from packaging.version import InvalidVersion, Version
 
 from envctl.environment.discover import Candidate, list_candidates
+from envctl.environment.managers import CONDA, name_manager
 from envctl.environment.probe import probe
 from envctl.errors import MachineError
 from envctl.frozen import replace
@@ -47,7 +48,11 @@ def find(
         candidates: Sequence[Candidate] = [Candidate(path, None) for path in dict.fromkeys(wanted)]
     else:
         candidates = list_candidates(settings.environ)
-    best = _find_best(candidates, requests, ask=ask, covered=covered)
+    best = _find_best(
+        [each for each in candidates if not _is_last(each, settings)], requests, ask=ask, covered=covered
+    )
+    if best is None:
+        best = _find_best(candidates, requests, ask=ask, covered=covered)
     if best is None:
         raise _nothing_fits(requests, ask)
     return best
@@ -62,6 +67,11 @@ def list_interpreters(*, settings: Settings) -> tuple[Interpreter, ...]:
         if interpreter is not None:
             found.setdefault(interpreter.executable, interpreter)
     return tuple(sorted(found.values(), key=_order, reverse=True))
+
+
+def _is_last(candidate: Candidate, settings: Settings) -> bool:
+    """Whether an interpreter is taken only where nothing else fits."""
+    return name_manager(candidate.path, settings.environ) == CONDA
 
 
 def explain_misfit(interpreter: Interpreter, requests: Sequence[PythonRequest]) -> str | None:
@@ -184,6 +194,6 @@ def _nothing_fits(requests: Sequence[PythonRequest], ask: _Asker) -> MachineErro
         else:
             why = explain_misfit(answer, requests)
             hints.append(f"`{path}` is {answer.implementation} {answer.version}: {why}")
-    hints.append("install one that fits, or change `python` in the manifest")
+    hints.append("`envctl python install VERSION` installs one; or change `python` in the manifest")
     where = next((request.where for request in requests if request.where), None)
     return MachineError("no-python", f"no Python on this machine fits {wanted}", where=where, hints=hints)

@@ -6,6 +6,7 @@ import re
 
 from packaging.specifiers import SpecifierSet
 
+from envctl.frozen import replace
 from envctl.manifest.document import Document, show
 from envctl.manifest.locate import Path
 from envctl.manifest.manifest import PythonRequest
@@ -35,20 +36,28 @@ def parse_python(document: Document, key: Path, text: str) -> PythonRequest | No
     if "/" in stated or "\\" in stated or stated.startswith("."):
         path = parse_path(document, key, stated)
         return None if path is None else PythonRequest(text=text, specifier=None, path=path, where=where)
-    if found := _VERSION.fullmatch(stated):
-        implementation = (found["implementation"] or "cpython").lower()
-        return PythonRequest(
-            text=text,
-            specifier=_specifier(found["release"], found["pre"] or ""),
-            implementation="cpython" if implementation == "python" else implementation,
-            free_threaded=found["threads"] is not None,
-            where=where,
-        )
+    version = read_python_version(stated)
+    if version is not None:
+        return replace(version, text=text, where=where)
     if not stated or stated[0] not in "<>=!~":
         document.refuse("bad-python", key, f"is {show(text)}, which names no Python", *_meant(stated))
         return None
     specifier = parse_specifier(document, key, stated)
     return None if specifier is None else PythonRequest(text=text, specifier=specifier, where=where)
+
+
+def read_python_version(text: str) -> PythonRequest | None:
+    """Read a version, maybe with an implementation before it and a ``t`` after it; None for anything else."""
+    found = _VERSION.fullmatch(text)
+    if found is None:
+        return None
+    implementation = (found["implementation"] or "cpython").lower()
+    return PythonRequest(
+        text=text,
+        specifier=_specifier(found["release"], found["pre"] or ""),
+        implementation="cpython" if implementation == "python" else implementation,
+        free_threaded=found["threads"] is not None,
+    )
 
 
 def parse_locked_python(document: Document, key: Path, text: str) -> str | None:

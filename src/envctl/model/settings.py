@@ -14,6 +14,7 @@ class Settings:
     ``environ`` is a copy of the process environment: rooms read it from here, never from ``os``.
     ``mirrors`` maps an index name to the URL to fetch it from. ``link`` is ``auto``, ``reflink``,
     ``hardlink`` or ``copy``; ``compile`` ``auto``, ``true`` or ``false``; None leaves it to the manifest.
+    ``python_mirror`` is a URL below which builds of Python lie under their own names.
     ``fallback_link`` and ``fallback_compile`` are the user's own, for a manifest that says ``auto``. With
     ``no_cache`` the ``cache_dir`` is this run's alone, and ``lock_dir`` the folder where runs keep each other
     from writing one file; None for the cache. ``client_key`` is None where the key stands in the file of the
@@ -40,5 +41,6 @@ class Settings:
     keyring: str = "auto"
     timeout: float | None = None
     color: str | None = None
+    python_mirror: str | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     file: str = ""

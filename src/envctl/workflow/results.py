@@ -185,6 +185,37 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPython:
+    """One interpreter of this machine, for ``python list`` and ``find``.
+
+    ``variant`` is ``free-threaded``, ``debug`` or both with a ``+``; ``manager`` who installed it, None where
+    nothing tells. ``fits`` is whether it fits what is asked for, ``reason`` why not; None where nobody asks.
+    """
+
+    executable: str
+    version: str
+    implementation: str
+    variant: str | None
+    manager: str | None
+    fits: bool | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPython:
+    """What ``python install`` did: ``outcome`` is ``installed``, or ``present`` when it was there already."""
+
+    outcome: str
+    version: str
+    implementation: str
+    variant: str | None
+    executable: str
+    path: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheInfo:
     """What the cache holds, by bucket."""
 
