@@ -92,7 +92,7 @@ def name_manager(executable: str, environ: Mapping[str, str]) -> str | None:
 
 def _list_brews(environ: Mapping[str, str]) -> tuple[str, ...]:
     named = environ.get("HOMEBREW_PREFIX")
-    known = ("/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/usr/local")
+    known = ("/opt/homebrew", os.path.join("/home", "linuxbrew", ".linuxbrew"), "/usr/local")
     return tuple(dict.fromkeys((named, *known))) if named else known
 
 
