@@ -66,6 +66,9 @@ def test_there_is_a_schema_for_every_kind_of_document() -> None:
         "python-list",
         "python-find",
         "python-install",
+        "bundle",
+        "bundle-create",
+        "bundle-verify",
     }
 
     assert set(SCHEMAS) == core | {"plans", "reports", "statuses"}

@@ -43,6 +43,7 @@ COMMANDS = (
     Command("why-not", LOOK, "Show what keeps a package from a version", f"{_PLACE}.why_not"),
     Command("outdated", LOOK, "List locked packages that have newer releases", f"{_PLACE}.outdated"),
     Command("diff", LOOK, "Show two locks beside each other", f"{_PLACE}.diff"),
+    Command("bundle", HAND_OVER, "Gather all that a lock needs into one file", f"{_PLACE}.bundle"),
     Command("run", HAND_OVER, "Run a command in the environment", f"{_PLACE}.run"),
     Command("completion", HAND_OVER, "Print a completion script for a shell", f"{_PLACE}.completion"),
     Command("python", MACHINE, "List, find or install Pythons", f"{_PLACE}.python"),

@@ -50,6 +50,11 @@ def apply(context: Context, options: PlanOptions, *, confirm: Confirm, lock_time
     try:
         place = find_place(context)
         with hold_site(context, place, lock_timeout=lock_timeout) as held:
+            if options.bundle is not None:
+                # Few applies are from one.
+                from envctl.workflow.unbundling import take_bundle  # noqa: PLC0415 - the reason is above
+
+                take_bundle(run, options.bundle)
             # `prepare` looks at the manifest again: who held the lock before may have written it.
             return carry_out(run, held, prepare(run, options), confirm=confirm)
     finally:

@@ -92,6 +92,7 @@ class Job:
     backend: Backend
     target: str
     tools: Mapping[str, str]
+    requires: Sequence[Requirement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +238,34 @@ class Builder:
             case Wheel():
                 raise TypeError(pin)
 
+    def list_requirements(self, pin: Pin) -> Sequence[Requirement]:
+        """Ask what the build of a pin requires: what its source states, and what its backend adds.
+
+        Raises:
+            BuildError, InputError, UpstreamError: as `build` does.
+        """
+        artifact, where = pin.artifact, format_origin(pin.artifact)
+        match artifact:
+            case Directory():
+                kind = "editable" if artifact.editable else "wheel"
+                return self._ask_requirements(pin.name, _folder_of(artifact), kind, where)
+            case Sdist():
+                self.require_permission(pin.name)
+                with self._unpacked(artifact) as folder:
+                    return self._ask_requirements(pin.name, folder, "wheel", where)
+            case Archive() | Checkout():
+                self.require_permission_for(pin.name, artifact)
+                with self.open_tree(artifact) as folder:
+                    return self._ask_requirements(pin.name, folder, "wheel", where)
+            case Wheel():
+                return ()
+
+    def _ask_requirements(self, name: str, folder: str, kind: str, where: str) -> Sequence[Requirement]:
+        digest = self._digest(name, f"requirements {where}")
+        task = Task(name=name, folder=folder, kind=kind, where=where, digest=digest)
+        with self._begun(task, "requirements") as job:
+            return job.requires
+
     def _ask_metadata(self, task: Task) -> bytes:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, f"{task.name} (metadata)"))
@@ -336,7 +365,7 @@ class Builder:
                 deadline=deadline,
             )
 
-        requires = _parse_requirements(system.requires, pyproject)
+        requires = wanted = _parse_requirements(system.requires, pyproject)
         workshop = self.furnish(task.name, requires, os.path.join(place, "environment"))
         more = make_backend(workshop).requires(task.kind, self._config(task.name))
         if more:
@@ -346,7 +375,7 @@ class Builder:
             log.note(f"--- built with {name} {tool}")
         target = os.path.join(place, "made")
         atomic.make_directory(target)
-        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools)
+        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools, requires=wanted)
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:

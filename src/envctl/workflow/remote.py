@@ -138,7 +138,7 @@ class Adapters:
         filename = wheel.filename if isinstance(wheel, Wheel) else file_name(wheel.path or wheel.url or "")
 
         def produce(target: str) -> Unpacked:
-            path = self._bring(wheel, os.path.dirname(target))
+            path = self.bring(wheel, os.path.dirname(target))
             try:
                 return unpack(
                     path,
@@ -163,7 +163,7 @@ class Adapters:
         """Refuse to unpack what there is no room for. Raises MachineError: `no-space`."""
         self.store.require_room(f"`{filename}`, unpacked,", size=sum(map(take_up, sizes)), inodes=len(sizes))
 
-    def _bring(self, file: Wheel | Sdist | ListedFile | Archive, folder: str) -> str:
+    def bring(self, file: Wheel | Sdist | ListedFile | Archive, folder: str) -> str:
         """Bring a file into ``folder`` under its own name, verified."""
         if file.size is None:
             self.emit(Grew(Phase.DOWNLOAD, 0))
@@ -181,7 +181,8 @@ class Adapters:
             self.client.fetch_locked(file, target, on_bytes=tell)
         return target
 
-    def _catalog(self) -> JoinedCatalog:
+    def catalog(self) -> JoinedCatalog:
+        """Make what tells what exists."""
         builder = self.builder()
         return JoinedCatalog(
             client=self.client,
@@ -253,7 +254,7 @@ class Adapters:
             interpreter=self.interpreter,
             environ=self.context.settings.environ,
             furnish=self._furnish,
-            fetch_sdist=self._bring,
+            fetch_sdist=self.bring,
             open_tree=self._open_tree,
             emit=self.emit,
             processes=self.processes,
@@ -265,19 +266,7 @@ class Adapters:
         """Lay an isolated environment at ``folder`` with what a backend asks for, to build ``project``."""
         context = replace(self.context, emit=tell_for(project, self.emit))
         inner = replace(self, context=context, chain=(*self.chain, project))
-        target = choose_target(self.interpreter)
-        request = request_for(
-            requirements,
-            by="build-system.requires",
-            constraints=self.manifest.build.constraints,
-            permission=permission_from(self.manifest.build),
-        )
-        solved = solve(request, target, inner._catalog(), inner.emit)  # noqa: SLF001 - it is one of us
-        (resolution,) = add_digests([solved], self.client.digests, inner.emit)
-        pins = [
-            Pin(name=each.name, version=each.version, artifact=_build_tool(each.name, each.artifacts, target))
-            for each in resolution.packages.values()
-        ]
+        pins = inner.choose_tools(requirements, choose_target(self.interpreter))
         stored = self._find_stored(pins)
         found = {**stored, **inner.obtain([pin for pin in pins if pin.name not in stored])}
         return lay_workshop(
@@ -287,6 +276,25 @@ class Adapters:
             store=self.store,
             settings=self.context.settings,
         )
+
+    def choose_tools(self, requirements: Sequence[Requirement], target: Target) -> Sequence[Pin]:
+        """Choose what builds require on a target: a wheel of each project where there is one.
+
+        Raises:
+            ResolutionError, UpstreamError; BuildError: `no-build-tool`.
+        """
+        request = request_for(
+            requirements,
+            by="build-system.requires",
+            constraints=self.manifest.build.constraints,
+            permission=permission_from(self.manifest.build),
+        )
+        solved = solve(request, target, self.catalog(), self.emit)
+        (resolution,) = add_digests([solved], self.client.digests, self.emit)
+        return [
+            Pin(name=each.name, version=each.version, artifact=_build_tool(each.name, each.artifacts, target))
+            for each in resolution.packages.values()
+        ]
 
     def _find_stored(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """Take from the store what is there; a wheel whose RECORD is wrong is left to who fetches it."""
@@ -355,9 +363,7 @@ def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Art
     source = next((artifact for artifact in artifacts if not isinstance(artifact, Wheel)), None)
     chosen = wheel or source
     if chosen is None:
-        raise BuildError(
-            "no-build-tool", f"`{name}` is needed to build and has no wheel for Python {target.python} here"
-        )
+        raise BuildError("no-build-tool", f"`{name}` is needed to build and has no wheel for {target.label}")
     return chosen
 
 

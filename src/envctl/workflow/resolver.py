@@ -60,10 +60,7 @@ class Resolver:
     ) -> None:
         self._context = context
         self._manifest = manifest
-        pinned = {
-            name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
-        }
-        self._client = _make_client(context, manifest, pinned)
+        self._client = make_client(context, manifest)
         self._make_adapters = partial(make_adapters, context, manifest, interpreter, store, self._client)
         self._made: Adapters | None = None
         self._listener = Listener(context.emit)
@@ -153,7 +150,7 @@ class Resolver:
         names = [index.name for index in served]
         found = [first]
         for other in names[names.index(first.index) + 1 :]:
-            client = _make_client(self._context, self._manifest, {name: other})
+            client = make_client(self._context, self._manifest, {name: other})
             try:
                 project = client.project(name)
             finally:
@@ -229,7 +226,15 @@ class Resolver:
         return self._adapters().builder().directory_metadata(name, directory)
 
 
-def _make_client(context: Context, manifest: Manifest, pinned: Mapping[str, str]) -> IndexClient:
+def make_client(context: Context, manifest: Manifest, pinned: Mapping[str, str] | None = None) -> IndexClient:
+    """Make the client of a manifest's indexes.
+
+    ``pinned`` maps projects to the index that they have to come from; None leaves that to the manifest.
+    """
+    if pinned is None:
+        pinned = {
+            name: source.index for name, source in manifest.sources.items() if isinstance(source, IndexSource)
+        }
     urls = [source.url for source in manifest.sources.values() if isinstance(source, UrlSource)]
     urls += [one.requirement.url or "" for one in list_references(manifest)]
     return IndexClient(

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The options that shape a plan. ``verify`` is ``stat`` or ``hash``; ``reinstall`` holds names."""
+    """The options that shape a plan.
+
+    ``verify`` is ``stat`` or ``hash``; ``reinstall`` holds names; ``bundle`` is a file to take all from.
+    """
 
     locked: bool = False
     from_lock: str | None = None
     adopt: bool = False
+    bundle: str | None = None
     verify: str = "stat"
     reinstall: frozenset[str] = frozenset()
 
@@ -213,6 +217,18 @@ class InstalledPython:
     path: str
     url: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleReport:
+    """What a bundle holds: for which targets and Pythons, how many packages and files; ``size`` is bytes."""
+
+    path: str
+    targets: tuple[str, ...]
+    pythons: tuple[str, ...]
+    packages: int
+    files: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,11 @@ def configure(parser: Parser) -> None:
         "--detailed-exitcode", action="store_true", help="exit with 2 when there were changes"
     )
     parser.add_argument("--all", action="store_true", help="every environment of the manifest, in its order")
+    parser.add_argument(
+        "--bundle",
+        metavar="FILE",
+        help="take all from a file of `envctl bundle create`; implies --locked and --offline",
+    )
     add_planning_options(parser)
     add_format(parser, PLAN_FORMATS)
     add_max_bytes(parser)
@@ -44,6 +49,7 @@ def configure(parser: Parser) -> None:
         "envctl apply --locked",
         "envctl apply plan.json",
         "envctl apply --all --yes",
+        "envctl apply --bundle shop.bundle",
     )
     parser.notes = (
         (
@@ -61,6 +67,7 @@ def run(arguments: Namespace, console: Console) -> int:
 
     check_output(arguments)
     refuse_planning_options(arguments)
+    _read_bundle(arguments)
     context = begin(arguments, console)
     reports: list[Report] = []
     with keep_finished(arguments, lambda: [report_document(each) for each in reports]):
@@ -72,6 +79,23 @@ def run(arguments: Namespace, console: Console) -> int:
         deliver_reports(reports, arguments, console)
     changed = any(report.outcome == "applied" or report.lock_written for report in reports)
     return 2 if changed and arguments.detailed_exitcode else 0
+
+
+def _read_bundle(arguments: Namespace) -> None:
+    """Take from ``--bundle`` what it implies.
+
+    Raises:
+        UsageError: `bad-usage` together with ``--from``, whose lock it is not made of.
+    """
+    if arguments.bundle is None:
+        return
+    if arguments.from_lock is not None:
+        from envctl.errors import UsageError
+
+        raise UsageError(
+            "bad-usage", "`--bundle` and `--from` contradict each other: a bundle has its own lock"
+        )
+    arguments.locked = arguments.offline = True
 
 
 def _apply(context: Context, arguments: Namespace, console: Console) -> Report:
@@ -142,6 +166,7 @@ def refuse_planning_options(arguments: Namespace) -> None:
             ("--all", arguments.all),
             ("--out", arguments.out is not None),
             ("--locked", arguments.locked),
+            ("--bundle", arguments.bundle is not None),
             ("--from", arguments.from_lock is not None),
             ("--adopt", arguments.adopt),
             ("--verify", arguments.verify != "stat"),

@@ -83,11 +83,12 @@ def planning_options(arguments: Namespace) -> PlanOptions:
     from envctl.cli.begin import resolve_path
     from envctl.workflow.results import PlanOptions
 
-    from_lock = arguments.from_lock
+    from_lock, bundle = arguments.from_lock, getattr(arguments, "bundle", None)
     return PlanOptions(
         locked=arguments.locked,
         from_lock=resolve_path(arguments, from_lock) if from_lock is not None else None,
         adopt=arguments.adopt,
+        bundle=resolve_path(arguments, bundle) if bundle is not None else None,
         verify=arguments.verify,
         reinstall=frozenset(arguments.reinstall),
     )

@@ -1,0 +1,227 @@
+"""A bundle checked, and taken into the store, so that an apply finds there all that it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from envctl import atomic
+from envctl.bundle.archive import Bundle, open_bundle
+from envctl.environment.configuration import choose_executable, read_configuration
+from envctl.errors import EnvctlError, InputError, raise_together
+from envctl.frozen import replace
+from envctl.index.client import IndexClient
+from envctl.index.http import HttpTransport
+from envctl.lock.lock import Lock
+from envctl.lock.parse import parse as parse_lock
+from envctl.manifest.manifest import Index
+from envctl.manifest.parse import parse as parse_manifest
+from envctl.manifest.project import find_project
+from envctl.manifest.urls import file_url
+from envctl.model.artifact import Archive, Artifact, Directory, Sdist, Wheel
+from envctl.model.selection import Pin
+from envctl.workflow.context import Run
+from envctl.workflow.inputs import declared
+from envctl.workflow.keys import as_wheel, entry_place, strongest_digest
+from envctl.workflow.needed import choose_cells, file_of, list_needs
+from envctl.workflow.prepare import Situation, choose_for, survey
+from envctl.workflow.remote import Adapters, make_adapters
+from envctl.workflow.results import BundleReport
+from envctl.workflow.scratch import scratch_folder
+from envctl.workflow.sources import list_local_paths
+from envctl.workflow.staleness import is_up_to_date, refuse_stale
+
+
+def verify_bundle(path: str) -> BundleReport:
+    """Check a bundle offline: every file is what its list says, and its lock finds all that it needs in it.
+
+    Raises:
+        InputError: `no-file`, `bad-bundle`, `bundle-incomplete`; all that is missing is told together.
+    """
+    with open_bundle(path) as bundle:
+        bundle.check()
+        return _compare(bundle)
+
+
+def _compare(bundle: Bundle) -> BundleReport:
+    """Compare what the lock of a bundle needs with what is in it."""
+    folder = os.path.dirname(bundle.path)  # where it would be laid out: nothing is read there
+    texts = {
+        each["path"]: bundle.read(each["path"]) for each in bundle.contents["files"] if "roles" not in each
+    }
+    name = str(bundle.contents.get("manifest"))
+    if name not in texts:
+        raise bundle.refuse("it has no manifest")
+    manifest_path = os.path.join(folder, name)
+    project = find_project(texts[name], path=manifest_path)
+    pyproject = None if project is None else texts.get(os.path.relpath(project, folder).replace(os.sep, "/"))
+    manifest = parse_manifest(texts[name], path=manifest_path, pyproject=pyproject)
+    lock = parse_lock(
+        _lock_of(bundle, texts),
+        path=os.path.join(folder, str(bundle.contents["lock"])),
+        allowed_paths=list_local_paths(manifest),
+    )
+    cells = choose_cells(lock, _names(bundle, "targets"), _names(bundle, "pythons"))
+    needs = list(list_needs(manifest, lock, cells))
+    digests = {str(each["sha256"]) for each in bundle.contents["files"]}
+    problems: dict[str, EnvctlError] = {}
+    for need in needs:
+        found = file_of(need.pin.artifact)
+        if found is not None and not _is_in(found[1], digests):
+            problems.setdefault(found[0], _incomplete(bundle, need.pin.name, found[0], need.target.label))
+    raise_together(list(problems.values()))
+    return BundleReport(
+        path=bundle.path,
+        targets=_names(bundle, "targets"),
+        pythons=_names(bundle, "pythons"),
+        packages=len({need.pin.name for need in needs}),
+        files=len(bundle.files),
+        size=os.path.getsize(bundle.path),
+    )
+
+
+def _lock_of(bundle: Bundle, texts: Mapping[str, bytes]) -> bytes:
+    found = texts.get(str(bundle.contents.get("lock")))
+    if found is None:
+        raise bundle.refuse("it has no lock")
+    return found
+
+
+def _names(bundle: Bundle, key: str) -> tuple[str, ...]:
+    found = bundle.contents.get(key)
+    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
+        raise bundle.refuse(f"it does not say for which {key} it is")
+    return tuple(found)
+
+
+def _is_in(hashes: Mapping[str, str], digests: set[str]) -> bool:
+    return hashes.get("sha256", "").lower() in digests
+
+
+def _incomplete(bundle: Bundle, name: str, filename: str, target: str) -> InputError:
+    targets, pythons = (", ".join(_names(bundle, key)) for key in ("targets", "pythons"))
+    return InputError(
+        "bundle-incomplete",
+        f"`{os.path.basename(bundle.path)}` lacks `{filename}`, which `{name}` needs on {target}",
+        where=bundle.path,
+        hints=[
+            f"it is for {targets} with Python {pythons}",
+            "`envctl bundle create` makes one from the lock as it is",
+        ],
+    )
+
+
+def take_bundle(run: Run, path: str) -> None:
+    """Take from a bundle into the store what the environment needs; what has to be built is built from it.
+
+    Raises:
+        InputError: `no-file`, `bad-bundle`, `bundle-incomplete`; `bundle-of-another-lock` when the lock of
+            the project is another one.
+        CheckError: `lock-missing`, `lock-stale`. BuildError, UpstreamError: as unpacking and building do.
+    """
+    loaded, declaration = declared(run.context)
+    present = choose_executable(read_configuration(declaration.path) or {})
+    situation = survey(run.context, loaded, declaration, present=present)
+    lock = situation.lock.lock
+    if lock is None or not is_up_to_date(situation.manifest, lock, situation.direct):
+        raise refuse_stale(situation.lock)
+    with open_bundle(path) as bundle:
+        _refuse_other(bundle, situation)
+        missing = _find_missing(run, situation, lock)
+        if missing:
+            with scratch_folder("bundle") as place:
+                _obtain(run, situation, bundle, missing, place)
+
+
+def _refuse_other(bundle: Bundle, situation: Situation) -> None:
+    listed = bundle.files.get(str(bundle.contents.get("lock")))
+    if listed is None:
+        raise bundle.refuse("it has no lock")
+    name = os.path.basename(situation.lock.path)
+    if listed["sha256"] != situation.lock.digest:
+        raise InputError(
+            "bundle-of-another-lock",
+            f"`{os.path.basename(bundle.path)}` is for another lock than `{name}` is now",
+            where=bundle.path,
+            hints=["`envctl bundle create` makes one from the lock as it is"],
+        )
+
+
+def _find_missing(run: Run, situation: Situation, lock: Lock) -> list[Pin]:
+    environ, inputs = run.context.settings.environ, situation.manifest.build_inputs
+    pins = list(choose_for(situation, lock).pins.values())
+    places = [entry_place(pin, inputs, situation.interpreter, environ) for pin in pins]
+    return [pin for pin, entry in zip(pins, run.store.get_all(places), strict=True) if entry is None]
+
+
+def _obtain(run: Run, situation: Situation, bundle: Bundle, pins: Sequence[Pin], place: str) -> None:
+    label = situation.target.label
+    local = [_bring(bundle, pin, place, label) for pin in pins]
+    with _offered(
+        run, situation, bundle, place if any(as_wheel(pin.artifact) is None for pin in pins) else None
+    ) as adapters:
+        adapters.obtain(local)
+
+
+def _bring(bundle: Bundle, pin: Pin, place: str, label: str) -> Pin:
+    """Lay the file of a pin out; the pin then says that it lies there. A folder is where it is."""
+    found = file_of(pin.artifact)
+    if found is None:
+        if isinstance(pin.artifact, Directory):
+            return pin
+        raise _incomplete(bundle, pin.name, pin.name, label)
+    filename, hashes = found
+    listed = next((path for path in bundle.files if _is_for(bundle, path, hashes)), None)
+    if listed is None:
+        raise _incomplete(bundle, pin.name, filename, label)
+    folder = os.path.join(place, hashlib.sha256(listed.encode()).hexdigest())
+    atomic.make_directories(folder)
+    target = os.path.join(folder, os.path.basename(listed))
+    bundle.extract(listed, target)
+    return replace(pin, artifact=_relocated(pin.artifact, target))
+
+
+def _is_for(bundle: Bundle, path: str, hashes: Mapping[str, str]) -> bool:
+    return "roles" in bundle.files[path] and bundle.files[path]["sha256"] == strongest_digest(hashes)
+
+
+def _relocated(artifact: Artifact, path: str) -> Artifact:
+    assert isinstance(artifact, Wheel | Sdist | Archive)  # noqa: S101 - nothing else is a file
+    return replace(artifact, url=None, path=path)
+
+
+@contextmanager
+def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) -> Iterator[Adapters]:
+    """Give what unpacks and builds, for whom the build tools of the bundle are all that there is."""
+    indexes: tuple[Index, ...] = ()
+    if place is not None:
+        folder = os.path.join(place, "tools")
+        atomic.make_directory(folder)
+        for path, listed in bundle.files.items():
+            if "tool" in listed.get("roles", ()) and _is_plain(os.path.basename(path)):
+                bundle.extract(path, os.path.join(folder, os.path.basename(path)))
+        indexes = (Index(name="bundle", url=file_url(folder), flat=True),)
+    settings = replace(run.context.settings, offline=True, mirrors={})
+    client = IndexClient(
+        indexes=indexes,
+        pinned={},
+        settings=settings,
+        transport=HttpTransport(settings),
+        emit=run.context.emit,
+    )
+    try:
+        yield make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
+    finally:
+        client.close()
+
+
+def _is_plain(filename: str) -> bool:
+    try:
+        parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        return False
+    return True
