@@ -115,7 +115,7 @@ def one(artifact: Any, version: Any = "1.0") -> Any:
     [
         Directory(path="/projects/core", display_path="../core", editable=True, metadata_digest="sha256:1"),
         Archive(url="https://x.example/a.zip", hashes={"sha256": "0" * 64}, size=3, subdirectory="py"),
-        Archive(path="/projects/shop/a.zip", hashes={"sha256": "0" * 64}),
+        Archive(path="/projects/shop/a.zip", display_path="a.zip", hashes={"sha256": "0" * 64}),
         Checkout(
             vcs="git", url="https://x.example/r", commit="a" * 40, requested_revision="v1", subdirectory="py"
         ),

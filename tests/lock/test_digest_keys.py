@@ -118,6 +118,7 @@ DOES_NOT_COUNT: dict[str, tuple[tuple[Any, ...], Any]] = {
     "lock.path": (("lock", "path"), "pylock.shop.toml"),
     "build.constraints": (("build", "constraints"), ["setuptools<80"]),
     "build.config-settings": (("build", "config-settings"), {"flask": {"x": "y"}}),
+    "build.timeout": (("build", "timeout"), 300),
     "install": (("install",), {"link": "copy", "prune": "never", "compile": True}),
     "policy": (("policy",), {"yanked": "enforce", "sdists": "enforce"}),
     "env.NAME.path": (("env", "default", "path"), "there"),
