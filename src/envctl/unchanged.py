@@ -81,16 +81,22 @@ def _speaks_of(receipt: Mapping[str, str], manifest: str, name: str) -> bool:
 
 
 def _is_settled(environment: str) -> bool:
-    """Whether it is a real folder and no killed run left anything beside it."""
-    beside = f"{environment}.envctl"
+    """Whether it is a real folder and no killed run left anything beside it, or in it (a mount point)."""
     try:
-        if not stat.S_ISDIR(os.lstat(environment).st_mode) or os.path.lexists(f"{beside}/journal"):
+        if not stat.S_ISDIR(os.lstat(environment).st_mode):
             return False
-        return not os.listdir(f"{beside}/staging")
-    except FileNotFoundError:
-        return True
+        return all(_is_at_rest(state) for state in (f"{environment}.envctl", f"{environment}/.envctl"))
     except OSError:
         return False
+
+
+def _is_at_rest(state: str) -> bool:
+    if os.path.lexists(f"{state}/journal"):
+        return False
+    try:
+        return not os.listdir(f"{state}/staging")
+    except FileNotFoundError:
+        return True
 
 
 def lock_receipt_path(cache_dir: str, manifest: str) -> str:

@@ -114,8 +114,8 @@ class Bench:
         with open_site(self.site, emit=self.events.append, lock_timeout=10) as held:
             return act(held)
 
-    def rollback(self, number: int | None = None) -> int:
-        found: int = self.held(lambda held: held.rollback(number))
+    def rollback(self, number: int | None = None, *, switch: str = "auto") -> int:
+        found: int = self.held(lambda held: held.rollback(number, switch=switch))
         return found
 
     def run(self, *arguments: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from envctl.environment.mounts import Mount, find_mount, find_view, parse_mounts
 from envctl.errors import MachineError
-from envctl.transaction.mounts import find_mount, parse_mounts
 from envctl.transaction.site import ADOPTED, Site, read_number, refuse
 from transaction.bench import Bench, snapshot
 
@@ -172,14 +172,14 @@ except MachineError as error:
 @pytest.mark.parametrize(
     ("commands", "code"),
     [
-        ("mount -t tmpfs none .venv; touch .venv/pyvenv.cfg", "mounted"),
-        ("mkdir .venv/share outside; mount --bind outside .venv/share", "mounted"),
         ("mkdir -p .venv.envctl/trash outside; mount --bind outside .venv.envctl/trash", "mounted"),
         ("mount --bind . . && cd ../project && mount -o remount,ro,bind .", "read-only"),
     ],
-    ids=["mount point", "mount below", "state folder", "read-only"],
+    ids=["state folder", "read-only"],
 )
-def test_mounts_that_a_switch_would_move_are_refused(bench: Bench, commands: str, code: str) -> None:
+def test_mounts_that_leave_no_room_for_generations_are_refused(
+    bench: Bench, commands: str, code: str
+) -> None:
     bench.venv.mkdir()
     (bench.venv / "pyvenv.cfg").write_text("")
 
@@ -211,14 +211,28 @@ def test_a_trash_that_something_is_mounted_in_is_not_emptied(bench: Bench) -> No
 def test_mount_points_are_unescaped() -> None:
     table = b"36 35 98:0 / /mnt/my\\040disk rw - ext4 /dev/sda rw\n37 36 0:5 / /dev rw - devtmpfs x rw\n"
 
-    assert parse_mounts(table) == ("/mnt/my disk", "/dev")
+    assert parse_mounts(table) == (Mount("/mnt/my disk", "/", "98:0"), Mount("/dev", "/", "0:5"))
 
 
 def test_a_neighbour_with_a_longer_name_is_no_mount_below(tmp_path: Path) -> None:
     real = os.path.realpath(tmp_path)
 
-    assert find_mount(f"{tmp_path}/.venv", [f"{real}/.venv-ci"]) is None
-    assert find_mount(f"{tmp_path}/.venv", [f"{real}/.venv/share"]) == f"{real}/.venv/share"
+    beside, below = (Mount(f"{real}/{name}", "/", "0:1") for name in (".venv-ci", ".venv/share"))
+    assert find_mount(f"{tmp_path}/.venv", [beside]) is None
+    assert find_mount(f"{tmp_path}/.venv", [below]) == f"{real}/.venv/share"
+
+
+def test_a_folder_that_is_mounted_elsewhere_is_seen_there(tmp_path: Path) -> None:
+    """The table says which folder of a file system is seen where."""
+    real = os.path.realpath(tmp_path)
+    home = Mount(real, "/data", "8:1")
+    elsewhere = Mount("/venv", "/data/project/.venv", "8:1")
+    part = Mount("/share", "/data/project/.venv/share", "8:1")
+    others = [Mount("/a", "/data/project/.venv", "8:2"), Mount("/b", "/data/project/.venv-ci", "8:1")]
+
+    assert find_view(f"{real}/project/.venv", [home, *others]) is None
+    assert find_view(f"{real}/project/.venv", [home, *others, elsewhere]) == "/venv"
+    assert find_view(f"{real}/project/.venv", [part, home]) == "/share"
 
 
 # --- identity ----------------------------------------------------------------

@@ -78,6 +78,8 @@ cache-failed: The cache folder could not be read or written, or is a file. `--ca
 cache-not-ours: The cache folder belongs to another user, or others may write into it, so nothing in it can be
     trusted.
 cancelled: The question was answered with no. Nothing was changed.
+cannot-exchange: `[install] switch = "exchange"` is asked for where an environment cannot change places with
+    another folder, for the reason that is given. Leave the key out, and it is changed file by file.
 cannot-edit: A file is written in a way that cannot be edited without changing more than was asked for. Edit
     it by hand.
 cannot-read: A local file of an index or a cache could not be read.
@@ -147,9 +149,14 @@ lock-stale: The lock does not fit the manifest any more, and the options do not 
 locked: Another run holds the environment and did not end in time. `--lock-timeout` waits longer.
 manifest-found: Which manifest counts; told with `-v`.
 manifest-exists: There is a manifest already; `envctl init` replaces nothing.
+merge: A plan says that the environment will be changed file by file, and why it cannot change places with its
+    successor. What apply promises then is in the manual.
+merged: The file system cannot exchange this environment's folder, as in a container whose image holds it, so
+    it was changed file by file. `[install] switch = "merge"` does not try the other way first.
 metadata-hash-mismatch: The metadata file beside a wheel is not what its hash says.
 missing-key: A table lacks a key that it needs.
-mounted: The environment or a folder in it is a mount point, so it cannot be exchanged or deleted.
+mounted: Something is mounted where envctl would have to write, rename or delete. Nothing was touched. An
+    environment that is a mount point is changed file by file instead.
 needs-yes: A command would ask, and there is nobody to ask. `--yes` is the answer.
 no-build-tool: A tool that a build needs has no wheel for this Python here.
 no-command: No command was given.

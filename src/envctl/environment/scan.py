@@ -20,6 +20,7 @@ from envctl.environment.examine import Examined, Scrutiny, examine
 from envctl.environment.identity import GENERATION, GenerationRecord, RecordedDistribution, parse_generation
 from envctl.environment.installed import Installed, read_installed
 from envctl.environment.inventory import INVENTORY, Inventory, parse_inventory
+from envctl.environment.mounts import is_vacant
 from envctl.environment.stray import Stray, gather, make_foreign, tell_strays
 from envctl.environment.tree import BYTECODE, Seen, walk
 from envctl.errors import MachineError
@@ -81,6 +82,8 @@ def _scan(path: str, *, verify: str, lives_at: str | None) -> State:
         return _scan_ours(path, record, verify=verify, lives_at=lives_at or path)
     if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
         return _scan_others(path, walk(path))
+    if is_vacant(path):
+        return State(path=path, owner=Owner.NOBODY, distributions={})
     reason = "it is a folder without `pyvenv.cfg`"
     return State(path=path, owner=Owner.UNKNOWN, distributions={}, reason=reason)
 
@@ -346,7 +349,7 @@ def _scan_others(path: str, found: Mapping[str, Seen]) -> State:
     for each in others:
         name = each.distribution.name
         distributions[name] = _merge(distributions.get(name), each.distribution)
-    leftover = {each: seen for each, seen in found.items() if not _is_environments_own(each)}
+    leftover = {each: seen for each, seen in found.items() if not is_environments_own(each)}
     by_info = {each.distribution.info: each for each in others}
     strays = _gather({info: each.distribution.paths for info, each in by_info.items()}, leftover, by_info)
     drift = [line for each in others for line in each.drift]
@@ -362,7 +365,8 @@ def _scan_others(path: str, found: Mapping[str, Seen]) -> State:
     )
 
 
-def _is_environments_own(path: str) -> bool:
+def is_environments_own(path: str) -> bool:
+    """Whether a path is the environment's own, going by its name, in one that others made."""
     folder, _, name = path.rpartition("/")
     if not folder:
         return name in {"pyvenv.cfg", "lib64"}

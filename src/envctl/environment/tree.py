@@ -1,6 +1,7 @@
 """Every file of an environment as ``stat`` sees it, in one walk. Reads no file and follows no link.
 
-Left out are ``__pycache__`` folders, which are never drift, and the ``.envctl`` folder at the top.
+Left out are ``__pycache__`` folders, which are never drift, the ``.envctl`` folder at the top, and what is
+mounted below: that is nobody's but its owner's.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from typing import NamedTuple
+
+from envctl.environment.mounts import find_mounts_below, read_mounts
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _HAS_DIRECTORY_DESCRIPTORS = os.scandir in os.supports_fd
@@ -50,6 +53,7 @@ def walk(root: str) -> dict[str, Seen]:
     Folders that cannot be entered are passed over: what should be in them is then missing.
     """
     found: dict[str, Seen] = {}
+    mounted = find_mounts_below(root, read_mounts())
     pending = [""]
     while pending:
         prefix = pending.pop()
@@ -59,6 +63,10 @@ def walk(root: str) -> dict[str, Seen]:
             continue
         if not prefix:
             names = [name for name in names if name != OURS]
+        if mounted:
+            names = [name for name in names if prefix + name not in mounted]
+            for path in mounted:
+                found.pop(path, None)
         pending += [f"{prefix}{name}/" for name in names]
     return found
 

@@ -54,6 +54,24 @@ def list_known(state: State, interpreter: Interpreter) -> frozenset[str] | None:
     return frozenset([*owned, *(file.path for file in state.foreign), *(line.path for line in state.drift)])
 
 
+def pruned(state: State, changes: Iterable[Change]) -> tuple[str, ...]:
+    """List the paths of the live tree that are not envctl's and shall go: relative, POSIX, sorted.
+
+    For an environment that is changed file by file: foreign files that a line deletes, code that was added to
+    a package, and the files of distributions that others installed and that do not stay. Some may be of no
+    file, or of one that the next generation has as well.
+    """
+    changes = tuple(changes)
+    deleted = {change.address for change in changes if change.action is Action.DELETE}
+    staying = {parse_package(change.address) for change in changes if is_kept(change)}
+    paths = {file.path for file in state.foreign if format_file(file.path) in deleted}
+    paths |= {line.path for line in state.drift if line.kind is DriftKind.ADDED}
+    for name, distribution in state.distributions.items():
+        if not distribution.managed and name not in staying:
+            paths |= {posixpath.normpath(path) for path in (*distribution.paths, distribution.info)}
+    return tuple(sorted(path for path in paths if _is_inside(path)))
+
+
 def _left(state: State, changes: Iterable[Change]) -> tuple[ForeignFile, ...]:
     deleted = {change.address for change in changes if change.action is Action.DELETE}
     return tuple(file for file in state.foreign if format_file(file.path) not in deleted)

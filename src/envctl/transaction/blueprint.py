@@ -40,10 +40,12 @@ class Replacement:
 class Blueprint:
     """One generation to be made.
 
-    ``carry`` holds paths of the live tree (relative, POSIX) that are linked over: foreign data, what
-    prune keeps. ``known`` is all that the plan was made for, so that what is there beside it came later;
-    None where nothing comes along. ``receipt`` maps the labels of the plan's inputs to their digests.
-    ``command`` is for the history (``apply``). ``link`` is ``auto``, ``reflink``, ``hardlink`` or ``copy``.
+    ``carry`` holds paths of the live tree (relative, POSIX) that are linked over: foreign data, what prune
+    keeps. ``known`` is all that the plan was made for, so that what is there beside it came later; None where
+    nothing comes along. ``pruned`` holds what is not envctl's and shall go, also where the tree is not
+    replaced whole. ``receipt`` maps the labels of the plan's inputs to their digests. ``command`` is for the
+    history (``apply``). ``link`` is ``auto``, ``reflink``, ``hardlink`` or ``copy``; ``switch`` is ``auto``,
+    ``exchange`` or ``merge``.
     """
 
     interpreter: Interpreter
@@ -51,8 +53,10 @@ class Blueprint:
     placed: tuple[Placed, ...]
     carry: tuple[str, ...] = ()
     known: frozenset[str] | None = None
+    pruned: tuple[str, ...] = ()
     replacements: tuple[Replacement, ...] = ()
     receipt: Mapping[str, str] = field(default_factory=dict)
     command: str = "apply"
     link: str = "auto"
+    switch: str = "auto"
     allow_overwrite: frozenset[str] = frozenset()

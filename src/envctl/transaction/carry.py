@@ -153,7 +153,7 @@ def _carry(live: str, root: str, path: str, status: os.stat_result, *, to: str |
     if stat.S_ISLNK(status.st_mode):
         atomic.symlink(os.readlink(source), target)
     else:
-        _link_or_copy(source, target, status)
+        link_or_copy(source, target, status)
     return Trace(status.st_ino, status.st_mtime_ns, status.st_size, os.lstat(target).st_ino)
 
 
@@ -165,7 +165,8 @@ def _carry_again(live: str, root: str, path: str, status: os.stat_result) -> Tra
     return trace
 
 
-def _link_or_copy(source: str, target: str, status: os.stat_result) -> None:
+def link_or_copy(source: str, target: str, status: os.stat_result) -> None:
+    """Make ``target`` the same file as ``source``, or else one like it. Raises `OSError`."""
     try:
         atomic.link(source, target)
     except FileExistsError:

@@ -13,12 +13,12 @@ fails or is interrupted leaves the environment as it was; after it, the run ends
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from envctl import atomic
-from envctl.environment.bare import BareItem, bare
+from envctl.environment.bare import DIRECTORY, BareItem, bare
 from envctl.environment.identity import GenerationRecord
 from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
@@ -26,12 +26,13 @@ from envctl.frozen import dataclass, field
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RACY_NS, settle
 from envctl.store.entry import Entry
-from envctl.store.examine import claim
 from envctl.store.store import Store
 from envctl.transaction.arrange import Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Replacement
 from envctl.transaction.carry import catch_up, find_fresh
+from envctl.transaction.choice import AUTO, Way, choose_way
 from envctl.transaction.commit import commit
+from envctl.transaction.destroy import destroy, remove_place
 from envctl.transaction.files import plan_replacements
 from envctl.transaction.generations import (
     choose_rollback,
@@ -49,12 +50,13 @@ from envctl.transaction.generations import (
 from envctl.transaction.history import Event, format_event
 from envctl.transaction.journal import Journal
 from envctl.transaction.lock import hold
+from envctl.transaction.merge import Terms, choose_gone, everything
 from envctl.transaction.recover import recover
 from envctl.transaction.shield import Shield
-from envctl.transaction.site import ADOPTED, Site, refuse
+from envctl.transaction.site import ADOPTED, Site, refuse, refuse_mounted
 from envctl.transaction.space import require_space
 from envctl.transaction.stage import Draft, Staged, own_paths, stage
-from envctl.transaction.trash import discard, empty, remove_now
+from envctl.transaction.trash import empty, remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
 KEEP = 3
@@ -86,36 +88,51 @@ class Held:
 
         Raises:
             StaleError: what ``guard`` raises.
-            MachineError: `file-conflict`, `no-space`, what `refuse` raises: nothing was staged.
+            MachineError: `file-conflict`, `no-space`, `cannot-exchange`, what `refuse` raises: nothing was
+                staged.
             SwitchError: staging or switching failed; the environment is as it was.
             BrokenError: it failed and could not be undone.
         """
         if guard is not None:
             guard()
         refuse(self.site)
-        draft = self._draft(blueprint, store, environ)
+        way = choose_way(self.site, blueprint.switch)
+        draft = self._draft(blueprint, store, environ, way)
         with self._or_abandon(draft):
             staged = stage(draft, store=store, emit=self.emit)
             journal = self._plan_switch(draft, staged.record)
+            gone = choose_gone(self.site.path, pruned=blueprint.pruned, carried=blueprint.carry)
             self.emit(Started(Phase.SWITCH))
             with Shield() as shield:
                 self._make_room(journal.leaving)
-                commit(
-                    self.site, journal, shield=shield, emit=self.emit, settle=partial(_settle, draft, staged)
+                merged = commit(
+                    self.site,
+                    journal,
+                    shield=shield,
+                    emit=self.emit,
+                    settle=partial(_settle, draft, staged),
+                    way=way,
+                    # What others made is always kept.
+                    terms=Terms(
+                        gone=gone,
+                        whole=journal.leaving is not None and (keep > 0 or journal.leaving == ADOPTED),
+                    ),
                 )
-                self._carry_late(draft, staged, journal.leaving)
+                if not merged:
+                    self._carry_late(draft, staged, journal.leaving)
                 self._trim(keep)
         self._linked.extend(entry for each in draft.laid for entry in _entries_of(each))
         self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
         return draft.number
 
-    def rollback(self, number: int | None = None) -> int:
+    def rollback(self, number: int | None = None, *, switch: str = AUTO) -> int:
         """Let an earlier generation change places with the live one, as it was; returns its number.
 
-        Without a number, the one that was live before. The lock and the manifest stay.
+        Without a number, the one that was live before. The lock and the manifest stay. ``switch`` is
+        ``auto``, ``exchange`` or ``merge``.
 
         Raises:
-            MachineError: `no-such-generation`, `generation-damaged`, what `refuse` raises.
+            MachineError: `no-such-generation`, `generation-damaged`, `cannot-exchange`, what `refuse` raises.
             SwitchError, BrokenError: as `apply`.
         """
         refuse(self.site)
@@ -126,6 +143,7 @@ class Held:
         if edits:
             message = f"generation {chosen} is not as envctl made it: {edits}"
             self.emit(Notice("warning", "generation-edited", message, ("`envctl plan` shows what follows",)))
+        way = choose_way(site, switch)
         leaving = live_number(site)
         event = describe(site, chosen, command="rollback")
         with Shield() as shield:
@@ -137,7 +155,8 @@ class Held:
                 parked=_parked(leaving),
                 history=(format_event(event),),
             )
-            commit(site, journal, shield=shield, emit=self.emit)
+            terms = Terms(gone=everything, whole=leaving is not None)
+            commit(site, journal, shield=shield, emit=self.emit, way=way, terms=terms)
         return chosen
 
     def trim(self, keep: int) -> None:
@@ -162,31 +181,23 @@ class Held:
         ``entries`` are those of the store that they are likely to hold links to (see `examine.claim`).
 
         Raises:
-            MachineError: what `refuse` raises; `not-deleted` when the file system refuses to begin.
+            MachineError: what `refuse` raises; `mounted` when something is mounted in the environment;
+                `not-deleted` when the file system refuses to begin.
             BrokenError: `not-deleted` when it refuses to go on: the environment is gone, not all of its room.
         """
         refuse(self.site)
-        site = self.site
         try:
-            # Renamed first: killed in between, there is no half-deleted environment in its place.
-            if os.path.lexists(site.path):
-                discard(site, site.path)
-            with claim(entries):
-                for folder in (site.trash, site.generations, site.staging):
-                    remove_now(folder)
-            for name in os.listdir(site.folder):
-                if name != os.path.basename(site.lock):
-                    _remove(f"{site.folder}/{name}")
+            destroy(self.site, entries)
         except OSError as error:
-            refusal = MachineError if os.path.lexists(site.path) else BrokenError
+            refusal = MachineError if os.path.lexists(self.site.path) else BrokenError
             raise refusal(
                 "not-deleted",
-                f"`{error.filename or site.path}` could not be deleted: {error.strerror or error}",
-                where=site.path,
+                f"`{error.filename or self.site.path}` could not be deleted: {error.strerror or error}",
+                where=self.site.path,
                 hints=("run the same command again: it goes on from there",),
             ) from error
 
-    def _draft(self, blueprint: Blueprint, store: Store, environ: Mapping[str, str]) -> Draft:
+    def _draft(self, blueprint: Blueprint, store: Store, environ: Mapping[str, str], way: Way) -> Draft:
         layout = choose_layout(blueprint.interpreter)
         items: tuple[BareItem, ...] = bare(
             blueprint.interpreter,
@@ -196,6 +207,7 @@ class Held:
             environ=environ,
         )
         laid = arrange(blueprint, layout, own_paths(items))
+        refuse_mounted(self.site, _paths_of(laid, items))
         copies = blueprint.link == "copy" or _is_elsewhere(store.folder, self.site.folder)
         require_space(self.site.folder, laid, items, copies=copies)
         return Draft(
@@ -205,6 +217,7 @@ class Held:
             layout=layout,
             bare=items,
             laid=laid,
+            merge=way.merge,
         )
 
     @contextmanager
@@ -344,7 +357,8 @@ def _settle(draft: Draft, staged: Staged) -> None:
 
     What tools wrote meanwhile into what it carries, it gets before.
     """
-    catch_up(draft.site.path, draft.root, draft.blueprint.carry, staged.carried)
+    if not draft.merge:  # what a merge carries has never left
+        catch_up(draft.site.path, draft.root, draft.blueprint.carry, staged.carried)
     atomic.flush_file_system(draft.root)
     settle(staged.newest)
 
@@ -375,21 +389,25 @@ def _remove_unneeded(site: Site) -> None:
             # Last, and still held: who waits for it notices that it is gone, and starts again.
             atomic.remove(site.lock)
             atomic.remove_directory(site.folder)
+            remove_place(site)
     except OSError:
         pass
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        remove_now(path)
-    else:
-        atomic.remove(path)
 
 
 def _entries_of(laid: Laid) -> Iterator[Entry]:
     yield laid.placed.wheel
     if laid.placed.bytecode is not None:
         yield laid.placed.bytecode
+
+
+def _paths_of(laid: Iterable[Laid], items: Iterable[BareItem]) -> Iterator[str]:
+    for each in laid:
+        yield from each.linked
+        yield from each.scripts
+        yield from each.entry_points
+    for item in items:
+        if item.kind != DIRECTORY:
+            yield item.path
 
 
 def _is_elsewhere(first: str, second: str) -> bool:

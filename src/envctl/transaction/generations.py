@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 
 from envctl import atomic
 from envctl.environment.identity import GENERATION, GenerationRecord, parse_generation
+from envctl.environment.mounts import is_vacant
 from envctl.errors import MachineError
 from envctl.frozen import dataclass
 from envctl.transaction.history import Event, PackageChanges, read_history
@@ -62,7 +64,8 @@ def history(site: Site) -> tuple[HistoryLine, ...]:
 
 def live_number(site: Site) -> int | None:
     """Tell which generation is live; None when there is no environment, `ADOPTED` for one of others."""
-    return read_number(site.path)
+    number = read_number(site.path)
+    return None if number == ADOPTED and is_vacant(site.path) else number
 
 
 def kept_numbers(site: Site) -> tuple[int, ...]:
@@ -188,10 +191,20 @@ def trim(site: Site, keep: int) -> tuple[int, ...]:
         discard(site, site.spare)
     for number in surplus:
         if keep > 0 and number == surplus[0]:
-            atomic.rename_new(site.generation(number), site.spare)
+            _spare(site, number)
         else:
             discard(site, site.generation(number))
     return surplus
+
+
+def _spare(site: Site, number: int) -> None:
+    try:
+        atomic.rename_new(site.generation(number), site.spare)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # A lower layer of an overlay: what cannot be renamed there now cannot be taken later, either.
+        discard(site, site.generation(number))
 
 
 def describe(site: Site, number: int, *, command: str) -> Event:

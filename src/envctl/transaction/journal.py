@@ -7,6 +7,13 @@
                        "temporary": "/home/me/shop/pylock.toml.envctl-4f1c0a"}],
      "history": ["{…}"]}
 
+One of a merge has ``"format": 2`` and in addition::
+
+    "merge": {"source": "staging/8", "steps": [["put", "lib/…/app.py"], ["delete", "bin/gone"]],
+              "aside": "staging/7-leaving", "waste": ["staging/8"]}
+
+whose steps are all to be done, again if need be. Before it has them a merge has not begun.
+
 It holds no step number. An exchange is its own inverse, so "how far was it" must be told by looking:
 each tree says which generation it is (`envctl.environment.identity`).
 """
@@ -23,9 +30,12 @@ from envctl import atomic
 from envctl.errors import BrokenError
 from envctl.frozen import dataclass
 from envctl.transaction.blueprint import Replacement
+from envctl.transaction.mergesteps import Act, Step
 from envctl.transaction.site import Site
 
 _FORMAT = 1
+# A version that knows exchanges only would take it for one.
+_FORMAT_OF_MERGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,20 @@ class Planned:
 
     replacement: Replacement
     temporary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A merge that has begun: ``steps`` bring files from the tree at ``source`` into the live one.
+
+    The leaving tree lies at ``aside``, whole if it is to be parked, else as far as it changes. When all is
+    done the trees at ``waste`` are thrown away. Paths are relative to the site's folder.
+    """
+
+    steps: tuple[Step, ...]
+    source: str
+    aside: str
+    waste: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +75,7 @@ class Journal:
     parked: str | None = None
     planned: tuple[Planned, ...] = ()
     history: tuple[str, ...] = ()
+    merge: Merge | None = None
 
 
 #: What a journal says that was never there whole.
@@ -59,8 +84,8 @@ NOTHING = Journal()
 
 def format_journal(journal: Journal) -> bytes:
     """Format for the disk."""
-    document = {
-        "format": _FORMAT,
+    document: dict[str, Any] = {
+        "format": _FORMAT if journal.merge is None else _FORMAT_OF_MERGES,
         "leaving": journal.leaving,
         "entering": journal.entering,
         "source": journal.source,
@@ -76,6 +101,13 @@ def format_journal(journal: Journal) -> bytes:
             for each in journal.planned
         ],
     }
+    if journal.merge is not None:
+        document["merge"] = {
+            "source": journal.merge.source,
+            "aside": journal.merge.aside,
+            "waste": list(journal.merge.waste),
+            "steps": [[step.act.value, step.path] for step in journal.merge.steps],
+        }
     return json.dumps(document).encode("ascii")
 
 
@@ -92,7 +124,7 @@ def parse_journal(data: bytes, *, where: str) -> Journal:
         return NOTHING
     try:
         document: Any = json.loads(data)
-        if document["format"] != _FORMAT:
+        if document["format"] not in {_FORMAT, _FORMAT_OF_MERGES}:
             raise ValueError(document["format"])  # noqa: TRY301 - translated below, like all else
         return Journal(
             leaving=document["leaving"],
@@ -101,6 +133,7 @@ def parse_journal(data: bytes, *, where: str) -> Journal:
             parked=document["parked"],
             history=tuple(document["history"]),
             planned=tuple(_parse_planned(each) for each in document["replacements"]),
+            merge=_parse_merge(document["merge"]) if document["format"] == _FORMAT_OF_MERGES else None,
         )
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise BrokenError(
@@ -109,6 +142,15 @@ def parse_journal(data: bytes, *, where: str) -> Journal:
             where=where,
             hints=("use the version of envctl that wrote it", "or remove it, and look with `envctl status`"),
         ) from error
+
+
+def _parse_merge(table: Any) -> Merge:
+    return Merge(
+        steps=tuple(Step(Act(act), str(path)) for act, path in table["steps"]),
+        source=str(table["source"]),
+        aside=str(table["aside"]),
+        waste=tuple(map(str, table["waste"])),
+    )
 
 
 def _parse_planned(table: Any) -> Planned:
@@ -142,12 +184,15 @@ def write_journal(site: Site, journal: Journal, *, durable: bool = True) -> None
     atomic.replace(site.journal, format_journal(journal), durable=durable)
 
 
-def drop_journal(site: Site) -> None:
+def drop_journal(site: Site, *, durable: bool = False) -> None:
     """Remove the journal: what it said is done, or will not be. Raises `OSError`.
 
-    Not flushed. Should it be back after a power cut, recovery finds nothing left to do.
+    Not flushed unless ``durable``. Should that of an exchange be back after a power cut, recovery finds
+    nothing left to do; the steps of a merge would be done again, on whatever is there by then.
     """
     atomic.remove(site.journal)
+    if durable:
+        atomic.flush_directory(site.folder)
 
 
 def place_of(site: Site, relative: str) -> str:

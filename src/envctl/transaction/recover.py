@@ -3,6 +3,7 @@
 =================================  ========================================================
 the live tree says it is           then
 =================================  ========================================================
+(a merge that has begun)           it is neither: do all steps again, then as in the next line
 the one that was to enter          the switch happened: replace the files, put all away
 nothing, for there is none         between two renames: do the second
 anything else                      the switch did not happen: forget it
@@ -21,9 +22,10 @@ from envctl.errors import BrokenError, MachineError
 from envctl.model.events import Emit, Notice
 from envctl.transaction.commit import finish, park
 from envctl.transaction.files import forget, replace_all
-from envctl.transaction.journal import NOTHING, Journal, drop_journal, place_of, read_journal
+from envctl.transaction.journal import NOTHING, Journal, Merge, drop_journal, place_of, read_journal
 from envctl.transaction.lock import find_holder
-from envctl.transaction.site import Site, read_number
+from envctl.transaction.merge import put_away, run_steps
+from envctl.transaction.site import ADOPTED, Site, read_number
 from envctl.transaction.switch import flush_parents
 from envctl.transaction.trash import discard
 
@@ -65,7 +67,13 @@ def pending(site: Site) -> str | None:
     if holder is not None:
         return f"another run{f' (process {holder})' if holder else ''} is at work on it"
     try:
-        if read_journal(site) is not None:
+        journal = read_journal(site)
+        if journal is not None and journal.merge is not None:
+            return (
+                "a run was killed while it changed the environment file by file, so it is between the old "
+                "one and the new one; the next command that writes completes that"
+            )
+        if journal is not None:
             return "a run was killed while it switched; the next command that writes finishes or undoes that"
     except (MachineError, OSError) as error:
         return str(error)
@@ -84,6 +92,8 @@ def _settle(site: Site, journal: Journal, notices: list[Notice]) -> str:
         return "completed what a run that was killed was writing"
     source = place_of(site, journal.source)
     live = read_number(site.path)
+    if journal.merge is not None:
+        return _settle_merge(site, journal, journal.merge, notices)
     if live is None and journal.leaving is not None and _second_rename(site, journal, source):
         live = journal.entering
     if live == journal.entering:
@@ -97,6 +107,27 @@ def _settle(site: Site, journal: Journal, notices: list[Notice]) -> str:
     forget(journal.planned)
     drop_journal(site)
     return f"undid the switch to generation {journal.entering} that a run that was killed had begun"
+
+
+def _settle_merge(site: Site, journal: Journal, merge: Merge, notices: list[Notice]) -> str:
+    if journal.history:
+        what = f"the change to generation {journal.entering} that a run that was killed had begun"
+    else:
+        what = f"undoing the change to generation {journal.leaving}, which a run that was killed had begun"
+    live = read_number(site.path)
+    known = {ADOPTED if each is None else each for each in (journal.leaving, journal.entering)}
+    there = os.path.isdir(place_of(site, merge.source))
+    if live in known and (there or live == journal.entering):
+        if there:  # else the steps were done, and it was thrown away already
+            run_steps(site, merge)
+        notices += replace_all(journal.planned, [])
+        finish(site, journal)
+        return f"completed {what}, file by file"
+    # Somebody removed the environment or put another one there, or the first step was never taken.
+    put_away(site, journal)
+    forget(journal.planned)
+    drop_journal(site, durable=True)
+    return f"gave up {what}"
 
 
 def _second_rename(site: Site, journal: Journal, source: str) -> bool:

@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterable
 
 from envctl import atomic
-from envctl.transaction.mounts import find_mount, read_mounts
+from envctl.environment.mounts import find_mount, read_mounts
 from envctl.transaction.site import Site
 
 _OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -36,7 +36,12 @@ def take_spare(site: Site, root: str, *, site_packages: str) -> bool:
         return False
     if os.path.islink(site.spare) or find_mount(site.spare, mounts) is not None:
         return False
-    atomic.rename_new(site.spare, root)
+    try:
+        atomic.rename_new(site.spare, root)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False  # the lower layer of an overlay lets no folder go
     return True
 
 

@@ -14,6 +14,9 @@
         spare/                        fell out of the generations; the next environment is made of it
         trash/                        renamed away, deleted later
 
+Where the environment is itself a mount point, all of that lies inside of it, in ``.venv/.envctl/``, and
+stays there when the same folder is seen where it is none.
+
 Nothing here writes.
 """
 
@@ -22,11 +25,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 
 from envctl.environment.identity import GENERATION, parse_generation
+from envctl.environment.mounts import (
+    find_mount,
+    find_mounts_below,
+    is_mount_point,
+    is_vacant,
+    read_mounts,
+)
 from envctl.errors import MachineError
 from envctl.frozen import dataclass
-from envctl.transaction.mounts import find_mount, read_mounts
 
 #: What a tree is called that says nothing of itself: an environment that others made.
 ADOPTED = 0
@@ -34,14 +44,18 @@ ADOPTED = 0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One environment; ``path`` is absolute and normalised, and stays the same for all its generations."""
+    """One environment; ``path`` is absolute and normalised, and stays the same for all its generations.
+
+    ``inside`` says that its state lies in it: `locate` tells.
+    """
 
     path: str
+    inside: bool = False
 
     @property
     def folder(self) -> str:
         """The folder of all that is not the environment itself."""
-        return f"{self.path}.envctl"
+        return f"{self.path}/.envctl" if self.inside else f"{self.path}.envctl"
 
     @property
     def lock(self) -> str:
@@ -87,6 +101,12 @@ class Site:
         return f"{self.staging}/{number}"
 
 
+def locate(path: str) -> Site:
+    """Find out where the state of the environment at ``path`` (absolute) lies."""
+    inside = os.path.lexists(f"{path}/.envctl/lock") or is_mount_point(path, read_mounts())
+    return Site(path, inside)
+
+
 def read_number(tree: str) -> int | None:
     """Read which generation a tree says it is.
 
@@ -110,15 +130,15 @@ def refuse(site: Site) -> None:
 
     Raises:
         MachineError: `not-an-environment` for a link, a file, a folder without ``pyvenv.cfg``;
-            `not-ours` for a folder of another user; `mounted` for a mount point, or one below;
-            `read-only` and `not-writable`.
+            `not-ours` for a folder of another user; `mounted` for a state folder that is a mount point or
+            holds one; `read-only` and `not-writable`.
     """
     for path in (site.path, site.folder):
         status = _look(path)
         if status is not None:
             _refuse_stranger(path, status)
     status = _look(site.path)
-    if status is not None and not _is_environment(site.path):
+    if status is not None and not _is_environment(site):
         raise MachineError(
             "not-an-environment",
             f"`{site.path}` is a folder without `pyvenv.cfg`, so it is no environment",
@@ -162,31 +182,53 @@ def _refuse_stranger(path: str, status: os.stat_result) -> None:
         )
 
 
-def _is_environment(path: str) -> bool:
+def _is_environment(site: Site) -> bool:
     # An environment of ours that lost its `pyvenv.cfg` is drift, to be mended: the record inside proves it.
-    return os.path.isfile(f"{path}/pyvenv.cfg") or os.path.isfile(os.path.join(path, GENERATION))
+    if os.path.isfile(f"{site.path}/pyvenv.cfg") or os.path.isfile(os.path.join(site.path, GENERATION)):
+        return True
+    # What a killed run was about to fill holds its journal. Inside, that came before everything else.
+    return is_vacant(site.path) or (site.inside and os.path.isfile(site.journal))
 
 
 def _refuse_mounts(site: Site) -> None:
     mounts = read_mounts()
-    for path in (site.path, site.folder):
-        mount = find_mount(path, mounts)
-        if mount is None:
-            continue
-        what = "is a mount point" if os.path.basename(mount) == os.path.basename(path) else "holds one"
+    if site.inside:
+        below = find_mounts_below(site.folder, mounts)
+        mount = os.path.join(site.folder, below[0]) if below else None
+    else:
+        mount = find_mount(site.folder, mounts)
+    if mount is not None:
         raise MachineError(
             "mounted",
-            f"`{path}` {what} (`{mount}`), so it cannot change places with another folder",
-            where=path,
-            hints=(
-                f"unmount `{mount}`, or give the environment another `path` in the manifest",
-                'replacing file by file (`switch = "merge"`) is not in this version',
-            ),
+            f"`{mount}` is a mount point, where earlier generations have to be renamed to",
+            where=site.folder,
+            hints=(f"unmount `{mount}`",),
         )
 
 
+def refuse_mounted(site: Site, paths: Iterable[str]) -> None:
+    """Refuse to write what would land in a folder that is mounted below the environment.
+
+    ``paths`` are relative to the environment, POSIX; of a million of them none is looked at where nothing is
+    mounted.
+
+    Raises:
+        MachineError: `mounted`.
+    """
+    below = find_mounts_below(site.path, read_mounts())
+    for path in paths if below else ():
+        for mount in below:
+            if path == mount or path.startswith(f"{mount}/"):
+                raise MachineError(
+                    "mounted",
+                    f"`{path}` would be written into `{mount}`, which is a mount point",
+                    where=os.path.join(site.path, mount),
+                    hints=(f"unmount `{os.path.join(site.path, mount)}`, or mount it somewhere else",),
+                )
+
+
 def _refuse_unwritable(site: Site) -> None:
-    parent = os.path.dirname(site.path)
+    parent = site.path if site.inside else os.path.dirname(site.path)
     while not os.path.isdir(parent) and parent != os.path.dirname(parent):
         parent = os.path.dirname(parent)
     # Moving a directory changes its `..`: it must be writable itself, not only its parent.

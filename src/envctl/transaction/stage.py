@@ -43,10 +43,10 @@ from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, SITE, Laid
 from envctl.transaction.blueprint import Blueprint
 from envctl.transaction.carry import Trace, carry_over
-from envctl.transaction.generations import now
+from envctl.transaction.generations import live_number, now
 from envctl.transaction.install import Made, make_record, make_scripts
 from envctl.transaction.reuse import clear, take_spare
-from envctl.transaction.site import Site, read_number
+from envctl.transaction.site import Site
 from envctl.transaction.trash import discard
 from envctl.transaction.verify import verify
 from envctl.twofold import do_beside
@@ -57,7 +57,10 @@ _WORTH_SHARING = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What one stage is made from: all decided, nothing written."""
+    """What one stage is made from: all decided, nothing written.
+
+    Of a stage for a ``merge`` only what differs gets into the live tree: what is carried stays there.
+    """
 
     site: Site
     number: int
@@ -65,6 +68,7 @@ class Draft:
     layout: Layout
     bare: Sequence[BareItem]
     laid: tuple[Laid, ...]
+    merge: bool = False
 
     @property
     def root(self) -> str:
@@ -114,7 +118,9 @@ def _make(draft: Draft, linker: Linker, emit: Emit, *, missing: AbstractSet[str]
     """Make the environment, whole, or what of it is ``missing`` (paths of what is linked)."""
     write_bare(draft.bare, draft.root)
     inventory, promised = _lay_all(draft, linker, emit, missing)
-    carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
+    carried: dict[str, Trace] = {}
+    if not draft.merge:
+        carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
     record = _describe(draft)
     folder = os.path.join(draft.root, ".envctl")
     if not os.path.isdir(folder):
@@ -284,16 +290,17 @@ def _write_made(draft: Draft, laid: Laid, made: set[str]) -> list[OwnedFile]:
         files.append(Made(f"{laid.info}/direct_url.json", laid.placed.direct_url.encode()))
     if laid.needs_record:
         files.append(make_record(laid, files, site_packages=draft.layout.site_packages))
-    return [_write(draft.root, each, made) for each in files]
+    return [_write(draft, each, made) for each in files]
 
 
-def _write(root: str, file: Made, made: set[str]) -> OwnedFile:
-    full = os.path.join(root, *file.path.split("/"))
+def _write(draft: Draft, file: Made, made: set[str]) -> OwnedFile:
+    full = os.path.join(draft.root, *file.path.split("/"))
     folder = os.path.dirname(full)
     if folder not in made:
         atomic.make_directories(folder)
         made.add(folder)
     atomic.write(full, file.content, mode=0o755 if file.executable else 0o644)
+    _keep_time(draft, file.path, file.content)
     return OwnedFile(
         file.path,
         len(file.content),
@@ -303,12 +310,31 @@ def _write(root: str, file: Made, made: set[str]) -> OwnedFile:
     )
 
 
+def _keep_time(draft: Draft, path: str, content: bytes) -> None:
+    """Give a file that was made the mtime that it has in the live tree, if it is there with this content.
+
+    So a merge finds no difference. It is a file of its own: nothing in the store is touched.
+    """
+    if not draft.merge:
+        return
+    parts = path.split("/")
+    try:
+        with open(os.path.join(draft.site.path, *parts), "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if status.st_size != len(content) or file.read() != content:
+                return
+    except OSError:
+        return
+    atomic.set_mtime(os.path.join(draft.root, *parts), status.st_mtime_ns)
+
+
 def _look_at_bare(draft: Draft) -> list[OwnedFile]:
     found = []
     for item in draft.bare:
         if item.kind == LINK:
             found.append(OwnedFile(item.path, 0, 0, False, "", item.link))
         elif item.kind == FILE:
+            _keep_time(draft, item.path, item.content)
             status = os.stat(os.path.join(draft.root, *item.path.split("/")))
             digest = hashlib.sha256(item.content).hexdigest()
             executable = bool(item.mode & stat.S_IXUSR)
@@ -362,7 +388,7 @@ def _describe(draft: Draft) -> GenerationRecord:
     blueprint = draft.blueprint
     return GenerationRecord(
         number=draft.number,
-        previous=read_number(draft.site.path),
+        previous=live_number(draft.site),
         path=draft.site.path,
         python=blueprint.interpreter.version,
         executable=blueprint.interpreter.executable,

@@ -6,7 +6,8 @@ what is found              what is done
 no environment             rename the tree there; never onto something that appeared meanwhile
 an environment             exchange both in one step
 ``ENOSYS`` (no exchange)   two renames: between them there is no environment, and the journal says so
-``EXDEV``, ``EBUSY``       fail: only replacing file by file could do it
+``EXDEV``, ``EBUSY``       nothing: only a merge can do it (`envctl.transaction.merge`)
+in use (Windows)           likewise
 anything else              fail, nothing changed
 =========================  =====================================================================
 
@@ -27,8 +28,19 @@ from envctl.transaction.site import Site
 exchange_allowed = True
 
 
-def enter(site: Site, journal: Journal) -> None:
+# Of Windows: access denied, sharing violation, lock violation. Somebody has a file of the tree open.
+_IN_USE = frozenset({5, 32, 33})
+
+
+def is_in_use(error: OSError) -> bool:
+    """Whether Windows refuses because somebody has the file, or one below, open."""
+    return getattr(error, "winerror", None) in _IN_USE
+
+
+def enter(site: Site, journal: Journal, *, may_merge: bool = False) -> bool:
     """Make the tree at the journal's source the live one; the leaving tree ends at its source or parked.
+
+    False, when such a folder cannot be moved at all, and the caller may merge instead. Nothing has changed.
 
     Raises:
         SwitchError: `cannot-switch`, the environment is as it was.
@@ -41,7 +53,10 @@ def enter(site: Site, journal: Journal) -> None:
         elif not _exchange(source, site.path):
             _rename_twice(site, journal, source)
     except OSError as error:
+        if may_merge and (error.errno in {errno.EXDEV, errno.EBUSY} or is_in_use(error)):
+            return False
         raise _cannot(site, error) from error
+    return True
 
 
 def leave(site: Site, journal: Journal) -> None:
@@ -114,7 +129,7 @@ def _cannot(site: Site, error: OSError) -> SwitchError:
         # A lower layer of an overlay, a mount point that the table did not show.
         hints = (
             "the file system cannot move this folder, as in a container whose image holds it",
-            "remove it and apply again, or give the environment another `path` in the manifest",
+            "leave `[install] switch` out, and it is changed file by file",
         )
     return SwitchError(
         "cannot-switch",

@@ -10,16 +10,17 @@ So the entries that are given are looked at before; those that were clean then h
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
 import envctl
 from envctl import atomic
+from envctl.environment.mounts import find_mount, read_mounts
 from envctl.errors import MachineError
 from envctl.store.entry import Entry
 from envctl.store.examine import claim
-from envctl.transaction.mounts import find_mount, read_mounts
 from envctl.transaction.site import Site
 
 if sys.platform != "win32":
@@ -32,12 +33,24 @@ def may_detach(environ: Mapping[str, str]) -> bool:
 
 
 def discard(site: Site, path: str) -> None:
-    """Rename a file or tree into the trash; what is not there is passed over. Raises `OSError`."""
+    """Rename a file or tree into the trash; what is not there is passed over.
+
+    What lies in the lower layer of an overlay cannot be renamed, and is deleted at once.
+
+    Raises:
+        MachineError: `mounted`, as `remove_now`.
+        OSError: as the file system does.
+    """
     if not os.path.lexists(path):
         return
     if not os.path.isdir(site.trash):
         atomic.make_directories(site.trash)
-    atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{os.urandom(6).hex()}")
+    try:
+        atomic.rename_new(path, f"{site.trash}/{os.path.basename(path)}-{os.urandom(6).hex()}")
+    except OSError as error:
+        if error.errno != errno.EXDEV or not os.path.isdir(path) or os.path.islink(path):
+            raise
+        remove_now(path)
 
 
 def empty(site: Site, *, detach: bool = False, entries: Sequence[Entry] = ()) -> None:

@@ -10,7 +10,7 @@ from envctl.errors import CancelledError, SwitchError
 from envctl.model.change import Action
 from envctl.model.events import Emit, Notice
 from envctl.plan.address import ENVIRONMENT
-from envctl.plan.carry import carried, list_known
+from envctl.plan.carry import carried, list_known, pruned
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
 from envctl.store.entry import Entry
@@ -151,9 +151,11 @@ def _obtain_and_switch(
         placed=placed,
         carry=carried(prepared.state, prepared.plan.changes),
         known=list_known(prepared.state, goal.interpreter),
+        pruned=pruned(prepared.state, prepared.plan.changes),
         replacements=tuple(replacements),
         receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal)),
         link=choose_setting(settings.link, goal.install.link, settings.fallback_link),
+        switch=goal.install.switch,
         allow_overwrite=goal.install.allow_overwrite,
     )
     number = held.apply(

@@ -14,7 +14,7 @@ from envctl.model.state import Distribution, Owner, State
 from envctl.model.step import measure_step
 from envctl.plan.origin import shorten_origin
 from envctl.transaction.generations import kept_numbers, live_number
-from envctl.transaction.site import Site
+from envctl.transaction.site import Site, locate
 from envctl.workflow.context import Context
 from envctl.workflow.goals import find_place
 from envctl.workflow.results import ComparedFile, ComparedLock, Difference
@@ -35,7 +35,7 @@ def compare_generations(context: Context, before: str, after: str) -> Difference
         InputError: anything wrong with the manifest.
         MachineError: `no-such-generation`, `generation-damaged`.
     """
-    site = Site(find_place(context).environment)
+    site = locate(find_place(context).environment)
     numbers = [_find(site, word) for word in (before, after)]
     states = [_scan(site, number) for number in numbers]
     old, new = states

@@ -126,10 +126,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """An environment's folder and the manifest that declares it, both absolute."""
+    """An environment's folder and the manifest that declares it, both absolute.
+
+    ``switch`` is what the manifest says of how generations change places.
+    """
 
     environment: str
     manifest: str
+    switch: str = "auto"
 
 
 class Run:

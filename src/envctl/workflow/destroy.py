@@ -11,7 +11,7 @@ from envctl.model.state import Owner
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.transaction.generations import kept_numbers, read_record
-from envctl.transaction.site import Site
+from envctl.transaction.site import Site, locate
 from envctl.workflow.context import Context
 from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
@@ -32,7 +32,7 @@ def destroy(context: Context, *, confirm: Callable[[str], bool], lock_timeout: f
     place = find_place(context)
     path = place.environment
     state = scan(path)
-    if state.owner is Owner.NOBODY and not os.path.isdir(Site(path).folder):
+    if state.owner is Owner.NOBODY and not os.path.isdir(locate(path).folder):
         raise no_environment(path)
     refuse_others(state, adopt=PlanOptions().adopt)
     if not confirm(path):

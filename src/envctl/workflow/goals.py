@@ -9,6 +9,7 @@ Labels, whose files `envctl.receipt` looks at again::
     version               of envctl
     environment           the path of the environment
     manifest              the path of the manifest
+    switch                what the manifest says of how to switch
     file PATH             sha256 of a file that was read, or ``absent``
     stat PATH             size and mtime of the interpreter's file, and of those that the manifest names
     present               the base interpreter of the environment that was there, or ``-``
@@ -36,7 +37,7 @@ from envctl.version import VERSION
 from envctl.workflow.context import Context, Place, open_memo
 
 GOALS = "goals-v1"
-_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons", "until"})
+_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons", "switch", "until"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def find_place(context: Context) -> Place:
     if found is None:
         return context.reader.find_place(context)
     labels, _ = found
-    return Place(environment=labels["environment"], manifest=labels["manifest"])
+    return Place(environment=labels["environment"], manifest=labels["manifest"], switch=labels["switch"])
 
 
 def recall_goal(context: Context) -> Kept | None:
@@ -104,6 +105,7 @@ def keep_goal(
         "version": VERSION,
         "environment": goal.path,
         "manifest": goal.manifest,
+        "switch": goal.install.switch,
         "present": state.executable or NONE,
         "pythons": digest_candidates(context.settings.environ) if is_free else NONE,
         "until": NONE,

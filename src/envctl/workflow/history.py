@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envctl.transaction.generations import history as read_history
 from envctl.transaction.generations import kept_numbers, live_number, measure
-from envctl.transaction.site import Site
+from envctl.transaction.site import locate
 from envctl.workflow.context import Context
 from envctl.workflow.goals import find_place
 from envctl.workflow.inputs import declared
@@ -18,7 +18,7 @@ def history(context: Context) -> tuple[Generation, ...]:
         InputError: anything wrong with the manifest.
     """
     _, declaration = declared(context)
-    site = Site(declaration.path)
+    site = locate(declaration.path)
     sizes = {number: measure(site.generation(number)) for number in kept_numbers(site)}
     live = live_number(site)
     if live is not None:
@@ -46,4 +46,4 @@ def numbers(context: Context) -> tuple[int, ...]:
     Raises:
         InputError: anything wrong with the manifest.
     """
-    return kept_numbers(Site(find_place(context).environment))
+    return kept_numbers(locate(find_place(context).environment))

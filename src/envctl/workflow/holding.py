@@ -10,7 +10,7 @@ from envctl.store.folder import refuse_file
 from envctl.transaction.execute import Held, open_site
 from envctl.transaction.files import sweep
 from envctl.transaction.lock import hold, lock_path_for
-from envctl.transaction.site import Site
+from envctl.transaction.site import locate
 from envctl.transaction.trash import may_detach
 from envctl.workflow.context import Context, Place
 
@@ -25,7 +25,7 @@ def hold_site(context: Context, place: Place, *, lock_timeout: float) -> Iterato
     with (
         hold(lock, timeout=lock_timeout, emit=context.emit),
         open_site(
-            Site(place.environment),
+            locate(place.environment),
             emit=context.emit,
             lock_timeout=lock_timeout,
             detach=may_detach(settings.environ),

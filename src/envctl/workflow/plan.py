@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
 from envctl.manifest.near import suggest
+from envctl.model.change import Action, Diagnostic
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.plan.carry import carried_data
@@ -20,6 +21,8 @@ from envctl.plan.goal import Goal
 from envctl.plan.summary import add_downloads
 from envctl.receipt import ABSENT
 from envctl.store.store import Store
+from envctl.transaction.choice import MERGE, Way, choose_way
+from envctl.transaction.site import locate
 from envctl.workflow.context import Context, Run
 from envctl.workflow.facts import find_absent, look_into_store
 from envctl.workflow.goals import recall_goal
@@ -131,9 +134,11 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
     policy, diagnostics = pronounce(goal, changes, find)
     absent = find_absent(goal.selection, run.store)
     insecure = find_insecure(run.context.settings, asks=bool(absent) or goal.lock.text is not None)
+    moves = any(change.action is not Action.NO_OP for change in changes)
+    way = choose_way(locate(goal.path), goal.install.switch) if moves else Way()
     return Plan(
         inputs=make_inputs(goal, options),
-        environment=planned_environment(goal),
+        environment=planned_environment(goal, switch=MERGE if way.merge else goal.install.switch),
         observed=observe(state),
         changes=changes,
         drift=state.drift,
@@ -141,15 +146,15 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
         lock_text=goal.lock.text,
         planned_digest=digest_planned(changes),
         policy=policy,
-        diagnostics=(*insecure, *diagnostics),
+        diagnostics=(*insecure, *diagnostics, *tell_way(way, goal)),
         adopt=state.owner is Owner.OTHERS,
         carried=carried_data(state, changes),
         download_bytes=add_downloads(changes, absent),
     )
 
 
-def planned_environment(goal: Goal) -> PlannedEnvironment:
-    """Say which environment a plan is for."""
+def planned_environment(goal: Goal, *, switch: str = "") -> PlannedEnvironment:
+    """Say which environment a plan is for, and how it will be switched."""
     interpreter = goal.interpreter
     return PlannedEnvironment(
         name=goal.name,
@@ -158,8 +163,16 @@ def planned_environment(goal: Goal) -> PlannedEnvironment:
         executable=interpreter.executable,
         implementation=interpreter.implementation,
         platform=goal.platform,
-        switch=goal.install.switch,
+        switch=switch or goal.install.switch,
     )
+
+
+def tell_way(way: Way, goal: Goal) -> tuple[Diagnostic, ...]:
+    """Say how the environment will be changed, where that is not by the ordinary exchange."""
+    if not way.merge:
+        return ()
+    words = f"`{relative(goal.path, goal.folder)}` is changed file by file (`merge`), because {way.reason}"
+    return (Diagnostic(level="info", code="merge", message=words),)
 
 
 def observe(state: State) -> Observed:

@@ -32,7 +32,11 @@ def read_manifest(context: Context) -> Manifest:
 def find_place(context: Context) -> Place:
     """See `Reader.find_place`."""
     loaded, declaration = declared(context)
-    return Place(environment=declaration.path, manifest=loaded.manifest.path)
+    return Place(
+        environment=declaration.path,
+        manifest=loaded.manifest.path,
+        switch=loaded.manifest.install.switch,
+    )
 
 
 def read_goal(run: Run, options: PlanOptions) -> tuple[Goal, State]:

@@ -21,7 +21,7 @@ def rollback(context: Context, number: int | None, *, lock_timeout: float) -> Ro
     path = place.environment
     with hold_site(context, place, lock_timeout=lock_timeout) as held:
         before, was, python = live_number(held.site), read_distributions(path), read_python(path)
-        after = held.rollback(number)
+        after = held.rollback(number, switch=place.switch)
     # Off the disk, not from the records: what others installed goes and comes back too.
     packages = compare_packages(was, read_distributions(path))
     return RolledBack(

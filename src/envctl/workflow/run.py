@@ -7,7 +7,7 @@ from envctl.errors import EnvctlError
 from envctl.frozen import replace
 from envctl.manifest.select import select_environment
 from envctl.transaction.generations import kept_numbers, live_number, no_such, refuse_damaged
-from envctl.transaction.site import Site
+from envctl.transaction.site import locate
 from envctl.unchanged import is_unchanged
 from envctl.workflow.activation import find_script_python, make_launch
 from envctl.workflow.context import Context
@@ -44,7 +44,7 @@ def prepare_run_of(context: Context, number: int, command: tuple[str, ...]) -> L
         InputError: anything wrong with the manifest.
         MachineError: `no-such-generation`, `generation-damaged`.
     """
-    site = Site(find_place(context).environment)
+    site = locate(find_place(context).environment)
     if number == live_number(site):
         return make_launch(site.path, command, context.settings.environ)
     if number not in kept_numbers(site):

@@ -10,7 +10,7 @@ from envctl.model.state import Owner, State
 from envctl.plan.decide import decide
 from envctl.receipt import ABSENT
 from envctl.transaction.recover import pending
-from envctl.transaction.site import Site
+from envctl.transaction.site import locate
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
 from envctl.workflow.prepare import Situation, choose_for, survey
@@ -41,7 +41,7 @@ def status(context: Context, *, verify: str = "stat") -> Status:
         environment=_judge_environment(state, changes),
         changes=changes or 0,
         drift=state.drift,
-        pending=pending(Site(declaration.path)),
+        pending=pending(locate(declaration.path)),
     )
 
 

@@ -15,7 +15,7 @@ from envctl.frozen import replace
 from envctl.model.events import Ended, Event, Notice
 from envctl.receipt import ABSENT, digest_file
 from envctl.transaction.lock import find_holder
-from envctl.transaction.site import Site, read_number
+from envctl.transaction.site import Site, locate, read_number
 from envctl.workflow.context import Context
 
 _Answer = TypeVar("_Answer")
@@ -42,7 +42,7 @@ def is_as_read(environment: str, number: int | None, files: Mapping[str, str]) -
     ``files`` are digests (``sha256:…`` or ``absent``) by path. Waits for a switch that is under way, so that
     the next look is after it.
     """
-    site = Site(environment)
+    site = locate(environment)
     if _wait_for_switch(site) or (read_number(environment) or None) != number:
         return False
     return all((digest_file(path) or ABSENT) == digest for path, digest in files.items())

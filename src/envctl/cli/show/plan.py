@@ -15,6 +15,9 @@ from envctl.plan.summary import summarise
 #: Drifted files that are named for one package; JSON has all.
 NAMED = 10
 
+#: The diagnostic that says how the environment is changed, where that is not by the ordinary exchange.
+MERGE = "merge"
+
 SYMBOLS = {
     Action.CREATE: "+",
     Action.UPDATE: "~",
@@ -219,7 +222,7 @@ def _diagnostic_lines(plan: Plan, *, verbose: bool) -> list[Line]:
     for each in plan.diagnostics:
         if each.level == "warning":
             lines.append((Styled("warning:", "yellow"), f" {each.message} [{each.code}]"))
-        elif verbose:
+        elif verbose or each.code == MERGE:
             lines.append((Styled("note:", "cyan"), f" {each.message}"))
     return lines
 
