@@ -29,9 +29,21 @@ test *arguments:
 test-network:
     {{bin}}/pytest -m network
 
-# kill applies and rollbacks at moments spread over their duration; see tests/torture/kill.py --help
+# kill commands, their recovery and what they leave running at random moments; see tests/torture/kill.py --help
 torture trials="50" seed="1":
     {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}}
+
+# stop or fail the Nth file operation of whole commands; a count of 0 is every one of them, in every way
+torture-faults count="300" seed="1":
+    {{bin}}/python tests/torture/faults.py --count {{count}} --seed {{seed}}
+
+# replay commands without what they had not flushed, as after a power cut
+torture-power count="200" seed="1":
+    {{bin}}/python tests/torture/power.py --count {{count}} --seed {{seed}}
+
+# full disks, no inodes, read-only, no permission; as root on Linux
+torture-disk count="8" seed="1":
+    {{bin}}/python tests/torture/disk.py --count {{count}} --seed {{seed}}
 
 # damage the cache in every way, and install from it; see tests/torture/rot.py --help
 rot count="300" seed="1":
@@ -44,6 +56,16 @@ together count="100" seed="1":
 # environments damaged in one to five ways at once; see tests/torture/drift.py --help
 drift count="200" seed="4":
     {{bin}}/python tests/torture/drift.py --count {{count}} --seed {{seed}}
+
+# every long run, one after the other, with its figures written into docs/explanation/reliability.md
+torture-all seed="1":
+    -{{bin}}/python tests/torture/kill.py --trials 1000 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/faults.py --count 3000 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/power.py --count 2000 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/disk.py --count 40 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/rot.py --count 300 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/together.py --count 100 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/drift.py --count 200 --seed {{seed}} --record
 
 # envctl beside uv and pip on a recorded index; see benchmarks/README.md
 bench *arguments:

@@ -1,8 +1,8 @@
 """Stop envctl before its Nth file operation, for every N, or fail that operation, through whole commands.
 
 Operations are those of the whole process: store, cached pages, locks, journal, stage, switch, history,
-trash. In each trial the process is killed before one of them, or one of them fails with ENOSPC, EIO,
-EACCES or EMFILE, once or it and all after it; openings for reading fail, too. Afterwards `stand.judge`
+trash. In each trial the process is killed before one of them, or one of them fails with ENOSPC, EDQUOT,
+EIO, EACCES or EMFILE, once or it and all after it; openings for reading fail, too. Afterwards `stand.judge`
 demands that environment, lock and manifest are old or new, together and complete; that the exit code says
 which; that the next command says so and cleans up; and that a plain re-run reaches the goal.
 
@@ -48,7 +48,8 @@ from torture.workers import spread
 _RECOVERIES = 6
 KILL = 0
 _ERRORS = {
-    WRITES: (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE),
+    # A quota that is used up is told by every other call than a disk that is full, and not by `statvfs`.
+    WRITES: (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE, errno.EDQUOT),
     READS: (errno.EIO, errno.EACCES, errno.EMFILE),
 }
 

@@ -96,16 +96,23 @@ def served(wheels: str) -> Iterator[str]:
 
 
 def publish(
-    wheels: str, names: Sequence[str], *, versions: Sequence[str] = ("1", "2"), files: int = 3
+    wheels: str,
+    names: Sequence[str],
+    *,
+    versions: Sequence[str] = ("1", "2"),
+    files: int = 3,
+    ballast: int = 0,
 ) -> None:
-    """Make wheels of which every module says its version, with a script each."""
+    """Make wheels of which every module says its version, with a script each, and ``ballast`` random bytes."""
     for name in names:
         for version in versions:
-            content = {f"{name}/__init__.py": f"VERSION = {version!r}\n"}
+            content: dict[str, str | bytes] = {f"{name}/__init__.py": f"VERSION = {version!r}\n"}
             content |= {
                 f"{name}/inner/m{number}.py": f"VERSION = {version!r}\nPAD = {'x' * 400!r}\n"
                 for number in range(files)
             }
+            if ballast:
+                content[f"{name}/ballast.bin"] = os.urandom(ballast)
             make_wheel(wheels, name, version, files=content, scripts={name: f"{name}:print"})
 
 
@@ -419,7 +426,8 @@ class Snapshot:
         for path, each in self.kept.items():
             target = os.path.join(root, path)
             if stat.S_ISDIR(each.mode):
-                os.mkdir(target)
+                if not os.path.ismount(target):
+                    os.mkdir(target)
                 os.chmod(target, stat.S_IMODE(each.mode))
             elif stat.S_ISLNK(each.mode):
                 os.symlink(each.content.decode(), target)
@@ -438,10 +446,12 @@ class Snapshot:
 
 
 def empty(folder: str) -> None:
-    """Remove all that is in a folder."""
+    """Remove all that is in a folder, but for folders on which something is mounted: these are emptied."""
     for name in _list(folder):
         path = os.path.join(folder, name)
-        if os.path.isdir(path) and not os.path.islink(path):
+        if os.path.ismount(path):
+            empty(path)
+        elif os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
         else:
             os.unlink(path)
@@ -576,7 +586,7 @@ BEGINNINGS: Mapping[str, Callable[[Stand], tuple[str, ...]]] = {
 def prepare(stand: Stand, name: str, begin: Callable[[Stand], tuple[str, ...]] | None = None) -> Scenario:
     """Bring a project to where a scenario begins, and find out where it leads."""
     empty(stand.root)
-    os.mkdir(stand.project)
+    os.makedirs(stand.project, exist_ok=True)
     command = (begin or BEGINNINGS[name])(stand)
     snapshot, old = Snapshot.take(stand.root), look(stand)
     stand.must(*command)

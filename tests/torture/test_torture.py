@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,15 @@ import pytest
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _FORKS = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="kills and watches forks, as Linux can")
+
+
+def _may_mount() -> bool:
+    if not all(map(shutil.which, ("unshare", "mkfs.ext4", "setpriv"))):
+        return False
+    trial = "mount -t tmpfs tmpfs /mnt && losetup -f"
+    return (
+        subprocess.run(["unshare", "-m", "sh", "-c", trial], capture_output=True, check=False).returncode == 0
+    )
 
 
 def run(program: str, *arguments: str) -> str:
@@ -48,3 +58,14 @@ def test_damage_of_the_cache_reaches_nobody() -> None:
 @pytest.mark.slow
 def test_commands_at_once_leave_one_of_their_results() -> None:
     assert run("together.py", "--count", "5", "--seed", "7") == "trials 5, failures 0, seed 7"
+
+
+@_FORKS
+@pytest.mark.skipif(
+    not _may_mount(), reason="mounts file systems, as root on Linux with mkfs.ext4 and setpriv can"
+)
+@pytest.mark.slow
+def test_a_disk_that_is_full_or_may_not_be_written_leaves_old_or_new() -> None:
+    summary = run("disk.py", "--count", "2", "--seed", "2", "--jobs", "2")
+
+    assert ", failures 0, " in summary
