@@ -278,7 +278,9 @@ def test_the_document_names_what_came_into_the_manifest(shop: Project) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["poetry.lock", "Pipfile", "environment.yml", "uv.lock", "setup.py"])
+@pytest.mark.parametrize(
+    "name", ["poetry.lock", "Pipfile", "environment.yml", "uv.lock", "setup.py", "pyproject.toml"]
+)
 def test_what_cannot_be_imported_is_refused_by_name(shop: Project, name: str) -> None:
     shop.write(name, "")
     before = shop.snapshot()

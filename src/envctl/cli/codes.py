@@ -7,6 +7,7 @@ fails when one has no entry here.
 from __future__ import annotations
 
 _TABLE = """
+all-asked-for: A lock that was imported does not say who requires what, so everything in it went to the list.
 archive-too-big: A wheel or sdist unpacks to more than envctl lets in (bytes, files, or the ratio of both).
     Nothing of it was kept. Look at where it comes from before anything else.
 backend-path-escapes: `build-system.backend-path` of a source tree points outside of it. Refused before any of
@@ -124,7 +125,7 @@ group-cycle: Dependency groups include each other in a circle.
 group-too-large: Dependency groups include each other in too long a chain.
 hash-mismatch: What was fetched or built is not what its hash says. Nothing of it was kept.
 import-not-supported: What was to be imported is of a kind that this version cannot take over. A virtual
-    environment can be, whoever made it.
+    environment, a requirements.txt and a pylock.toml can be.
 index-api-newer: An index speaks a newer minor version of the Simple API than envctl knows. What it knows is
     used.
 index-error: An index answered with an error.
@@ -206,6 +207,8 @@ not-readable: A file cannot be read.
 not-writable: A file or folder cannot be written.
 not-selected: `why` or `--reinstall` names a package that the environment does not hold.
 offline: The network is needed, and `--offline` forbids it.
+options-left-out: Options of a requirements file say what a manifest says elsewhere, or nowhere: indexes are
+    `[[index]]`, binaries `[build]`.
 other-environment-active: Another environment is active than the one that the manifest means. What is active
     never decides where envctl installs.
 out-of-memory: There is not enough memory for what was asked.

@@ -72,7 +72,12 @@ def describe_installed(
         if each.direct_url is not None
     }
     entries = {
-        name: _write_entry(graph.known[name], extras, NONE if name in sources else bounds)
+        name: write_entry(
+            name,
+            graph.known[name].version,
+            NONE if name in sources else bounds,
+            extras=extras,
+        )
         for name, extras in sorted(roots.items())
     }
     reached = graph.reach(roots)
@@ -177,14 +182,15 @@ def _find_extra(graph: _Graph, requested: Iterable[str], name: str) -> tuple[str
     return None
 
 
-def _write_entry(installed: Installed, extras: frozenset[str], bounds: str) -> str:
-    head = installed.name + (f"[{','.join(sorted(extras))}]" if extras else "")
+def write_entry(name: str, version: str, bounds: str, *, extras: frozenset[str] = frozenset()) -> str:
+    """Write a requirement with ``lower`` or ``exact`` bounds, or ``none``; none for what is no version."""
+    head = name + (f"[{','.join(sorted(extras))}]" if extras else "")
     try:
-        version = Version(installed.version)
+        parsed = Version(version)
     except InvalidVersion:
         return head
     # No lower bound may have a local version (PEP 440).
-    return head + {EXACT: f"=={version}", LOWER: f">={version.public}", NONE: ""}[bounds]
+    return head + {EXACT: f"=={parsed}", LOWER: f">={parsed.public}", NONE: ""}[bounds]
 
 
 def _describe_source(name: str, document: Mapping[str, Any], folder: str) -> Mapping[str, str | bool]:

@@ -11,17 +11,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from envctl.errors import InputError
-from envctl.frozen import dataclass, replace
+from envctl.frozen import replace
 from envctl.lock.entries import Entries, Package
 from envctl.lock.freshness import preferences
 from envctl.lock.lock import Lock
 from envctl.manifest.bounds import LOWER
 from envctl.manifest.edit import AddEntry, Edit, ListName, SetValue, find_entries, find_list
 from envctl.manifest.edit import edit as edit_text
-from envctl.manifest.imported import describe_installed
 from envctl.manifest.initial import imported_manifest
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import select_environment
@@ -32,25 +30,10 @@ from envctl.workflow.adding import compare_entries
 from envctl.workflow.context import Context, Place
 from envctl.workflow.editing import ConfirmEdit, Desk, Revised, edit, edit_lock
 from envctl.workflow.inputs import load_manifest, read_file
-from envctl.workflow.installed import read_environment
 from envctl.workflow.prepare import Situation, resolve_path
 from envctl.workflow.results import Locked, ManifestChange, PlanOptions, Report
 from envctl.workflow.staleness import is_up_to_date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What is taken over: entries by name, sources as tables, versions to keep, and a word on Python.
-
-    ``environment`` is the path of an environment, if that is what it was taken from. ``seeds`` were left out.
-    """
-
-    entries: Mapping[str, str]
-    sources: Mapping[str, Mapping[str, str | bool]]
-    versions: Mapping[str, str]
-    python: str
-    environment: str | None = None
-    seeds: tuple[str, ...] = ()
+from envctl.workflow.taking import Taken, is_version, take
 
 
 class Import:
@@ -70,7 +53,7 @@ class Import:
         self._to = to
         self._new: bytes | None = None
         self._context = _with_manifest(context, manifest)
-        self._taken = take_environment(path, context, folder=os.path.dirname(manifest), bounds=bounds)
+        self._taken = take(path, context, folder=os.path.dirname(manifest), bounds=bounds)
         if not os.path.isfile(manifest):
             self._new = _write_manifest(self._taken, os.path.dirname(manifest))
         edited = {} if self._new is None else {manifest: self._new}
@@ -124,64 +107,6 @@ class Import:
         return Revised(situation=situation, lock=lock, fitted=fitted, edits=files, changes=tuple(changes))
 
 
-def take_environment(path: str, context: Context, *, folder: str, bounds: str) -> Taken:
-    """Read what an environment holds; ``folder`` is that of the manifest.
-
-    Raises what `read_environment` does; InputError: `no-file`, `import-not-supported`.
-    """
-    if not os.path.isdir(path):
-        raise _refuse(path)
-    found = read_environment(path, context.settings, context.emit)
-    imported = describe_installed(found.installed, found.interpreter.markers, folder=folder, bounds=bounds)
-    return Taken(
-        entries=imported.entries,
-        sources=imported.sources,
-        versions={each.name: each.version for each in found.installed if each.direct_url is None},
-        python=found.python,
-        environment=path,
-        seeds=imported.seeds,
-    )
-
-
-#: What this version cannot take over, by file name, and how another tool writes what can be.
-_OTHERS = {
-    "Pipfile": "Pipenv",
-    "Pipfile.lock": "Pipenv",
-    "conda-lock.yml": "conda",
-    "environment.yaml": "conda",
-    "environment.yml": "conda",
-    "pdm.lock": "PDM",
-    "poetry.lock": "Poetry",
-    "pyproject.toml": "other tools",
-    "requirements.in": "pip",
-    "requirements.txt": "pip",
-    "setup.cfg": "setuptools",
-    "setup.py": "setuptools",
-    "uv.lock": "uv",
-}
-
-
-def _refuse(path: str) -> InputError:
-    name = os.path.basename(path)
-    if not os.path.lexists(path):
-        return InputError("no-file", f"there is no `{path}`", where=path)
-    tool = _OTHERS.get(name)
-    if tool is None and name.startswith("pylock.") and name.endswith(".toml"):
-        return InputError(
-            "import-not-supported",
-            f"`{name}` cannot be imported by this version",
-            where=path,
-            hints=[f"`envctl apply --from {name}` installs it as it is"],
-        )
-    hints = ["`envctl import .venv` takes over what an environment holds, whoever made it"]
-    if name == "pyproject.toml":
-        hints.append('`project = "."` in the manifest takes the lists of its `[project]`')
-    of = f", a file of {tool}," if tool else ""
-    return InputError(
-        "import-not-supported", f"`{name}`{of} cannot be imported by this version", where=path, hints=hints
-    )
-
-
 def _with_manifest(context: Context, manifest: str) -> Context:
     return replace(context, manifest=manifest)
 
@@ -192,7 +117,9 @@ def _write_manifest(taken: Taken, folder: str) -> bytes:
     if taken.environment is not None and os.path.dirname(taken.environment) == folder:
         name = os.path.basename(taken.environment)
         path = name if name != ".venv" else None
-    return imported_manifest(python=taken.python, name=os.path.basename(folder), path=path).encode()
+    return imported_manifest(
+        python=taken.python or ">=3.11", name=os.path.basename(folder), path=path
+    ).encode()
 
 
 def _plan_edits(
@@ -205,22 +132,26 @@ def _plan_edits(
         to = ListName() if manifest is None or manifest.project is None else ListName(group="dev")
     listed = {entry.name for entry in find_entries(lists, name=name)}
     key = find_list(lists, to, name=name)
-    entries: list[Edit] = [
-        AddEntry(key, text) for project, text in taken.entries.items() if project not in listed
-    ]
+    entries: list[Edit] = [AddEntry(key, text) for project, text in taken.entries if project not in listed]
     known = () if manifest is None else manifest.sources
     values: list[Edit] = [
         SetValue(("sources", project), source)
         for project, source in taken.sources.items()
         if project not in known
     ]
-    if manifest is not None and not manifest.pythons:
+    known_limits = () if manifest is None else tuple(map(str, manifest.lock.constraints))
+    values += [
+        AddEntry(("lock", "constraints"), text) for text in taken.constraints if text not in known_limits
+    ]
+    if manifest is not None and not manifest.pythons and taken.python is not None:
         values.insert(0, SetValue(("python",), taken.python))
     return entries, values
 
 
 def _describe_values(path: str, edits: list[Edit]) -> Iterator[ManifestChange]:
     for each in edits:
+        if isinstance(each, AddEntry):
+            yield ManifestChange(path=path, by="constraints", before=None, after=each.text)
         if isinstance(each, SetValue):
             value = each.value
             if not isinstance(value, str):
@@ -239,7 +170,7 @@ def _prefer(versions: Mapping[str, str], old: Lock | None, situation: Situation)
     wanted = [
         Package(name=name, version=version)
         for name, version in versions.items()
-        if name not in names and _is_version(version)
+        if name not in names and is_version(version)
     ]
     return Lock(
         path=situation.lock.path,
@@ -252,25 +183,15 @@ def _prefer(versions: Mapping[str, str], old: Lock | None, situation: Situation)
     )
 
 
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
-
-
 def _tell(emit: Emit, taken: Taken, lock: Lock, situation: Situation) -> None:
     """Say what was left out, and what could not stay at its version."""
-    if taken.seeds:
-        names = ", ".join(taken.seeds)
-        message = f"not taken over, because every environment is made with it: {names}"
-        emit(Notice("info", "seeds-left-out", message, (f"`envctl add {taken.seeds[-1]}` asks for it",)))
+    for notice in taken.notices:
+        emit(notice)
     locked = preferences(lock, situation.target)
     for name, version in taken.versions.items():
         now = locked.get(name)
-        if now is not None and _is_version(version) and Version(now) != Version(version):
-            message = f"`{name}` is installed at {version}, and the lock has {now}"
+        if now is not None and is_version(version) and Version(now) != Version(version):
+            message = f"`{name}` is at {version} there, and the lock has {now}"
             hints = (f"`envctl why-not {name} {version}` says what keeps it away",)
             emit(Notice("warning", "version-not-kept", message, hints))
 

@@ -12,21 +12,27 @@ from envctl.cli.options import Parser
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("path", metavar="FILE", help="a virtual environment, whoever made it")
+    parser.add_argument(
+        "path", metavar="FILE", help="a virtual environment, a requirements.txt or a pylock.toml"
+    )
     add_list_options(parser, "add to")
-    add_bounds(parser, "bounds of what is taken over", default="lower")
+    add_bounds(parser, "bounds of what has none of its own", default="lower")
     add_edit_options(parser)
     parser.description = (
         "Takes over what an environment holds: what was asked for, and what nothing else requires, goes to "
         "the lists; editable, local, git and URL installs to `[sources]`; and the lock is made with the "
-        "versions that are installed. Adds to the manifest, or makes one in the working folder. Then it goes "
-        "on as `envctl apply`; an environment that others made is left as it is until --adopt is given. "
-        "Comments, order and layout stay. Whatever fails or is answered with no, every file is as it was."
+        "versions that are installed. Of a pylock.toml the same is taken. A requirements.txt is taken as it "
+        "is written, with what it includes; its constraints go to `[lock] constraints`. Adds to the "
+        "manifest, or makes one in the working folder. Then it goes on as `envctl apply`; an environment "
+        "that others made is left as it is until --adopt is given. Comments, order and layout stay. Whatever "
+        "fails or is answered with no, every file is as it was."
     )
     parser.examples = (
         "envctl import .venv",
         "envctl import .venv --adopt",
         "envctl import ../old/.venv --no-apply",
+        "envctl import requirements.txt",
+        "envctl import --group dev requirements-dev.txt",
     )
 
 
