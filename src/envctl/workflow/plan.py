@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
 from envctl.manifest.near import suggest
+from envctl.model.change import Action
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.plan.carry import carried_data
@@ -130,7 +131,10 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
     find = look_into_store(run.store, goal, run.context.settings.environ)
     policy, diagnostics = pronounce(goal, changes, find)
     absent = find_absent(goal.selection, run.store)
-    insecure = find_insecure(run.context.settings, asks=bool(absent) or goal.lock.text is not None)
+    is_laid = any(change.action is not Action.NO_OP for change in changes)
+    insecure = find_insecure(
+        run.context.settings, asks=goal.lock.text is not None or (is_laid and bool(absent))
+    )
     return Plan(
         inputs=make_inputs(goal, options),
         environment=planned_environment(goal),
