@@ -100,6 +100,8 @@ class Request:
 
     def newest_upload(self, name: str, index: str | None) -> datetime | None:
         """Return the moment after which uploads of a project do not count, None for no limit."""
+        if not self.exclude_newer:  # as in most manifests; this is asked for every release
+            return None
         return self.exclude_newer.get(self.limit_key(name, index))
 
 

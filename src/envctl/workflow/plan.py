@@ -133,8 +133,10 @@ def assemble(run: Run, goal: Goal, state: State, options: PlanOptions) -> Plan:
     find = look_into_store(run.store, goal, run.context.settings.environ)
     policy, diagnostics = pronounce(goal, changes, find)
     absent = find_absent(goal.selection, run.store)
-    insecure = find_insecure(run.context.settings, asks=bool(absent) or goal.lock.text is not None)
     moves = any(change.action is not Action.NO_OP for change in changes)
+    insecure = find_insecure(
+        run.context.settings, asks=goal.lock.text is not None or (moves and bool(absent))
+    )
     way = choose_way(locate(goal.path), goal.install.switch) if moves else Way()
     return Plan(
         inputs=make_inputs(goal, options),
