@@ -467,12 +467,12 @@ def _runs(number: str) -> bool:
 def test_a_backend_that_hangs_is_ended_with_all_that_it_started(fresh: Project) -> None:
     started = time.monotonic()
 
-    err, codes = run_failing(fresh, _HANG.format(path=fresh.path("pids.txt")), rest="timeout = 2")
+    err, codes = run_failing(fresh, _HANG.format(path=fresh.path("pids.txt")), rest="timeout = 10")
 
     assert codes == ["build-timeout"]
     assert "| waiting" in err
     assert "[build] timeout" in err
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 100
     assert _are_gone(fresh)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from environment.test_interpreters import Machine as Pythons
 from support.documents import validate
 from support.project import PYTHON, Project, changes_of, reasons_of
 from support.pythons import describe_build, is_movable, make_python, pack_python, write_list
@@ -267,6 +268,30 @@ def test_a_list_says_of_each_python_whose_it_is_and_whether_it_fits(project: Pro
     assert all(each["version"].startswith(f"{PYTHON}.") for each in fitting)
     assert all(each["reason"] for each in document["pythons"] if not each["fits"])
     assert any(line.startswith(f"* cpython {PYTHON}.") for line in text.splitlines())
+
+
+def test_variants_are_listed_and_taken_only_when_asked_for(project: Project, tmp_path: Path) -> None:
+    others = Pythons(tmp_path)
+    plain = others.install("3.71.4")
+    threaded = others.install("3.71.5", name="python3.71t", free_threaded=True)
+    debug = others.install("3.71.6", name="python3.71d", debug=True)
+    pypy = others.install("3.71.7", name="pypy3.71", implementation="pypy")
+    environ = {"PATH": f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}"}
+
+    document = project.succeed("python", "list", "--json", environ=environ).json
+    found = [
+        project.succeed("python", "find", request, environ=environ).out.strip()
+        for request in ("3.71", "3.71t", "pypy3.71", debug)
+    ]
+
+    listed = {each["executable"]: (each["implementation"], each["variant"]) for each in document["pythons"]}
+    assert {path: listed[path] for path in (plain, threaded, debug, pypy)} == {
+        plain: ("cpython", None),
+        threaded: ("cpython", "free-threaded"),
+        debug: ("cpython", "debug"),
+        pypy: ("pypy", None),
+    }
+    assert found == [plain, threaded, pypy, debug]
 
 
 def test_without_a_manifest_a_list_asks_nobody_what_fits(bare: Project) -> None:
