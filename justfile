@@ -33,6 +33,10 @@ test-network:
 torture trials="50" seed="1":
     {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}}
 
+# the same, with environments that are changed file by file
+torture-merge trials="50" seed="1":
+    {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}} --switch merge
+
 # damage the cache in every way, and install from it; see tests/torture/rot.py --help
 rot count="300" seed="1":
     {{bin}}/python tests/torture/rot.py --count {{count}} --seed {{seed}}
