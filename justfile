@@ -45,6 +45,10 @@ torture-power count="200" seed="1":
 torture-disk count="8" seed="1":
     {{bin}}/python tests/torture/disk.py --count {{count}} --seed {{seed}}
 
+# killed applies and rollbacks of environments that are changed file by file
+torture-merge trials="50" seed="1":
+    {{bin}}/python tests/torture/kill.py --trials {{trials}} --seed {{seed}} --switch merge
+
 # damage the cache in every way, and install from it; see tests/torture/rot.py --help
 rot count="300" seed="1":
     {{bin}}/python tests/torture/rot.py --count {{count}} --seed {{seed}}

@@ -98,12 +98,12 @@ class Bench:
         return self.wide if kind == "wide" else self.narrow
 
 
-def begin(place: str, url: str) -> Bench:
+def begin(place: str, url: str, switch: str) -> Bench:
     """Prepare every scenario and measure its command: the best of three, or most would be over."""
     libc = ctypes.CDLL(None)
     libc.prctl(_SUBREAPER, 1, 0, 0, 0)  # what a killed command leaves running becomes a child of this process
     own = os.path.join(place, f"worker-{os.getpid()}")
-    narrow, wide = Stand(os.path.join(own, "narrow"), url), Stand(os.path.join(own, "wide"), url)
+    narrow, wide = (Stand(os.path.join(own, name), url, switch=switch) for name in ("narrow", "wide"))
     scenarios = {name: prepare(narrow, name) for name in BEGINNINGS if name != "lock"}
     scenarios["detached"] = prepare(narrow, "detached", _begin_detached)
     scenarios["wide"] = prepare(wide, "wide", _begin_wide)
@@ -263,6 +263,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--switch", choices=("", "exchange", "merge"), default="", help="for every manifest")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the trials")
     parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
@@ -276,7 +277,7 @@ def main() -> int:
         with served(wheels) as url:
             trials = list_trials(options.trials, options.seed)
             for trial, outcome, failure in spread(
-                trials, lambda: begin(place, url), attempt, jobs=options.jobs
+                trials, lambda: begin(place, url, options.switch), attempt, jobs=options.jobs
             ):
                 failures += bool(failure)
                 staged += outcome.startswith("staged")
@@ -286,11 +287,14 @@ def main() -> int:
         f"seed {options.seed}, {tell_time(began)} s"
     )
     if options.record:
+        merging = options.switch == "merge"
         record(
             Figure(
-                name="kill",
-                what="a command, its recovery or its detached children killed at a random moment",
-                command=f"tests/torture/kill.py --trials {options.trials} --seed {options.seed}",
+                name="kill-merge" if merging else "kill",
+                what="a command, its recovery or its detached children killed at a random moment"
+                + (", the environment changed file by file" if merging else ""),
+                command=f"tests/torture/kill.py --trials {options.trials} --seed {options.seed}"
+                + (" --switch merge" if merging else ""),
                 trials=options.trials,
                 failures=failures,
                 seed=options.seed,

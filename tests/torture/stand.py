@@ -118,12 +118,16 @@ def publish(
 
 @dataclass
 class Stand:
-    """A project at ``root/project`` with its cache at ``root/cache``, and an index at ``url``."""
+    """A project at ``root/project`` with its cache at ``root/cache``, and an index at ``url``.
+
+    ``switch`` is what its manifests say of how to switch; empty for nothing.
+    """
 
     root: str
     url: str
     environ: dict[str, str] = field(default_factory=dict)
     cache_dir: str = ""
+    switch: str = ""
 
     def __post_init__(self) -> None:
         self.project = os.path.join(self.root, "project")
@@ -152,6 +156,8 @@ class Stand:
         }
 
     def declare(self, *dependencies: str, rest: str = "") -> None:
+        if self.switch:
+            rest = f'[install]\nswitch = "{self.switch}"\n' + rest.removeprefix("[install]\n")
         lines = [
             f'python = "{PYTHON}"',
             f"dependencies = {json.dumps(dependencies)}",
@@ -655,6 +661,8 @@ def _look_before(stand: Stand, scenario: Scenario, *, pending: bool) -> str:
     """Look at what is there before anybody recovers; the files may still wait for the next command."""
     if pending and not scenario.exchange and not os.path.lexists(stand.venv):
         return "absent"
+    if pending and _is_merging(stand):
+        return "between"
     found = look(stand)
     if found.versions not in (scenario.old.versions, scenario.new.versions):
         raise Failed(f"neither old nor new: {found.versions}")
@@ -664,6 +672,12 @@ def _look_before(stand: Stand, scenario: Scenario, *, pending: bool) -> str:
         if not pending:
             raise
         return "between"
+
+
+def _is_merging(stand: Stand) -> bool:
+    """Whether a merge has begun: until it is completed the environment may be a mixture."""
+    with open(os.path.join(stand.state, "journal"), "rb") as file:
+        return b'"merge": {' in file.read()
 
 
 def _compare(found: Found, scenario: Scenario) -> str:

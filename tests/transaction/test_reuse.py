@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from envctl.environment.mounts import Mount
 from envctl.errors import SwitchError
 from envctl.transaction import reuse
 from envctl.transaction.reuse import take_spare
@@ -200,7 +201,7 @@ def test_a_tree_with_something_mounted_in_it_is_left_alone(
 ) -> None:
     spare = fill(bench)
     inside = os.path.join(os.path.realpath(spare), "share")
-    monkeypatch.setattr(reuse, "read_mounts", lambda: ("/", inside))
+    monkeypatch.setattr(reuse, "read_mounts", lambda: (Mount("/", "/", "8:1"), Mount(inside, "/", "8:2")))
 
     assert not take_spare(
         bench.site, f"{bench.site.staging}/9", site_packages=str(site_of(bench, spare).relative_to(spare))
