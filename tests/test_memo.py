@@ -79,6 +79,25 @@ def test_answers_in_a_folder_that_others_may_write_to_are_not_read(tmp_path: Pat
     assert Memo(str(tmp_path)).find("kind-v1", KEY) is None
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o775], ids=oct)
+def test_nothing_is_put_where_others_may_lay_links(tmp_path: Path, mode: int) -> None:
+    cache, elsewhere = tmp_path / "cache", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    cache.mkdir()
+    cache.chmod(mode)
+    (cache / "kind-v1").symlink_to(elsewhere)
+
+    Memo(str(cache)).keep("kind-v1", KEY, b"answer")
+
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_cache_that_is_made_is_ours_alone(tmp_path: Path) -> None:
+    Memo(str(tmp_path / "a/cache")).keep("kind-v1", KEY, b"answer")
+
+    assert (tmp_path / "a/cache").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("mode", [0o666, 0o664], ids=oct)
 def test_a_file_that_others_may_write_to_is_not_read(tmp_path: Path, mode: int) -> None:
     Memo(str(tmp_path)).keep("kind-v1", KEY, b"answer")

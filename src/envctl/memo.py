@@ -16,7 +16,7 @@ import hashlib
 import os
 
 from envctl import atomic
-from envctl.trust import read_kept
+from envctl.trust import is_trusted, read_kept
 
 _LINE = b"envctl-memo 2 "
 
@@ -40,7 +40,7 @@ class Memo:
     def keep(self, kind: str, key: str, data: bytes) -> None:
         """Keep an answer."""
         if self._enabled:
-            put(self._path(kind, key), _make_line(key, data) + data)
+            put(self._folder, self._path(kind, key), _make_line(key, data) + data)
 
     def drop(self, kind: str, key: str) -> None:
         """Forget an answer."""
@@ -65,10 +65,18 @@ def _make_line(key: str, data: bytes) -> bytes:
     return _LINE + digest.hexdigest().encode("ascii") + b"\n"
 
 
-def put(path: str, data: bytes) -> None:
-    """Put a file into a cache, whole or not at all; what cannot be written is not."""
+def put(folder: str, path: str, data: bytes) -> None:
+    """Put a file into the cache ``folder``, whole or not at all.
+
+    What cannot be written is not, nor is anything where somebody else could have laid links.
+    """
     temporary = f"{path}.{os.urandom(6).hex()}.tmp"
     try:
+        if not os.path.lexists(folder):
+            atomic.make_directories(os.path.dirname(folder))
+            atomic.make_directories(folder, mode=0o700)
+        if not is_trusted(folder):
+            return
         atomic.make_directories(os.path.dirname(path))
         atomic.write(temporary, data)
         atomic.rename(temporary, path)

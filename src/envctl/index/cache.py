@@ -96,7 +96,7 @@ class Cache:
     def keep_page(self, index_url: str, project: str, record: bytes) -> None:
         """Keep a record, whole."""
         if self._enabled:
-            put(self.page_path(index_url, project), record)
+            put(self._folder, self.page_path(index_url, project), record)
 
     def known_projects(self) -> frozenset[str]:
         """Name the projects whose page was kept, of whichever index."""

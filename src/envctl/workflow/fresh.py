@@ -19,10 +19,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from envctl import atomic
 from envctl.environment.configuration import choose_executable, read_configuration
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import python_requests
+from envctl.memo import put
 from envctl.model.artifact import Artifact
 from envctl.model.interpreter import Interpreter
 from envctl.model.settings import Settings
@@ -70,13 +70,11 @@ def keep_receipt(
         paths += [request.path for request in requests if request.path is not None]
     for path in paths:
         labels[f"{STAT}{path}"] = describe_file(path)
-    path = lock_receipt_path(settings.cache_dir, loaded.manifest.path)
     try:
         data = format_receipt(labels)
-        atomic.make_directories(os.path.dirname(path))
-        atomic.replace(path, data, durable=False)
-    except (OSError, ValueError):
-        pass  # the next run reads everything again
+    except ValueError:
+        return  # the next run reads everything again
+    put(settings.cache_dir, lock_receipt_path(settings.cache_dir, loaded.manifest.path), data)
 
 
 def are_settled(manifest: Manifest, found: Mapping[str, Interpreter]) -> bool:
