@@ -158,3 +158,29 @@ def test_what_pip_uninstalled_is_put_back(user: User) -> None:
 
     assert changes_of(plan) == {"package.beta": "create"}
     user.envctl("plan", "--detailed-exitcode", "--verify", "hash")
+
+
+def test_data_that_cannot_be_read_is_not_left_behind_but_stops_the_apply(user: User) -> None:
+    folder = user.project.path(".venv/share/private")
+    os.makedirs(folder)
+    user.project.write(".venv/share/private/key", "data")
+    os.chmod(folder, 0)
+    user.project.write_manifest("templater", "beta>=2")
+
+    refused = user.envctl("apply", code=6)
+    os.chmod(folder, 0o755)
+    user.envctl("apply")
+
+    assert refused.codes == ["stage-failed"]
+    assert "share/private" in refused.err
+    assert user.project.read(".venv/share/private/key") == "data"
+
+
+def test_a_package_whose_folder_cannot_be_entered_is_mended(user: User) -> None:
+    os.chmod(user.project.site("templater"), 0)
+
+    plan = user.envctl("plan", "--json").json
+    user.envctl("apply")
+
+    assert {(each["address"], each["kind"]) for each in plan["drift"]} == {("package.templater", "missing")}
+    user.envctl("plan", "--detailed-exitcode", "--verify", "hash")

@@ -86,6 +86,7 @@ STRAYS = [
         )
     ),
     (Rule.LITTER, ".gitignore", None),
+    (Rule.LITTER, "lost+found", None),
     (Rule.LITTER, f"{SITE}/.DS_Store", None),
     (Rule.LITTER, "bin/.fuse_hidden1", None),
     (Rule.HOOK, f"{SITE}/hook.pth", None),

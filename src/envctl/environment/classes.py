@@ -23,7 +23,7 @@ _PYTHONS = ("bin/python", "Scripts/python.exe")
 _LITTER = re.compile(
     r"\.lock|\.gitignore|CACHEDIR\.TAG"
     r"|\.DS_Store|\._.*|\.directory|Thumbs\.db|ehthumbs\.db|desktop\.ini|\.nfs.*|\.fuse_hidden.*"
-    r"|\..*\.sw[a-p]|.*\.swp|.*~|\.#.*|#.*#"
+    r"|lost\+found|\..*\.sw[a-p]|.*\.swp|.*~|\.#.*|#.*#"
 )
 _LITTER_FOLDERS = frozenset({".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 _COMPILED = (".pyo", ".nbi", ".nbc")

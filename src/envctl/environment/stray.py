@@ -41,7 +41,8 @@ def gather(strays: Mapping[str, int], owned: Mapping[str, Iterable[str]]) -> tup
     folders = _map_folders(owned)
     sources = _find_sources(strays, owned)
     groups: dict[str, list[Stray]] = {}
-    for path in sorted(strays):
+    # A folder that cannot be entered is here too: that of a package tells by what is missing in it.
+    for path in sorted(strays.keys() - folders.keys()):
         stray = _judge(path, strays[path], folders, has_source=path[:-1] in sources)
         if stray.rule.value.verdict is not Verdict.IGNORED:
             groups.setdefault(_find_group(path, folders), []).append(stray)

@@ -50,7 +50,8 @@ class Seen(NamedTuple):
 def walk(root: str) -> dict[str, Seen]:
     """Walk an environment: what is in it, by path relative to ``root``, POSIX.
 
-    Folders that cannot be entered are passed over: what should be in them is then missing.
+    A folder that cannot be entered is in it itself: what should be in it is then missing, and what else is
+    there nobody knows.
     """
     found: dict[str, Seen] = {}
     mounted = find_mounts_below(root, read_mounts())
@@ -59,8 +60,11 @@ def walk(root: str) -> dict[str, Seen]:
         prefix = pending.pop()
         try:
             names = _look(root, prefix, found)
-        except OSError:
+        except PermissionError:
+            found[prefix.rstrip("/")] = Seen(stat.S_IFDIR, 0, 0)
             continue
+        except OSError:
+            continue  # gone between the two looks
         if not prefix:
             names = [name for name in names if name != OURS]
         if mounted:
