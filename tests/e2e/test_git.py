@@ -516,6 +516,34 @@ def test_a_damaged_commit_in_the_cache_is_fetched_again(
     assert answer(project) == "1"
 
 
+def test_an_interrupted_fetch_ends_at_once_and_leaves_nothing(
+    project: Project, repository: Repository
+) -> None:
+    with GitServer(os.path.dirname(repository.folder)) as server:
+        server.hangs = True
+        source = f'[sources]\ncore = {{ git = "{server.url}/core/.git" }}\n'
+        project.write_manifest("core", rest=source + ALLOW)
+
+        result = project.interrupt("apply", when=lambda: bool(server.requests))
+
+        server.hangs = False
+    assert result.code == 130
+    assert not {".venv", ".venv.envctl", "pylock.toml"} & project.snapshot().keys()
+    assert server.url not in _command_lines()
+
+
+def _command_lines() -> str:
+    """Read the arguments of all processes, where the system tells them."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                found.append(file.read().decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(found)
+
+
 def test_a_newer_commit_is_no_release(project: Project, repository: Repository) -> None:
     declare(project, repository, 'branch = "main"').apply()
     move(repository)

@@ -68,13 +68,15 @@ class Repository:
 class GitServer:
     """``git http-backend`` over a folder of repositories, on ``127.0.0.1``; a context manager.
 
-    ``requests`` collects paths with their headers. ``credentials`` are asked of every request.
+    ``requests`` collects paths with their headers. ``credentials`` are asked of every request; one that
+    ``hangs`` is not answered.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, credentials: tuple[str, str] | None = None) -> None:
         self.folder = os.fspath(folder)
         self.credentials = credentials
         self.requests: list[tuple[str, Mapping[str, str]]] = []
+        self.hangs = False
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -106,6 +108,8 @@ class GitServer:
         headers = {key.lower(): value for key, value in request.headers.items()}
         self.requests.append((request.path, headers))
         body = request.rfile.read(int(headers.get("content-length", 0)))
+        while self.hangs:
+            time.sleep(0.05)
         if self.credentials is not None:
             wanted = base64.b64encode(":".join(self.credentials).encode()).decode()
             if headers.get("authorization") != f"Basic {wanted}":

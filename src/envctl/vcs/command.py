@@ -12,6 +12,8 @@ import os
 import re
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 
 from envctl.errors import MachineError, UpstreamError
@@ -78,6 +80,47 @@ class GitError(Exception):
         return line.replace("`", "'")
 
 
+class Running:
+    """The commands that run now, in all threads of a run."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._is_stopped = False
+
+    def start(self, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start a command. Raises InterruptedError when the run was stopped, and what the system does."""
+        with self._lock:
+            if self._is_stopped:
+                raise InterruptedError("the run was stopped")
+            process = subprocess.Popen(
+                command,
+                env=dict(environ),
+                # Not in the caller's folder: git would read the configuration of the repository around it.
+                cwd=os.path.abspath(os.sep),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # Away from the terminal, so that neither git nor ssh can ask there.
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            return process
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Forget a command that has ended."""
+        with self._lock:
+            self._processes.discard(process)
+
+    def stop(self) -> None:
+        """End all that runs, and let nothing more begin."""
+        with self._lock:
+            self._is_stopped = True
+            running = list(self._processes)
+        for process in running:
+            _end(process)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
     """Git with the machine's settings. ``proxy`` and ``ca_bundle`` are as in the user's settings."""
@@ -87,11 +130,9 @@ class Git:
     proxy: str | None = None
     ca_bundle: str | None = None
     insecure_hosts: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    running: Running = field(default_factory=Running)
 
-    def run(
-        self, *arguments: str, folder: str | None = None, scheme: str = "file", stdin: bytes = b""
-    ) -> bytes:
+    def run(self, *arguments: str, folder: str | None = None, scheme: str = "file") -> bytes:
         """Run one command and return what it printed; ``scheme`` is that of the URL it is given.
 
         Raises:
@@ -100,8 +141,8 @@ class Git:
         """
         options = [part for option in (*_OPTIONS, *self._insecure()) for part in ("-c", option)]
         place = [] if folder is None else [f"--git-dir={folder}"]
-        environ = {**scrub(self.environ), **self._variables(scheme), **self.variables}
-        code, output, errors = _execute(["git", *options, *place, *arguments], environ, stdin)
+        environ = {**scrub(self.environ), **self._variables(scheme)}
+        code, output, errors = self._execute(["git", *options, *place, *arguments], environ)
         if code != 0:
             raise GitError(_USERINFO.sub("***@", errors.decode(errors="replace")))
         return output
@@ -118,6 +159,27 @@ class Git:
                 f"the repository `{url}` has to be asked, and `--offline` forbids it",
                 where=url,
             )
+
+    def _execute(self, command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+        try:
+            process = self.running.start(command, environ)
+        except FileNotFoundError as error:
+            raise MachineError(
+                "git-missing",
+                "there is no `git` in the PATH, and a source of the manifest is a repository",
+                hints=["install git, or name the source by `path` or `url`"],
+            ) from error
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            _end(process)
+            raise UpstreamError("timeout", f"git took more than {TIMEOUT:.0f} s") from error
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            self.running.forget(process)
+        return process.returncode, output, errors
 
     def _insecure(self) -> tuple[str, ...]:
         return tuple(f"http.https://{host}/.sslVerify=false" for host in self.insecure_hosts)
@@ -148,43 +210,13 @@ def scrub(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _execute(command: Sequence[str], environ: Mapping[str, str], stdin: bytes) -> tuple[int, bytes, bytes]:
-    try:
-        process = subprocess.Popen(
-            command,
-            env=dict(environ),
-            # Not in the caller's folder: git would read the configuration of the repository around it.
-            cwd=os.path.abspath(os.sep),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Away from the terminal, so that neither git nor ssh can ask there.
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise MachineError(
-            "git-missing",
-            "there is no `git` in the PATH, and a source of the manifest is a repository",
-            hints=["install git, or name the source by `path` or `url`"],
-        ) from error
-    try:
-        output, errors = process.communicate(stdin, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired as error:
-        _end(process)
-        raise UpstreamError("timeout", f"git took more than {TIMEOUT:.0f} s") from error
-    except BaseException:
-        _end(process)
-        raise
-    return process.returncode, output, errors
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End git and the helpers it started."""
-    if os.name == "posix":
+    """End git, if it runs, and the helpers that it started."""
+    if sys.platform != "win32":
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except OSError:
-            pass
-    else:
+            pass  # nobody is left in it
+    elif process.poll() is None:
         process.kill()
     process.wait()

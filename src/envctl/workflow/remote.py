@@ -34,6 +34,7 @@ from envctl.resolve.solve import solve
 from envctl.store.entry import Entry
 from envctl.store.room import take_up
 from envctl.store.store import Store
+from envctl.vcs.command import Git
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.archives import Archives, read_unpacked
 from envctl.workflow.building import Builder
@@ -63,7 +64,14 @@ def make_adapters(
     context: Context, manifest: Manifest, interpreter: Interpreter, store: Store, client: IndexClient
 ) -> Adapters:
     """Make what fetches and builds in one run."""
-    return Adapters(context=context, manifest=manifest, interpreter=interpreter, store=store, client=client)
+    return Adapters(
+        context=context,
+        manifest=manifest,
+        interpreter=interpreter,
+        store=store,
+        client=client,
+        git=make_git(context.settings),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,7 @@ class Adapters:
     interpreter: Interpreter
     store: Store
     client: IndexClient
+    git: Git
     processes: Processes = field(default_factory=Processes)
     chain: tuple[str, ...] = ()
 
@@ -127,6 +136,7 @@ class Adapters:
         except BaseException:
             # Of a failure the first is told; the backends that still run are ended, and tidied up after.
             self.processes.stop()
+            self.git.running.stop()
             pool.close(patience=PATIENCE)
             raise
         pool.close()
@@ -197,7 +207,7 @@ class Adapters:
 
     def checkouts(self) -> Checkouts:
         """Make what fetches commits of repositories."""
-        return Checkouts(git=make_git(self.context.settings), store=self.store, emit=self.emit)
+        return Checkouts(git=self.git, store=self.store, emit=self.emit)
 
     def direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
         """Tell the metadata of a direct source: what it states, else by a build.
