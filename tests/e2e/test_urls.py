@@ -415,6 +415,31 @@ def test_a_reference_to_a_file_of_this_machine_is_a_source(project: Project, tmp
     assert not project.is_settled()
 
 
+@pytest.mark.parametrize("name", ["blob.exe", "blob-1.0.tar.bz2", ".whl"])
+def test_a_file_that_is_no_archive_by_its_name_is_refused(project: Project, name: str) -> None:
+    project.write(f"dist/{name}", "")
+
+    result = declare_file(project, f"dist/{name}").run("plan")
+
+    assert (result.code, result.codes) == (65, ["no-source"])
+
+
+def test_a_wheel_at_a_url_is_kept_once(make_project: Callable[..., Project], host: IndexServer) -> None:
+    project = make_project(fresh_cache=True)
+    project.publish("beta", "1.0")
+    declare(project, url_of(host, make_blob(host.folder))).apply()
+
+    assert len(host.requests) == 1
+    assert not os.path.exists(os.path.join(project.cache, "envctl", "archives-v1"))
+
+
+@pytest.mark.parametrize("name", ["blob-1.0%00-py3-none-any.whl", "blob%0A-1.0.tar.gz", "%2e%2e%2f.whl"])
+def test_a_name_that_no_file_may_have_is_refused(project: Project, name: str) -> None:
+    result = declare(project, f"https://host.example/{name}").run("plan")
+
+    assert (result.code, result.codes) == (65, ["bad-url"])
+
+
 def test_a_file_that_is_not_there_is_named(project: Project) -> None:
     result = declare_file(project, "dist/blob-1.0-py3-none-any.whl").run("plan")
 

@@ -56,7 +56,7 @@ def locate(url: str) -> Located:
             steps = re.split(r"[/\\]", value)
             if not value or not steps[0] or ".." in steps or ":" in steps[0] or not value.isprintable():
                 raise ValueError("names no folder inside of it as `subdirectory`")
-            subdirectory = value
+            subdirectory = "/".join(steps)
         elif key in _DIGESTS:
             if len(value) != _DIGESTS[key] or not _HEXADECIMAL.fullmatch(value):
                 raise ValueError(f"states a {key} that is none")

@@ -123,6 +123,8 @@ def _parse_source(
     subdirectory = item.get("subdirectory")
     if subdirectory is not None and not check_subdirectory(document, (*key, "subdirectory"), subdirectory):
         return None
+    if subdirectory is not None:
+        subdirectory = subdirectory.replace("\\", "/")  # as locks write it
     text = item[kind]
     at = (*key, kind)
     match kind:
@@ -138,7 +140,7 @@ def _parse_source(
             refuse_unknown(document, at, text, {name: name for name in known.values()}, kind="index")
             return None
         case "git":
-            return _parse_git(document, key, item)
+            return _parse_git(document, key, item, subdirectory)
         case _:
             return _parse_url(document, at, text, subdirectory)
 
@@ -179,7 +181,9 @@ def _find_kind(document: Document, key: Path, item: Mapping[str, Any]) -> str | 
     return None if surplus else kind
 
 
-def _parse_git(document: Document, key: Path, item: Mapping[str, Any]) -> GitSource | None:
+def _parse_git(
+    document: Document, key: Path, item: Mapping[str, Any], subdirectory: str | None
+) -> GitSource | None:
     references = [name for name in ("branch", "tag", "rev") if name in item]
     is_right = True
     if len(references) > 1:
@@ -208,7 +212,7 @@ def _parse_git(document: Document, key: Path, item: Mapping[str, Any]) -> GitSou
         branch=item.get("branch"),
         tag=item.get("tag"),
         rev=item.get("rev"),
-        subdirectory=item.get("subdirectory"),
+        subdirectory=subdirectory,
     )
 
 

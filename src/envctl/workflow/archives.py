@@ -19,11 +19,14 @@ from envctl.model.artifact import Archive
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.resolve.port import Metadata
 from envctl.store.store import Store
-from envctl.workflow.keys import ARCHIVES, strongest_digest
-from envctl.workflow.origins import check_file_name, file_name
+from envctl.workflow.keys import ARCHIVES
+from envctl.workflow.origins import file_name
 
 #: The one file of an entry.
 _FILE = "archive"
+
+#: Puts a file, whose sha256 (hexadecimal) is given, into the store.
+Keep = Callable[[str, str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,30 +37,27 @@ class Archives:
     store: Store
     emit: Emit
 
-    def settle(self, located: Located) -> Archive:
+    def settle(self, located: Located, keep: Keep | None = None) -> Archive:
         """Fetch a file that nothing is known of but its URL, and tell its digest and size.
 
+        ``keep`` puts it into the store otherwise than as it is.
+
         Raises:
-            UpstreamError, MachineError: as `IndexClient.fetch` does.
+            UpstreamError, MachineError: as `IndexClient.fetch` does; what ``keep`` raises.
         """
-        return self._fetch(Archive(url=located.url, hashes=located.hashes, subdirectory=located.subdirectory))
+        archive = Archive(url=located.url, hashes=located.hashes, subdirectory=located.subdirectory)
+        return self._fetch(archive, keep or self._keep)
 
     def bring(self, archive: Archive, folder: str, on_bytes: Callable[[int], object]) -> str:
-        """Bring the bytes of an archive into a folder, under its own name, verified.
+        """Bring the bytes of an archive into a folder, verified; return the path of the new file.
 
         Raises:
             UpstreamError: `hash-mismatch`, and as `IndexClient.fetch` does.
         """
-        name = check_file_name(archive.url or archive.path or "", where=archive.url or archive.path or "")
-        target = os.path.join(folder, name)
+        target = os.path.join(folder, _FILE)
         stored = self._find(archive)
-        place = stored or archive.url or archive.path or ""
-        self._download(archive, place, target, on_bytes)
+        self._download(archive, stored or archive.url or archive.path or "", target, on_bytes)
         return target
-
-    def is_at_hand(self, archive: Archive) -> bool:
-        """Whether nothing has to be fetched for it."""
-        return archive.url is None or self._find(archive) is not None
 
     @contextmanager
     def open(self, archive: Archive) -> Iterator[str]:
@@ -67,30 +67,31 @@ class Archives:
             UpstreamError: `bad-sdist`, and as fetching does; InputError: `no-source`.
         """
         with tempfile.TemporaryDirectory(prefix="envctl-archive-") as place:
-            if not self.is_at_hand(archive):
-                self._fetch(archive)
+            if archive.url is not None and self._find(archive) is None:
+                self._fetch(archive, self._keep)
             path = self.bring(archive, place, lambda _: None)
+            filename = file_name(archive.url or archive.path or "")
             target = os.path.join(place, "source")
             atomic.make_directory(target)
-            unpack_sdist(path, target, filename=os.path.basename(path))
+            unpack_sdist(path, target, filename=filename)
             folder = find_source_folder(target, os.listdir(target))
             if archive.subdirectory:
                 folder = os.path.join(folder, *archive.subdirectory.split("/"))
             if not os.path.isdir(folder):
                 raise InputError(
                     "no-source",
-                    f"there is no folder `{archive.subdirectory}` in `{os.path.basename(path)}`",
+                    f"there is no folder `{archive.subdirectory}` in `{filename}`",
                     where=archive.url or archive.path,
                     hints=["`subdirectory` is a folder inside of the archive's own top-level folder"],
                 )
             yield folder
 
     def _find(self, archive: Archive) -> str | None:
-        digest = strongest_digest(archive.hashes)
+        digest = archive.hashes.get("sha256")
         entry = self.store.get(ARCHIVES, digest) if digest else None
         return None if entry is None else os.path.join(entry.tree, _FILE)
 
-    def _fetch(self, archive: Archive) -> Archive:
+    def _fetch(self, archive: Archive, keep: Keep) -> Archive:
         url = archive.url or ""
         self.emit(Started(Phase.DOWNLOAD, archive.size or 0, "bytes"))
 
@@ -103,7 +104,7 @@ class Archives:
                 path = os.path.join(folder, _FILE)
                 digest = self._download(archive, url, path, tell)
                 size = os.path.getsize(path)
-                self._keep(path, strongest_digest(archive.hashes) or digest)
+                keep(path, digest)
             summary = f"Downloaded {file_name(url)}"
         finally:
             self.emit(Ended(Phase.DOWNLOAD, summary))

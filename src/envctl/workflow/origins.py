@@ -18,16 +18,13 @@ from envctl.manifest.document import Document
 from envctl.manifest.manifest import GitSource, Manifest, UrlSource
 from envctl.manifest.references import Located, locate, read_reference
 from envctl.manifest.urls import REQUIREMENT_SCHEMES, check_url
-from envctl.model.artifact import Archive, Artifact, Checkout
+from envctl.model.artifact import Archive, Artifact, Checkout, Directory
 from envctl.workflow.context import Released
-from envctl.workflow.sources import find_direct_artifacts, list_references, read_local
+from envctl.workflow.sources import find_direct_artifacts, is_archive_name, list_references, read_local
 
-#: Endings of file names that say what a URL leads to.
-WHEEL, ARCHIVES = ".whl", (".tar.gz", ".tgz", ".zip")
-
-#: Tells the commit that a source means; brings a file into the store and tells its digest and size.
+#: Tells the commit that a source means; brings a project's file into the store and tells its digest and size.
 FindCommit = Callable[[GitSource], str]
-FetchArchive = Callable[[Located], Archive]
+FetchArchive = Callable[[str, Located], Archive]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +99,7 @@ class Origins:
                 located = locate(source.url)
                 check_file_name(located.url, where=where)
                 located = Located(located.url, located.hashes, source.subdirectory or located.subdirectory)
-                return self._kept_archive(name, located) or self.fetch_archive(located)
+                return self._kept_archive(name, located) or self.fetch_archive(name, located)
 
     def _kept_commit(self, url: str, requested: str | None) -> str | None:
         if self.old is None or self.released is None:
@@ -136,11 +133,6 @@ class Origins:
         return None
 
 
-def has_far_sources(manifest: Manifest) -> bool:
-    """Whether the manifest names anything that lies neither on an index nor on this machine."""
-    return any(True for _ in _list_far(manifest))
-
-
 def check_reference(url: str) -> None:
     """Hold the URL of a requirement to what the manifest's own have to be.
 
@@ -155,16 +147,17 @@ def check_reference(url: str) -> None:
 def find_same_place(manifest: Manifest, url: str) -> Artifact | None:
     """Return what the manifest names at the place that a ``file:`` URL leads to."""
     local = read_local(url)
-    for artifact in find_direct_artifacts(manifest).values():
-        if local is not None and (
-            getattr(artifact, "path", None),
-            getattr(artifact, "subdirectory", None),
-        ) == (
-            os.path.normpath(local.path),
-            local.subdirectory,
-        ):
-            return artifact
-    return None
+    if local is None:
+        return None
+    wanted = (os.path.normpath(local.path), local.subdirectory)
+    return next(
+        (
+            artifact
+            for artifact in find_direct_artifacts(manifest).values()
+            if isinstance(artifact, Directory | Archive) and (artifact.path, artifact.subdirectory) == wanted
+        ),
+        None,
+    )
 
 
 def read_far(url: str) -> GitSource | UrlSource | None:
@@ -178,16 +171,16 @@ def read_far(url: str) -> GitSource | UrlSource | None:
 
 
 def check_file_name(url: str, *, where: str) -> str:
-    """Return the file name at the end of a URL or path, which says what it is.
+    """Return the file name at the end of a URL, which says what it is.
 
     Raises:
         InputError: `bad-url`.
     """
     name = file_name(url)
-    if not name.endswith((WHEEL, *ARCHIVES)):
+    if not is_archive_name(name):
         raise InputError(
             "bad-url",
-            f"`{name}` is neither a wheel nor a source archive",
+            f"`{name}` is the name of neither a wheel nor a source archive",
             where=where,
             hints=[
                 "a URL ends in `.whl`, `.tar.gz` or `.zip`",

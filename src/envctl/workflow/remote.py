@@ -23,6 +23,7 @@ from envctl.index.metadata import parse_metadata
 from envctl.index.pool import Pool
 from envctl.lock.choose import choose_wheel
 from envctl.manifest.manifest import Manifest
+from envctl.manifest.references import Located
 from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, format_origin
 from envctl.model.events import Advanced, Emit, Ended, Event, Grew, Notice, Phase, Started
 from envctl.model.interpreter import Interpreter
@@ -145,10 +146,14 @@ class Adapters:
     def _fetch_wheel(self, pin: Pin) -> Entry:
         wheel = as_wheel(pin.artifact)
         assert wheel is not None  # noqa: S101 - the caller chose it
+        return self._keep_wheel(pin, wheel, partial(self.bring, wheel))
+
+    def _keep_wheel(self, pin: Pin, wheel: Wheel | Archive, bring: Callable[[str], str]) -> Entry:
+        """Unpack a wheel into the store; ``bring`` puts it into a folder, and it is removed from there."""
         filename = wheel.filename if isinstance(wheel, Wheel) else file_name(wheel.path or wheel.url or "")
 
         def produce(target: str) -> Unpacked:
-            path = self.bring(wheel, os.path.dirname(target))
+            path = bring(os.path.dirname(target))
             try:
                 return unpack(
                     path,
@@ -238,17 +243,25 @@ class Adapters:
         except BuildError as error:
             self.emit(Notice("warning", error.code, error.message, error.hints))
 
+    def settle_archive(self, name: str, located: Located) -> Archive:
+        """Fetch a project's file from a URL into the store, and tell its digest and size.
+
+        Raises:
+            UpstreamError, MachineError: as fetching and unpacking do.
+        """
+
+        def keep(path: str, digest: str) -> None:
+            wheel = Archive(url=located.url, hashes={"sha256": digest})
+            self._keep_wheel(_pin_wheel(name, wheel), wheel, lambda _: path)
+
+        is_wheel = Archive(url=located.url, hashes={}).is_wheel
+        return self.archives().settle(located, keep if is_wheel else None)
+
     def _wheel_metadata(self, name: str, archive: Archive) -> Metadata:
-        filename = file_name(archive.path or archive.url or "")
-        try:
-            _, version, _, _ = parse_wheel_filename(filename)
-        except InvalidWheelFilename as error:
-            message = f"`{filename}` is not the name of a wheel: {error}"
-            raise UpstreamError("bad-wheel", message, where=format_origin(archive)) from error
-        pin = Pin(name=name, version=str(version), artifact=archive)
+        pin = _pin_wheel(name, archive)
         entry = self._find_stored([pin]).get(name) or self.obtain([pin])[name]
         with open(os.path.join(entry.tree, "site", str(entry.about["info"]), "METADATA"), "rb") as file:
-            return parse_metadata(file.read(), where=filename)
+            return parse_metadata(file.read(), where=format_origin(archive))
 
     def _open_tree(self, artifact: Archive | Checkout) -> AbstractContextManager[str]:
         if isinstance(artifact, Checkout):
@@ -379,6 +392,21 @@ def _build_tool(name: str, artifacts: Sequence[Artifact], target: Target) -> Art
 
 def _what(pins: Sequence[Pin]) -> str:
     return f"what is to be fetched ({len(pins)} package{'s' if len(pins) > 1 else ''})"
+
+
+def _pin_wheel(name: str, archive: Archive) -> Pin:
+    """Make the pin of a wheel of a direct source: its version stands in its name.
+
+    Raises:
+        UpstreamError: `bad-wheel`.
+    """
+    filename = file_name(archive.path or archive.url or "")
+    try:
+        _, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        message = f"`{filename}` is not the name of a wheel: {error}"
+        raise UpstreamError("bad-wheel", message, where=format_origin(archive)) from error
+    return Pin(name=name, version=str(version), artifact=archive)
 
 
 def _size(pin: Pin) -> int | None:

@@ -203,9 +203,9 @@ class Resolver:
             self._commits[whole] = self._adapters().checkouts().find_commit(whole)
         return self._commits[whole]
 
-    def _fetch_archive(self, located: Located) -> Archive:
+    def _fetch_archive(self, name: str, located: Located) -> Archive:
         self._has_built = True
-        return self._adapters().archives().settle(located)
+        return self._adapters().settle_archive(name, located)
 
     def _direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
         self._has_built = True

@@ -17,6 +17,9 @@ from envctl.model.artifact import Archive, Artifact, Directory
 
 _BLOCK = 1 << 18
 
+#: How the names of wheels and of source archives end.
+_ENDINGS = (".whl", ".tar.gz", ".tgz", ".zip")
+
 
 def find_direct_artifacts(manifest: Manifest) -> Mapping[str, Artifact]:
     """Look at what lies on this machine: by project name what sources name, by URL what lists refer to.
@@ -35,6 +38,11 @@ def find_direct_artifacts(manifest: Manifest) -> Mapping[str, Artifact]:
     for directory in [one for one in found.values() if isinstance(one, Directory)]:
         _follow(manifest, directory, found)
     return found
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether a file name says that it is a wheel or a source archive."""
+    return name.endswith(_ENDINGS) and name.isprintable() and not name.startswith(".") and len(name) < 256
 
 
 def list_input_files(artifacts: Iterable[Artifact]) -> Iterator[str]:
@@ -135,6 +143,13 @@ def read_local(url: str) -> PathSource | None:
 
 
 def _look_at_file(manifest: Manifest, name: str, source: PathSource, *, where: str) -> Archive:
+    if not is_archive_name(os.path.basename(source.path)):
+        raise InputError(
+            "no-source",
+            f"the source of `{name}` is neither a folder, a wheel, nor a source archive: `{source.written}`",
+            where=where,
+            hints=["the name of a wheel ends in `.whl`, that of a source archive in `.tar.gz` or `.zip`"],
+        )
     digest, size = hashlib.sha256(), 0
     with open(source.path, "rb") as file:
         while block := file.read(_BLOCK):
