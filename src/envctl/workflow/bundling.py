@@ -64,7 +64,7 @@ def create_bundle(context: Context, options: BundleOptions) -> BundleReport:
     try:
         needs = list(list_needs(situation.manifest, lock, cells))
         _refuse_uncarried(needs)
-        tools = _choose_tools(adapters, situation, needs, cells)
+        tools = _choose_tools(adapters, situation, needs)
         with scratch_folder("bundle") as place:
             packages = _fetch(adapters, [need.pin for need in needs], os.path.join(place, "packages"))
             extra = _fetch(adapters, tools, os.path.join(place, "tools"))
@@ -103,20 +103,22 @@ def _refuse_uncarried(needs: Iterable[Need]) -> None:
             )
 
 
-def _choose_tools(
-    adapters: Adapters, situation: Situation, needs: Sequence[Need], cells: Sequence[Target]
-) -> list[Pin]:
-    """Choose the wheels that builds require, for every target."""
-    waiting = {identify(need.pin.artifact): need.pin for need in needs if as_wheel(need.pin.artifact) is None}
+def _choose_tools(adapters: Adapters, situation: Situation, needs: Sequence[Need]) -> list[Pin]:
+    """Choose the wheels that builds require, for every target that they are done on."""
+    waiting: dict[str, tuple[Pin, dict[str, Target]]] = {}
+    for need in needs:
+        if as_wheel(need.pin.artifact) is None:
+            _, cells = waiting.setdefault(identify(need.pin.artifact), (need.pin, {}))
+            cells[need.target.label] = need.target
     tools: list[Pin] = []
     builder = adapters.builder()
     # Of the same few tools for one target after the other there is nothing to tell.
     silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
-    for pin in waiting.values():
+    for pin, cells in waiting.values():
         # Of a folder what lies there now; the lock has only what decided its metadata.
         artifact = situation.direct.get(pin.name, pin.artifact)
         requirements = builder.list_requirements(Pin(name=pin.name, version=pin.version, artifact=artifact))
-        for cell in cells:
+        for cell in cells.values():
             for tool in silent.choose_tools(requirements, cell):
                 if as_wheel(tool.artifact) is None:
                     raise BuildError(
