@@ -142,6 +142,18 @@ def test_a_target_that_the_lock_does_not_cover_is_refused(locked: Project, optio
     assert not os.path.exists(locked.path("shop.bundle"))
 
 
+def test_a_python_that_no_environment_can_have_is_left_out(project: Project) -> None:
+    """The lock may be for more, since other tools read it too."""
+    project.write_manifest("alpha", rest=f'[lock]\npython = ["{PYTHON}", "3.98", "3.99"]')
+    project.succeed("lock")
+
+    document = project.succeed("bundle", "create", "-o", "shop.bundle", "--json").json
+    refused = project.run("bundle", "create", "--python", "3.99", "-o", "other.bundle")
+
+    assert document["pythons"] == [PYTHON]
+    assert refused.codes == ["not-locked-for"]
+
+
 def test_a_lock_that_is_missing_or_out_of_date_is_refused(project: Project) -> None:
     missing = project.run("bundle", "create", "-o", "shop.bundle")
     project.succeed("lock")

@@ -13,11 +13,11 @@ from functools import partial
 from envctl import atomic
 from envctl.bundle.archive import KIND, Member, member_of, write_bundle
 from envctl.errors import BuildError, InputError, MachineError
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, replace
 from envctl.index.pool import Pool
 from envctl.lock.lock import Lock
 from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, format_origin, identify
-from envctl.model.events import Advanced, Ended, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.selection import Pin
 from envctl.model.target import Target
 from envctl.workflow.context import Context
@@ -58,13 +58,13 @@ def create_bundle(context: Context, options: BundleOptions) -> BundleReport:
     loaded, declaration = declared(context)
     situation = survey(context, loaded, declaration, present=None)
     lock = _fitting(situation)
-    cells = choose_cells(lock, options.targets, options.pythons)
+    cells = choose_cells(situation.manifest, lock, options.targets, options.pythons)
     client = make_client(context, situation.manifest)
     adapters = make_adapters(context, situation.manifest, situation.interpreter, run.store, client)
     try:
         needs = list(list_needs(situation.manifest, lock, cells))
         _refuse_uncarried(needs)
-        tools = _choose_tools(adapters, situation, needs, cells)
+        tools = _choose_tools(adapters, situation, needs)
         with scratch_folder("bundle") as place:
             packages = _fetch(adapters, [need.pin for need in needs], os.path.join(place, "packages"))
             extra = _fetch(adapters, tools, os.path.join(place, "tools"))
@@ -103,19 +103,23 @@ def _refuse_uncarried(needs: Iterable[Need]) -> None:
             )
 
 
-def _choose_tools(
-    adapters: Adapters, situation: Situation, needs: Sequence[Need], cells: Sequence[Target]
-) -> list[Pin]:
-    """Choose the wheels that builds require, for every target."""
-    waiting = {identify(need.pin.artifact): need.pin for need in needs if as_wheel(need.pin.artifact) is None}
+def _choose_tools(adapters: Adapters, situation: Situation, needs: Sequence[Need]) -> list[Pin]:
+    """Choose the wheels that builds require, for every target that they are done on."""
+    waiting: dict[str, tuple[Pin, dict[str, Target]]] = {}
+    for need in needs:
+        if as_wheel(need.pin.artifact) is None:
+            _, cells = waiting.setdefault(identify(need.pin.artifact), (need.pin, {}))
+            cells[need.target.label] = need.target
     tools: list[Pin] = []
     builder = adapters.builder()
-    for pin in waiting.values():
+    # Of the same few tools for one target after the other there is nothing to tell.
+    silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
+    for pin, cells in waiting.values():
         # Of a folder what lies there now; the lock has only what decided its metadata.
         artifact = situation.direct.get(pin.name, pin.artifact)
         requirements = builder.list_requirements(Pin(name=pin.name, version=pin.version, artifact=artifact))
-        for cell in cells:
-            for tool in adapters.choose_tools(requirements, cell):
+        for cell in cells.values():
+            for tool in silent.choose_tools(requirements, cell):
                 if as_wheel(tool.artifact) is None:
                     raise BuildError(
                         "no-build-tool",
@@ -123,6 +127,10 @@ def _choose_tools(
                     )
                 tools.append(tool)
     return tools
+
+
+def _without_summaries(emit: Emit) -> Emit:
+    return lambda event: emit(Ended(event.phase) if isinstance(event, Ended) else event)
 
 
 def _fetch(adapters: Adapters, pins: Iterable[Pin], folder: str) -> Mapping[str, Member]:

@@ -28,11 +28,16 @@ class Need:
     target: Target
 
 
-def choose_cells(lock: Lock, targets: Sequence[str], pythons: Sequence[str]) -> tuple[Target, ...]:
+def choose_cells(
+    manifest: Manifest, lock: Lock, targets: Sequence[str], pythons: Sequence[str]
+) -> tuple[Target, ...]:
     """Make the targets that are meant: those that are named, else all that the lock covers.
 
+    A Python that no environment of the manifest can have is left out.
+
     Raises:
-        InputError: `not-locked-for` for one that the lock does not cover; `unknown-target`.
+        InputError: `not-locked-for` for one that the lock does not cover, or no environment can have;
+            `unknown-target`.
     """
     for kind, named, covered in (("target", targets, lock.targets), ("Python", pythons, lock.pythons)):
         for name in named:
@@ -43,8 +48,21 @@ def choose_cells(lock: Lock, targets: Sequence[str], pythons: Sequence[str]) -> 
                     where=lock.path,
                     hints=[f"add it to `{'targets' if kind == 'target' else 'python'}` under `[lock]`"],
                 )
-    return tuple(
-        make_target(name, python) for name in targets or lock.targets for python in pythons or lock.pythons
+    meant = [python for python in pythons or lock.pythons if _is_possible(manifest, python)]
+    if not meant:
+        raise InputError(
+            "not-locked-for",
+            f"no environment of the manifest can have Python {' or '.join(pythons or lock.pythons)}",
+            where=manifest.path,
+            hints=["look at `python` in the manifest"],
+        )
+    return tuple(make_target(name, python) for name in targets or lock.targets for python in meant)
+
+
+def _is_possible(manifest: Manifest, python: str) -> bool:
+    return any(
+        admits(python_requests(manifest, declaration), python)
+        for declaration in manifest.environments.values()
     )
 
 

@@ -65,7 +65,7 @@ def _compare(bundle: Bundle) -> BundleReport:
         path=os.path.join(folder, str(bundle.contents["lock"])),
         allowed_paths=list_local_paths(manifest),
     )
-    cells = choose_cells(lock, _names(bundle, "targets"), _names(bundle, "pythons"))
+    cells = choose_cells(manifest, lock, _names(bundle, "targets"), _names(bundle, "pythons"))
     needs = list(list_needs(manifest, lock, cells))
     digests = {str(each["sha256"]) for each in bundle.contents["files"]}
     problems: dict[str, EnvctlError] = {}
