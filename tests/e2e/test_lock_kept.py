@@ -53,6 +53,7 @@ OURS = {
     "envctl.model.events",
     "envctl.receipt",
     "envctl.transaction",
+    "envctl.transaction.leftovers",
     "envctl.transaction.lock",
     "envctl.treedigest",
     "envctl.trust",

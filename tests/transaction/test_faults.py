@@ -15,8 +15,8 @@ import pytest
 
 from envctl.errors import BrokenError, MachineError, SwitchError
 from envctl.transaction import switch
-from envctl.transaction.files import sweep
 from envctl.transaction.journal import Journal, format_journal
+from envctl.transaction.leftovers import sweep
 from envctl.transaction.recover import pending
 from envctl.transaction.site import read_number
 from transaction.bench import Bench, Count, Hooked, check_complete, replacement, snapshot

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Sequence
 
@@ -17,9 +16,6 @@ from envctl.frozen import dataclass
 from envctl.model.events import Notice
 from envctl.transaction.blueprint import Replacement
 from envctl.transaction.journal import Planned
-
-# As `plan_replacements` and `atomic.replace` name them.
-_LEFT_BEHIND = re.compile(r".+\.toml\.(envctl-[0-9a-f]{12}|[0-9a-f]{16}\.tmp)")
 
 
 def plan_replacements(replacements: Sequence[Replacement]) -> tuple[Planned, ...]:
@@ -51,19 +47,6 @@ def forget(planned: Sequence[Planned]) -> None:
     """Remove the new texts again. Raises `OSError`."""
     for each in planned:
         atomic.remove(each.temporary)
-
-
-def sweep(folder: str) -> None:
-    """Remove new texts that killed runs left beside manifest and lock. Their writers' lock is held.
-
-    What cannot be removed stays: it is tried again.
-    """
-    try:
-        for name in os.listdir(folder):
-            if _LEFT_BEHIND.fullmatch(name):
-                atomic.remove(os.path.join(folder, name))
-    except OSError:
-        pass
 
 
 @dataclass(frozen=True, slots=True)

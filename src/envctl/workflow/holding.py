@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from envctl.store.folder import refuse_file
 from envctl.transaction.execute import Held, open_site
-from envctl.transaction.files import sweep
+from envctl.transaction.leftovers import sweep
 from envctl.transaction.lock import hold, lock_path_for
 from envctl.transaction.site import locate
 from envctl.transaction.trash import may_detach

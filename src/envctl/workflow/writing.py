@@ -8,7 +8,7 @@ from envctl import atomic
 from envctl.errors import MachineError
 from envctl.model.events import Emit
 from envctl.receipt import ABSENT, digest_file
-from envctl.transaction.files import sweep
+from envctl.transaction.leftovers import sweep
 from envctl.transaction.lock import hold, lock_path_for
 
 #: Seconds to wait for another run that writes the manifest or the lock.
