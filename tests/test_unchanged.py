@@ -82,6 +82,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a file came": lambda folder: (folder / ".venv/more").touch(),
     "the receipt is damaged": lambda folder: (folder / ".venv" / RECEIPT).write_text("x"),
     "a switch was begun": lambda folder: (folder / ".venv.envctl/journal").touch(),
+    "a switch was begun in a mount point": lambda folder: (folder / ".venv/.envctl/journal").touch(),
     "a stage was begun": lambda folder: (folder / ".venv.envctl/staging/8").mkdir(parents=True),
     "the environment is a link": lambda folder: become_link(folder / ".venv"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.model.state import Drift, DriftKind, ForeignFile, State
-from envctl.plan.carry import carried, carried_data, list_known
+from envctl.plan.carry import carried, carried_data, list_known, pruned
 from envctl.plan.decide import decide
 from plan.builders import a_pin, a_selection, a_state, an_interpreter, foreign, installed
 
@@ -111,3 +111,33 @@ def test_what_a_plan_was_made_for_is_known() -> None:
 
 def test_with_another_minor_version_nothing_comes_along_whenever_it_came() -> None:
     assert list_known(a_state(python="3.10.1"), an_interpreter()) is None
+
+
+def prune(state: State, how: str) -> tuple[str, ...]:
+    return pruned(state, decide(a_selection(), state, interpreter=an_interpreter(), prune=how))
+
+
+@pytest.mark.parametrize(("how", "paths"), [("all", ("bin/tool",)), ("managed", ())])
+def test_foreign_files_go_where_a_line_deletes_them_and_data_never(how: str, paths: tuple[str, ...]) -> None:
+    files = [
+        ForeignFile(path="bin/tool", size=1, data=False),
+        ForeignFile(path="nltk_data", size=1, data=True),
+    ]
+
+    assert prune(a_state(files=files), how) == paths
+
+
+@pytest.mark.parametrize("how", ["all", "managed"])
+def test_the_files_of_others_go_with_their_distribution(how: str) -> None:
+    state = a_state(foreign("mine", paths=("lib/mine/a.py", "../outside.py")))
+
+    found = prune(state, how)
+
+    assert ("lib/mine/a.py" in found) == (how == "all")
+    assert "../outside.py" not in found
+
+
+def test_code_that_was_added_to_a_package_goes() -> None:
+    drift = Drift(address="package.a", kind=DriftKind.ADDED, path="lib/a/added.py")
+
+    assert prune(a_state(drift=[drift]), "all") == ("lib/a/added.py",)
