@@ -237,9 +237,11 @@ def _reap() -> int:
         if not children:
             return killed
         for child in children:
-            os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-            killed += os.WIFSIGNALED(status)
+            try:
+                os.kill(child, signal.SIGKILL)
+                killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+            except (ProcessLookupError, ChildProcessError):
+                pass  # it ended meanwhile, or is what another of them has just waited for
 
 
 def list_trials(count: int, seed: int) -> list[Trial]:

@@ -232,11 +232,17 @@ class Started:
         watched = os.pidfd_open(self.pid)
         try:
             if not select.select([watched], [], [], seconds)[0]:
-                (os.killpg if whole else os.kill)(self.pid, signal.SIGKILL)
+                self._kill(whole=whole)
         finally:
             os.close(watched)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return Ended(code, _read_and_close(self.out), _read_and_close(self.err))
+
+    def _kill(self, *, whole: bool) -> None:
+        try:
+            (os.killpg if whole else os.kill)(self.pid, signal.SIGKILL)
+        except ProcessLookupError:  # so early that it leads no session yet
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def _read_and_close(descriptor: int) -> str:

@@ -15,8 +15,10 @@ import pytest
 
 from envctl.errors import BrokenError, MachineError, SwitchError
 from envctl.transaction import switch
+from envctl.transaction.execute import Held
 from envctl.transaction.journal import Journal, format_journal
 from envctl.transaction.leftovers import sweep
+from envctl.transaction.lent import give_back, lend
 from envctl.transaction.recover import pending
 from envctl.transaction.site import read_number
 from transaction.bench import Bench, Count, Hooked, check_complete, replacement, snapshot
@@ -432,3 +434,37 @@ def test_what_killed_runs_left_beside_the_lock_is_swept_away(tmp_path: Path) -> 
     sweep(str(tmp_path))
 
     assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
+def test_a_file_that_was_lent_is_given_back_by_the_next_command_wherever_it_was_killed(bench: Bench) -> None:
+    manifest = bench.project / "pyproject.toml"
+    manifest.write_text("old")
+    bench.apply(place_tool(bench, "1"))
+    at, seen = 1, set()
+
+    def build(held: Held) -> None:
+        lend(held.site, str(manifest), before=b"old", after=b"new")
+        give_back(held.site)
+
+    while at < MANY and run_and_kill(at, lambda: bench.held(build)):
+        seen.add(manifest.read_text())
+        recover_twice(bench)
+        assert manifest.read_text() == "old"
+        sweep(str(bench.project))
+        assert set(os.listdir(bench.project)) == {"pyproject.toml", ".venv", ".venv.envctl"}
+        at += 1
+
+    assert at < MANY
+    assert seen == {"old", "new"}
+
+
+def test_a_file_that_somebody_else_wrote_while_it_was_lent_stays(bench: Bench) -> None:
+    manifest = bench.project / "pyproject.toml"
+    manifest.write_text("old")
+    bench.apply(place_tool(bench, "1"))
+    lend(bench.site, str(manifest), before=b"old", after=b"new")
+    manifest.write_text("theirs")
+
+    recover_twice(bench)
+
+    assert manifest.read_text() == "theirs"

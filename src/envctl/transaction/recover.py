@@ -23,6 +23,7 @@ from envctl.model.events import Emit, Notice
 from envctl.transaction.commit import finish, park
 from envctl.transaction.files import forget, replace_all
 from envctl.transaction.journal import NOTHING, Journal, Merge, drop_journal, place_of, read_journal
+from envctl.transaction.lent import give_back, is_lent
 from envctl.transaction.lock import find_holder
 from envctl.transaction.merge import put_away, run_steps
 from envctl.transaction.site import ADOPTED, Site, read_number
@@ -39,9 +40,12 @@ def recover(site: Site, emit: Emit) -> str | None:
         BrokenError: `journal-damaged`; `cannot-recover` when the file system refuses.
     """
     try:
+        lent = give_back(site)
         journal = read_journal(site)
         notices: list[Notice] = []
         message = None if journal is None else _settle(site, journal, notices)
+        if lent is not None and message is None:
+            message = f"gave `{lent}` its text back, which a run that was killed had changed to build from it"
         if _remove_leftovers(site) and message is None:
             message = _UNTOUCHED
     except OSError as error:
@@ -77,6 +81,8 @@ def pending(site: Site) -> str | None:
             return "a run was killed while it switched; the next command that writes finishes or undoes that"
     except (MachineError, OSError) as error:
         return str(error)
+    if is_lent(site):
+        return "a run was killed while it built; the next command that writes undoes what it changed for that"
     if _list(site.staging):
         return "a run was killed while it staged; the next command that writes removes what it left"
     return None

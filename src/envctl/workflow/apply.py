@@ -139,7 +139,7 @@ def _obtain_and_switch(
     """Obtain and switch; ``laid`` is filled with what is about to be laid."""
     goal, settings = prepared.goal, run.context.settings
     compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
-    with laid_out(prepared.edits):
+    with laid_out(prepared.edits, held.site):
         placed = obtain(run, goal, compiled=compiling != "false")
     judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
     if compiling == "true":

@@ -24,6 +24,7 @@ from envctl.manifest.select import select_environment
 from envctl.model.events import Notice
 from envctl.plan.change import Plan
 from envctl.plan.goal import GoalLock
+from envctl.transaction.site import Site
 from envctl.workflow.apply import carry_out, list_replacements
 from envctl.workflow.askers import asked_by_anyone
 from envctl.workflow.context import Context, Place, Released, Run
@@ -65,10 +66,14 @@ class Revised:
 
 
 class Desk:
-    """The files of a manifest, lying open; ``present`` is the interpreter that the environment has."""
+    """The files of a manifest, lying open; ``present`` is the interpreter that the environment has.
 
-    def __init__(self, run: Run, present: str | None) -> None:
+    ``site`` is that environment, held.
+    """
+
+    def __init__(self, run: Run, site: Site, present: str | None) -> None:
         self.run = run
+        self.site = site
         self.present = present
         self._situation: Situation | None = None
 
@@ -98,7 +103,7 @@ class Desk:
             )
             for path, text in changed.items()
         )
-        with laid_out(edits):
+        with laid_out(edits, self.site):
             yield self._survey(changed), edits
 
     def make_lock(self, situation: Situation, old: Lock | None, released: Released = frozenset()) -> Lock:
@@ -156,7 +161,7 @@ def edit(
     try:
         place = place or find_place(context)
         with hold_site(context, place, lock_timeout=lock_timeout) as held:
-            prepared = _prepare(run, place, revise, options)
+            prepared = _prepare(run, held.site, revise, options)
             changes = prepared.manifest_changes
             return carry_out(run, held, prepared, confirm=lambda plan: confirm(plan, changes))
     finally:
@@ -173,7 +178,7 @@ def edit_lock(context: Context, revise: Revise, *, lock_timeout: float, place: P
         place = place or find_place(context)
         with hold_site(context, place, lock_timeout=lock_timeout) as held:
             present = choose_executable(read_configuration(place.environment) or {})
-            revised = revise(Desk(run, present))
+            revised = revise(Desk(run, held.site, present))
             lock = _outline_lock(revised)
             replacements = list_replacements(revised.edits, lock)
             refuse_moved(replacements)
@@ -191,11 +196,11 @@ def edit_lock(context: Context, revise: Revise, *, lock_timeout: float, place: P
         run.close()
 
 
-def _prepare(run: Run, place: Place, revise: Revise, options: PlanOptions) -> Prepared:
+def _prepare(run: Run, site: Site, revise: Revise, options: PlanOptions) -> Prepared:
     """Do what `plan.prepare` does, with the manifest and the lock that are wished for."""
-    tell_active(run.context, place.environment)
-    state = look(place.environment, options)
-    revised = revise(Desk(run, state.executable))
+    tell_active(run.context, site.path)
+    state = look(site.path, options)
+    revised = revise(Desk(run, site, state.executable))
     situation = revised.situation
     coverage = cover(run, situation)
     if not coverage.holds(situation.target):

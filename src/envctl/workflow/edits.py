@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from envctl import atomic
 from envctl.errors import MachineError
 from envctl.frozen import dataclass
 from envctl.receipt import digest_file
 from envctl.transaction.blueprint import Replacement
+from envctl.transaction.lent import give_back, lend
 from envctl.transaction.shield import Shield
+from envctl.transaction.site import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +40,25 @@ class FileEdit:
 
 
 @contextmanager
-def laid_out(edits: Iterable[FileEdit]) -> Iterator[None]:
-    """Let the files that are built from hold their new text for a while; then they are as before.
+def laid_out(edits: Iterable[FileEdit], site: Site) -> Iterator[None]:
+    """Let the file that is built from hold its new text for a while; then it is as before. ``site`` is held.
 
     Raises:
         MachineError: `file-changed-meanwhile`, `not-writable`.
     """
-    done: list[FileEdit] = []
+    # At most one: a project has its lists in one file.
+    edit = next((edit for edit in edits if edit.is_built_from), None)
+    if edit is None or edit.before is None:
+        yield
+        return
+    refuse_moved([edit.replacement])
     try:
-        for edit in edits:
-            if edit.is_built_from and edit.before is not None:
-                refuse_moved([edit.replacement])
-                done.append(edit)
-                _write(edit.path, edit.after)
+        with _named(edit.path):
+            lend(site, edit.path, before=edit.before, after=edit.after)
         yield
     finally:
-        with Shield():
-            for edit in done:
-                # What somebody else wrote meanwhile is theirs.
-                if digest_file(edit.path) == f"sha256:{hashlib.sha256(edit.after).hexdigest()}":
-                    _write(edit.path, edit.before or b"")
+        with Shield(), _named(edit.path):
+            give_back(site)
 
 
 def refuse_moved(replacements: Iterable[Replacement]) -> None:
@@ -77,9 +77,10 @@ def refuse_moved(replacements: Iterable[Replacement]) -> None:
             )
 
 
-def _write(path: str, text: bytes) -> None:
+@contextmanager
+def _named(path: str) -> Iterator[None]:
     try:
-        atomic.replace(path, text)
+        yield
     except OSError as error:
         raise MachineError(
             "not-writable", f"`{path}` cannot be written: {error.strerror}", where=path
