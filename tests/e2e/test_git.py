@@ -402,8 +402,9 @@ def test_a_lock_of_uv_with_a_repository_is_applied(project: Project, repository:
     assert project.is_settled("--from", "pylock.other.toml")
 
 
-def test_a_commit_that_is_not_there_is_refused(project: Project, repository: Repository) -> None:
-    result = declare(project, repository, f'rev = "{"0" * 40}"').run("plan")
+@pytest.mark.parametrize("commit", ["0" * 40, "1" * 40])
+def test_a_commit_that_is_not_there_is_refused(project: Project, repository: Repository, commit: str) -> None:
+    result = declare(project, repository, f'rev = "{commit}"').run("plan")
 
     assert (result.code, result.codes) == (1, ["no-such-revision"])
 

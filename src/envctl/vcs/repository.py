@@ -90,9 +90,8 @@ class Repository:
             # Old servers give what a branch or tag names, and nothing else.
             try:
                 self._fetch(folder, refs=("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"))
-                self._run("update-ref", _KEPT_AS, commit, folder=folder)
             except GitError as error:
-                raise self._failed(error, commit) from error
+                raise self._failed(error) from error
         self._check_commit(folder, commit)
         self._run("pack-refs", "--all", folder=folder)
         if os.path.exists(os.path.join(folder, "FETCH_HEAD")):
@@ -116,7 +115,7 @@ class Repository:
         try:
             output = self._run("ls-remote", "--quiet", "--end-of-options", self.url, *patterns)
         except GitError as error:
-            raise self._failed(error, "") from error
+            raise self._failed(error) from error
         found = {}
         for line in output.decode(errors="replace").splitlines():
             commit, _, name = line.partition("\t")
@@ -157,10 +156,7 @@ class Repository:
             hints=suggest(wanted.name, known),
         )
 
-    def _failed(self, error: GitError, commit: str) -> UpstreamError:
-        if commit and "not our ref" in error.output:
-            message = f"the repository `{self.url}` has no commit `{commit}`"
-            return UpstreamError("no-such-revision", message, where=self.url)
+    def _failed(self, error: GitError) -> UpstreamError:
         hints = []
         if any(word in error.output for word in ("could not read Username", "Authentication failed", "403")):
             hints = ["a helper for credentials, or netrc, tells git who you are; it is not asked for here"]

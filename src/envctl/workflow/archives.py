@@ -20,7 +20,7 @@ from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.resolve.port import Metadata
 from envctl.store.store import Store
 from envctl.workflow.keys import ARCHIVES
-from envctl.workflow.origins import file_name
+from envctl.workflow.origins import check_file_name, file_name
 
 #: The one file of an entry.
 _FILE = "archive"
@@ -49,14 +49,16 @@ class Archives:
         return self._fetch(archive, keep or self._keep)
 
     def bring(self, archive: Archive, folder: str, on_bytes: Callable[[int], object]) -> str:
-        """Bring the bytes of an archive into a folder, verified; return the path of the new file.
+        """Bring the bytes of an archive into a folder, under its own name, verified; return their path.
 
         Raises:
-            UpstreamError: `hash-mismatch`, and as `IndexClient.fetch` does.
+            InputError: `bad-url`; UpstreamError: `hash-mismatch`, and as `IndexClient.fetch` does.
         """
-        target = os.path.join(folder, _FILE)
+        place = archive.url or archive.path or ""
+        name = os.path.basename(place) if archive.url is None else check_file_name(place, where=place)
+        target = os.path.join(folder, name)
         stored = self._find(archive)
-        self._download(archive, stored or archive.url or archive.path or "", target, on_bytes)
+        self._download(archive, stored or place, target, on_bytes)
         return target
 
     @contextmanager
@@ -70,7 +72,7 @@ class Archives:
             if archive.url is not None and self._find(archive) is None:
                 self._fetch(archive, self._keep)
             path = self.bring(archive, place, lambda _: None)
-            filename = file_name(archive.url or archive.path or "")
+            filename = os.path.basename(path)
             target = os.path.join(place, "source")
             atomic.make_directory(target)
             unpack_sdist(path, target, filename=filename)
