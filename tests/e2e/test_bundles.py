@@ -233,6 +233,27 @@ def test_a_member_that_has_no_business_in_it_is_refused(away: Project, name: str
     assert away.run("apply", "--bundle", "shop.bundle").codes == ["bad-bundle"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda contents: contents.update(kind="other"),
+        lambda contents: contents.update(format_version="2.0"),
+        lambda contents: contents.update(files=None),
+        lambda contents: contents.update(files=["env.toml"]),
+        lambda contents: contents["files"][0].update(sha256=3),
+        lambda contents: contents["files"][1].update(roles="tool"),
+        lambda contents: contents.update(targets=[]),
+        lambda contents: contents.update(lock="other.toml"),
+        lambda contents: contents.update(manifest=None),
+    ],
+    ids=["kind", "version", "no-files", "texts", "hash", "roles", "no-targets", "lock", "manifest"],
+)
+def test_a_list_that_is_none_is_refused(away: Project, change: Callable[[dict[str, Any]], None]) -> None:
+    rewrite(away.path("shop.bundle"), lambda _: None, change)
+
+    assert away.run("bundle", "verify", "shop.bundle").codes == ["bad-bundle"]
+
+
 def test_what_is_no_bundle_is_refused(away: Project) -> None:
     away.write("text.bundle", "no bundle")
 

@@ -151,12 +151,8 @@ class Bundle:
             found = json.loads(content.read())
             fits = found["kind"] == KIND and str(found["format_version"]).startswith("1.")
             files = found["files"]
-            fits = fits and all(
-                isinstance(each[key], kind)
-                for each in files
-                for key, kind in (("path", str), ("sha256", str), ("size", int))
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            fits = fits and all(map(_is_listed, files))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self.refuse(f"its `{CONTENTS}` is none") from error
         if not fits:
             raise self.refuse(f"its `{CONTENTS}` is none that this version of envctl reads")
@@ -181,6 +177,18 @@ class Bundle:
                     target.write(chunk)
         if digest.hexdigest() != self.files[path]["sha256"]:
             raise self.refuse(f"`{path}` has another hash than its list says")
+
+
+def _is_listed(item: Mapping[str, object]) -> bool:
+    """Whether an entry of the list of files is one."""
+    roles = item.get("roles", [])
+    return (
+        isinstance(item["path"], str)
+        and isinstance(item["sha256"], str)
+        and isinstance(item["size"], int)
+        and isinstance(roles, list)
+        and all(isinstance(each, str) for each in roles)
+    )
 
 
 @contextmanager

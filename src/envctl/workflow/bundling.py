@@ -135,18 +135,18 @@ def _without_summaries(emit: Emit) -> Emit:
 
 def _fetch(adapters: Adapters, pins: Iterable[Pin], folder: str) -> Mapping[str, Member]:
     """Bring the files of pins into ``folder``, each once; by digest."""
-    wanted: dict[str, Wheel | Sdist | Archive] = {}
+    wanted: dict[str, tuple[str, Wheel | Sdist | Archive]] = {}
     for pin in pins:
         found = file_of(pin.artifact)
         if found is not None and not isinstance(pin.artifact, Directory | Checkout):
-            wanted.setdefault(strongest_digest(found[1]) or found[0], pin.artifact)
-    sizes = [each.size or 0 for each in wanted.values()]
+            wanted.setdefault(strongest_digest(found[1]) or found[0], (found[0], pin.artifact))
+    sizes = [each.size or 0 for _, each in wanted.values()]
     adapters.emit(Started(Phase.DOWNLOAD, sum(sizes), "bytes"))
     pool = Pool(_WORKERS)
     try:
         pending = [
-            pool.submit(partial(_bring, adapters, artifact, os.path.join(folder, str(number))))
-            for number, artifact in enumerate(wanted.values())
+            pool.submit(partial(_bring, adapters, artifact, name, os.path.join(folder, str(number))))
+            for number, (name, artifact) in enumerate(wanted.values())
         ]
         members = [each.wait() for each in pending]
     finally:
@@ -155,10 +155,9 @@ def _fetch(adapters: Adapters, pins: Iterable[Pin], folder: str) -> Mapping[str,
     return {each.sha256: each for each in members}
 
 
-def _bring(adapters: Adapters, artifact: Wheel | Sdist | Archive, folder: str) -> Member:
+def _bring(adapters: Adapters, artifact: Wheel | Sdist | Archive, name: str, folder: str) -> Member:
     atomic.make_directories(folder)
     path = adapters.bring(artifact, folder)
-    name = os.path.basename(path)
     adapters.emit(Advanced(Phase.DOWNLOAD, 0, name))
     member = member_of("", path)
     return Member(path=f"files/{member.sha256}/{name}", sha256=member.sha256, size=member.size, source=path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
@@ -17,7 +15,7 @@ from envctl.model.selection import Pin
 from envctl.model.target import Target
 from envctl.model.targets import make_target
 from envctl.workflow.coverage import admits
-from envctl.workflow.keys import strongest_digest
+from envctl.workflow.origins import file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +81,6 @@ def file_of(artifact: Artifact) -> tuple[str, Mapping[str, str]] | None:
         case Wheel() | Sdist():
             return artifact.filename, artifact.hashes
         case Archive():
-            return os.path.basename(
-                urlsplit(artifact.url).path if artifact.url else artifact.path or ""
-            ), artifact.hashes
+            return file_name(artifact.path or artifact.url or ""), artifact.hashes
         case _:
             return None
-
-
-def known_as(artifact: Artifact) -> str:
-    """Name a file by its strongest digest; empty for what is no file, or has none that can be trusted."""
-    found = file_of(artifact)
-    return "" if found is None else strongest_digest(found[1])

@@ -202,8 +202,10 @@ def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) 
         folder = os.path.join(place, "tools")
         atomic.make_directory(folder)
         for path, listed in bundle.files.items():
-            if "tool" in listed.get("roles", ()) and _is_plain(os.path.basename(path)):
-                bundle.extract(path, os.path.join(folder, os.path.basename(path)))
+            target = os.path.join(folder, os.path.basename(path))
+            is_tool = "tool" in listed.get("roles", ()) and _is_plain(os.path.basename(path))
+            if is_tool and not os.path.exists(target):
+                bundle.extract(path, target)
         indexes = (Index(name="bundle", url=file_url(folder), flat=True),)
     settings = replace(run.context.settings, offline=True, mirrors={})
     client = IndexClient(
