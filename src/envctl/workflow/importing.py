@@ -191,7 +191,7 @@ def _tell(emit: Emit, taken: Taken, lock: Lock, situation: Situation) -> None:
     for name, version in taken.versions.items():
         now = locked.get(name)
         if now is not None and is_version(version) and Version(now) != Version(version):
-            message = f"`{name}` is at {version} there, and the lock has {now}"
+            message = f"`{name}` {version} cannot stay: the lock has {now}"
             hints = (f"`envctl why-not {name} {version}` says what keeps it away",)
             emit(Notice("warning", "version-not-kept", message, hints))
 
