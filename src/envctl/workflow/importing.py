@@ -52,7 +52,7 @@ class Import:
         manifest = known or os.path.join(context.directory, MANIFEST)
         self._to = to
         self._new: bytes | None = None
-        self._context = _with_manifest(context, manifest)
+        self._context = replace(context, manifest=manifest)
         self._taken = take(path, context, folder=os.path.dirname(manifest), bounds=bounds)
         if not os.path.isfile(manifest):
             self._new = _write_manifest(self._taken, os.path.dirname(manifest))
@@ -105,10 +105,6 @@ class Import:
         changes = [*compare_entries(lists_in, before[lists_in], texts[lists_in])]
         changes += _describe_values(manifest_path, edits[1])
         return Revised(situation=situation, lock=lock, fitted=fitted, edits=files, changes=tuple(changes))
-
-
-def _with_manifest(context: Context, manifest: str) -> Context:
-    return replace(context, manifest=manifest)
 
 
 def _write_manifest(taken: Taken, folder: str) -> bytes:
