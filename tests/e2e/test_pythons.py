@@ -64,11 +64,18 @@ def test_another_python_makes_the_environment_anew(applied: Project) -> None:
 
 
 def test_rollback_brings_the_former_python_back(applied: Project) -> None:
-    _switch(applied)
+    version = _switch(applied)
     applied.apply()
 
-    applied.succeed("rollback")
+    difference = applied.succeed("diff", "1", "2", "--json").json
+    rolled = applied.succeed("rollback", "--json").json
 
+    for before, after in (
+        (difference["python"]["before"], difference["python"]["after"]),
+        (rolled["python"]["after"], rolled["python"]["before"]),
+    ):
+        assert before.startswith(f"{PYTHON}.")
+        assert after.startswith(f"{version}.")
     assert applied.installed() == {"alpha": "1.0", "beta": "1.0"}
     assert applied.python("import alpha; alpha.main()") == "alpha 1.0\n"
 

@@ -52,7 +52,7 @@ class Import:
         manifest = known or os.path.join(context.directory, MANIFEST)
         self._to = to
         self._new: bytes | None = None
-        self._context = _with_manifest(context, manifest)
+        self._context = replace(context, manifest=manifest)
         self._taken = take(path, context, folder=os.path.dirname(manifest), bounds=bounds)
         if not os.path.isfile(manifest):
             self._new = _write_manifest(self._taken, os.path.dirname(manifest))
@@ -105,10 +105,6 @@ class Import:
         changes = [*compare_entries(lists_in, before[lists_in], texts[lists_in])]
         changes += _describe_values(manifest_path, edits[1])
         return Revised(situation=situation, lock=lock, fitted=fitted, edits=files, changes=tuple(changes))
-
-
-def _with_manifest(context: Context, manifest: str) -> Context:
-    return replace(context, manifest=manifest)
 
 
 def _write_manifest(taken: Taken, folder: str) -> bytes:
@@ -191,7 +187,7 @@ def _tell(emit: Emit, taken: Taken, lock: Lock, situation: Situation) -> None:
     for name, version in taken.versions.items():
         now = locked.get(name)
         if now is not None and is_version(version) and Version(now) != Version(version):
-            message = f"`{name}` is at {version} there, and the lock has {now}"
+            message = f"`{name}` {version} cannot stay: the lock has {now}"
             hints = (f"`envctl why-not {name} {version}` says what keeps it away",)
             emit(Notice("warning", "version-not-kept", message, hints))
 
