@@ -6,12 +6,10 @@ Imports nothing of a transaction: who writes only a lock loads no more.
 from __future__ import annotations
 
 import os
-import re
 
 from envctl import atomic
 
-# As `files.plan_replacements` and `atomic.replace` name them.
-_LEFT_BEHIND = re.compile(r".+\.toml\.(envctl-[0-9a-f]{12}|[0-9a-f]{16}\.tmp)")
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def sweep(folder: str) -> None:
@@ -21,7 +19,15 @@ def sweep(folder: str) -> None:
     """
     try:
         for name in os.listdir(folder):
-            if _LEFT_BEHIND.fullmatch(name):
+            if _is_left_behind(name):
                 atomic.remove(os.path.join(folder, name))
     except OSError:
         pass
+
+
+def _is_left_behind(name: str) -> bool:
+    """Tell a new text by its name, as `files.plan_replacements` and `atomic.replace` make it."""
+    stem, _, rest = name.rpartition(".toml.")
+    digits = rest.removeprefix("envctl-") if rest.startswith("envctl-") else rest.removesuffix(".tmp")
+    expected = 12 if rest.startswith("envctl-") else 16
+    return bool(stem) and digits != rest and len(digits) == expected and _HEXADECIMAL.issuperset(digits)
