@@ -50,7 +50,7 @@ from envctl.transaction.generations import (
 from envctl.transaction.history import Event, format_event
 from envctl.transaction.journal import Journal
 from envctl.transaction.lock import hold
-from envctl.transaction.merge import Terms, choose_gone, everything
+from envctl.transaction.merge import Terms, choose_everything, choose_gone
 from envctl.transaction.recover import recover
 from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse, refuse_mounted
@@ -101,7 +101,7 @@ class Held:
         with self._or_abandon(draft):
             staged = stage(draft, store=store, emit=self.emit)
             journal = self._plan_switch(draft, staged.record)
-            gone = choose_gone(self.site.path, pruned=blueprint.pruned, carried=blueprint.carry)
+            choose = partial(choose_gone, self.site.path, pruned=blueprint.pruned, carried=blueprint.carry)
             self.emit(Started(Phase.SWITCH))
             with Shield() as shield:
                 self._make_room(journal.leaving)
@@ -114,7 +114,7 @@ class Held:
                     way=way,
                     # What others made is always kept.
                     terms=Terms(
-                        gone=gone,
+                        choose_gone=choose,
                         whole=journal.leaving is not None and (keep > 0 or journal.leaving == ADOPTED),
                     ),
                 )
@@ -155,7 +155,7 @@ class Held:
                 parked=_parked(leaving),
                 history=(format_event(event),),
             )
-            terms = Terms(gone=everything, whole=leaving is not None)
+            terms = Terms(choose_gone=choose_everything, whole=leaving is not None)
             commit(site, journal, shield=shield, emit=self.emit, way=way, terms=terms)
         return chosen
 

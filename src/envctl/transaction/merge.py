@@ -39,24 +39,29 @@ from envctl.transaction.trash import discard
 _LEFT_STANDING = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EBUSY})
 
 
+#: Says of a path of the live tree, relative, POSIX, that it shall go.
+Gone = Callable[[str], bool]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What holds for one merge, beside its journal.
 
-    ``gone`` says of a path (relative, POSIX) that the new tree does not have whether it shall go.
-    ``whole`` says that the tree that leaves is kept as an earlier generation.
+    ``choose_gone`` is called before the first step: what it gives says of a path (relative, POSIX) that the
+    new tree does not have whether it shall go. ``whole`` says that the tree that leaves is kept as an earlier
+    generation.
     """
 
-    gone: Callable[[str], bool]
+    choose_gone: Callable[[], Gone]
     whole: bool
 
 
-def everything(path: str) -> bool:
-    """Say of every path that it shall go: for a tree that comes back as it was."""
-    return bool(path)
+def choose_everything() -> Gone:
+    """Have everything go that the new tree does not have: for one that comes back as it was."""
+    return bool
 
 
-def choose_gone(live: str, *, pruned: Sequence[str], carried: Sequence[str]) -> Callable[[str], bool]:
+def choose_gone(live: str, *, pruned: Sequence[str], carried: Sequence[str]) -> Gone:
     """Decide what an apply removes from the live tree, where the new one does not have it.
 
     That is what envctl put there, and ``pruned``; but nothing that is ``carried``. Both may name folders.
@@ -126,7 +131,7 @@ def begin_merge(site: Site, journal: Journal, terms: Terms, *, check: Callable[[
 def _plan(site: Site, live: Tree, tree: Tree, root: str, terms: Terms) -> tuple[Step, ...]:
     found = compare(live, tree)
     different = found.different | find_unequal(site.path, root, found.doubtful)
-    return plan_merge(live, tree, different, terms.gone)
+    return plan_merge(live, tree, different, terms.choose_gone())
 
 
 def _forget(site: Site, merge: Merge, source: str) -> None:
