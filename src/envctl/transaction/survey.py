@@ -72,6 +72,7 @@ def lay_aside(
     """
     atomic.make_directories(target)
     made = {""}
+    link = atomic.linker()
     paths = tree.files if only is None else only
     for folder in sorted(tree.folders) if only is None else ():
         _make_folder(root, target, folder, made)
@@ -85,7 +86,16 @@ def lay_aside(
         if node.kind == LINK:
             atomic.symlink(node.link, f"{target}/{path}")
         else:
-            link_or_copy(f"{root}/{path}", f"{target}/{path}", os.lstat(f"{root}/{path}"))
+            _link(link, f"{root}/{path}", f"{target}/{path}")
+
+
+def _link(link: Callable[[str, str], None], source: str, target: str) -> None:
+    try:
+        link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        link_or_copy(source, target, os.lstat(source))
 
 
 def _make_folder(root: str, target: str, folder: str, made: set[str]) -> None:
