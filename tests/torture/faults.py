@@ -104,7 +104,7 @@ def disturb(bench: tuple[Stand, dict[str, Scenario]], trial: Trial) -> str:
     ended = stand.run(*scenario.command, before=before)
     if trial.number == KILL and not ended.killed and ended.code:
         raise Failed(f"not killed, and exit {ended.code}: {ended.err}")
-    return judge(stand, scenario, ended=None if ended.killed else ended)
+    return judge(stand, scenario, ended=None if ended.killed else ended, tidy=not trial.lasting)
 
 
 def find_recoveries(stand: Stand, scenario: Scenario) -> Iterator[Scenario]:

@@ -159,7 +159,7 @@ def _see_copy(name: str, source: str, target: str, **_: Any) -> Operation:
     return _see_file("write", target)
 
 
-def _see_number(name: str, path: str, number: int) -> Operation:
+def _see_number(name: str, path: str, number: int, **_: Any) -> Operation:
     return (
         Operation(name, (path,), mode=number)
         if name == "set_mode"

@@ -307,7 +307,7 @@ def read_tree(tree: str) -> tuple[int, Mapping[str, str]]:
         if not right:
             raise Failed(f"`{owned.path}` is not what generation {record.number} says")
     for path in _walk(tree):
-        if "__pycache__" not in path and path not in promised | _OWN:
+        if "__pycache__" not in path and path not in promised | _OWN and not _is_half_made(path):
             raise Failed(f"`{path}` is in the environment, and nobody's")
     versions = {name: each.version for name, each in record.distributions.items()}
     for name, version in versions.items():
@@ -315,6 +315,11 @@ def read_tree(tree: str) -> tuple[int, Mapping[str, str]]:
         if text != f"VERSION = {version!r}\n":
             raise Failed(f"`{name}` should be {version}, and its module says {text!r}")
     return record.number, versions
+
+
+def _is_half_made(path: str) -> bool:
+    """Whether it is what a killed run was writing of itself; the next one that writes removes it."""
+    return path.startswith(".envctl/") and path.endswith(".tmp")
 
 
 def locked(found: Found) -> Mapping[str, str]:
@@ -353,13 +358,18 @@ def check_bytecode(tree: str) -> int:
     return found
 
 
-def leftovers(stand: Stand) -> list[str]:
-    """Name what lies in the project, beside what belongs there, once a command that writes has ended."""
+def leftovers(stand: Stand, *, temporary: bool = True) -> list[str]:
+    """Name what lies in the project, beside what belongs there, once a command that writes has ended.
+
+    And what lies in the folder for temporary files, if ``temporary``.
+    """
     found = [name for name in _list(stand.project) if name not in _BELONGS]
     found += [f".venv.envctl/{name}" for name in _list(stand.state) if name not in _STATE]
     for folder in ("staging", "trash"):
         found += [f"{folder}/{name}" for name in _list(os.path.join(stand.state, folder))]
-    found += [f"tmp/{name}" for name in _list(os.path.join(stand.root, "tmp"))]
+    found += [f".venv/{path}" for path in _walk(stand.venv) if _is_half_made(path)]
+    if temporary:
+        found += [f"tmp/{name}" for name in _list(os.path.join(stand.root, "tmp"))]
     return found
 
 
@@ -614,10 +624,10 @@ def prepare(stand: Stand, name: str, begin: Callable[[Stand], tuple[str, ...]] |
 _RECOVERING = ("rollback", "999")
 
 
-def judge(stand: Stand, scenario: Scenario, *, ended: Ended | None = None) -> str:
+def judge(stand: Stand, scenario: Scenario, *, ended: Ended | None = None, tidy: bool = True) -> str:
     """Demand what is promised after a command was disturbed; says ``old`` or ``new``.
 
-    ``ended`` is how it ended, where it was not killed.
+    ``ended`` is how it ended, where it was not killed; it was able to delete if ``tidy``.
 
     Raises:
         Failed: what was promised is not so.
@@ -639,7 +649,8 @@ def judge(stand: Stand, scenario: Scenario, *, ended: Ended | None = None) -> st
     if pending and "killed" not in recovering.err:
         raise Failed(f"recovery says nothing: {recovering.err}")
     state = _compare(look(stand), scenario)
-    if left := leftovers(stand):
+    # Who was killed, or cannot delete, leaves to the system what is in the folder for temporary files.
+    if left := leftovers(stand, temporary=tidy and ended is not None):
         raise Failed(f"left behind: {left}")
     _reach_goal(stand, scenario, state)
     return state
@@ -704,7 +715,7 @@ def _reach_goal(stand: Stand, scenario: Scenario, state: str) -> None:
     found = look(stand)
     if found.substance != scenario.new.substance:
         raise Failed(f"a plain re-run does not reach the goal: {found}")
-    if left := leftovers(stand):
+    if left := leftovers(stand, temporary=False):
         raise Failed(f"left behind by the re-run: {left}")
     if scenario.command[0] == "destroy":
         if os.path.lexists(stand.state):

@@ -25,6 +25,7 @@ from envctl.errors import EnvctlError, InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.memo import Memo
 from envctl.model.interpreter import Interpreter
+from envctl.scratch import scratch_folder
 from envctl.trust import is_trusted
 
 #: The kind of what is kept.
@@ -140,13 +141,11 @@ def _make(
     environ: Mapping[str, str],
 ) -> tuple[BareItem, ...]:
     # Importing virtualenv takes 100 ms, and this is reached once a path.
-    import tempfile  # noqa: PLC0415
-
     from envctl.environment.create import create  # noqa: PLC0415
 
     try:
         # Not in the cache: that may be purged meanwhile.
-        with tempfile.TemporaryDirectory(prefix="envctl-bare-", ignore_cleanup_errors=True) as folder:
+        with scratch_folder("bare") as folder:
             made = os.path.join(folder, "environment")
             create(
                 interpreter.executable,

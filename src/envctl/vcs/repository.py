@@ -15,6 +15,7 @@ from envctl import atomic
 from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
 from envctl.manifest.near import suggest
+from envctl.scratch import scratch_folder
 from envctl.vcs.command import Git, GitError
 
 #: Where the commit that was fetched is kept, so that it is not garbage.
@@ -125,9 +126,7 @@ class Repository:
 
     def _expand(self, abbreviation: str) -> str | None:
         """Find the one commit whose name begins so: for that the names of all have to be fetched."""
-        import tempfile  # noqa: PLC0415 - few manifests abbreviate
-
-        with tempfile.TemporaryDirectory(prefix="envctl-git-") as folder:
+        with scratch_folder("git") as folder:
             self._run("init", "--quiet", "--bare", "--template=", folder)
             refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
             try:

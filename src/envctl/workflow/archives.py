@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +17,7 @@ from envctl.manifest.references import Located
 from envctl.model.artifact import Archive
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.resolve.port import Metadata
+from envctl.scratch import scratch_folder
 from envctl.store.store import Store
 from envctl.workflow.keys import ARCHIVES
 from envctl.workflow.origins import check_file_name, file_name
@@ -68,7 +68,7 @@ class Archives:
         Raises:
             UpstreamError: `bad-sdist`, and as fetching does; InputError: `no-source`.
         """
-        with tempfile.TemporaryDirectory(prefix="envctl-archive-") as place:
+        with scratch_folder("archive") as place:
             if archive.url is not None and self._find(archive) is None:
                 self._fetch(archive, self._keep)
             path = self.bring(archive, place, lambda _: None)
@@ -102,7 +102,7 @@ class Archives:
 
         summary = ""
         try:
-            with tempfile.TemporaryDirectory(prefix="envctl-download-") as folder:
+            with scratch_folder("download") as folder:
                 path = os.path.join(folder, _FILE)
                 digest = self._download(archive, url, path, tell)
                 size = os.path.getsize(path)

@@ -49,6 +49,7 @@ from envctl.model.selection import Pin
 from envctl.model.tables import BuildInputs
 from envctl.resolve.port import ListedFile, Metadata
 from envctl.resolve.request import permission_from
+from envctl.scratch import scratch_folder
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
@@ -62,7 +63,6 @@ from envctl.workflow.keys import (
     built_key,
     strongest_digest,
 )
-from envctl.workflow.scratch import scratch_folder
 from envctl.workflow.workbench import Workshop
 
 #: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be

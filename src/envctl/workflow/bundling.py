@@ -20,6 +20,7 @@ from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, fo
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.selection import Pin
 from envctl.model.target import Target
+from envctl.scratch import scratch_folder
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
 from envctl.workflow.keys import as_wheel, strongest_digest
@@ -29,7 +30,6 @@ from envctl.workflow.prepare import Situation, survey
 from envctl.workflow.remote import Adapters, make_adapters
 from envctl.workflow.resolver import make_client
 from envctl.workflow.results import BundleReport
-from envctl.workflow.scratch import scratch_folder
 from envctl.workflow.staleness import is_up_to_date, refuse_stale
 
 #: Downloads in flight.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from envctl.model.artifact import Checkout, format_origin
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.settings import Settings
 from envctl.resolve.port import Metadata
+from envctl.scratch import scratch_folder
 from envctl.store.store import Store
 from envctl.vcs.command import Git
 from envctl.vcs.repository import Repository, Revision
@@ -79,7 +79,7 @@ class Checkouts:
             UpstreamError: `bad-checkout`, and as fetching does; InputError: `no-source`.
         """
         history = self.stated_metadata(checkout) is None
-        with tempfile.TemporaryDirectory(prefix="envctl-checkout-") as place:
+        with scratch_folder("checkout") as place:
             target = os.path.join(place, "source")
 
             def provide(url: str, commit: str) -> str:

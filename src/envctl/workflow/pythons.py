@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -21,6 +20,7 @@ from envctl.manifest.python import read_python_version
 from envctl.manifest.select import python_requests
 from envctl.model.events import Advanced, Ended, Phase, Started
 from envctl.model.interpreter import Interpreter
+from envctl.scratch import scratch_folder
 from envctl.store.lock import hold
 from envctl.workflow.context import Context
 from envctl.workflow.coverage import covered_minors
@@ -106,7 +106,7 @@ def install_python(context: Context, request: str) -> InstalledPython:
             _sweep(root)
             if os.path.isdir(target):
                 return _tell(build, target, "present")
-            with tempfile.TemporaryDirectory(prefix="envctl-python-", ignore_cleanup_errors=True) as place:
+            with scratch_folder("python") as place:
                 archive = _fetch(context, build, place)
                 _put(context, build, archive, root=root, target=target)
     except OSError as error:

@@ -24,6 +24,7 @@ from envctl.manifest.project import find_project
 from envctl.manifest.urls import file_url
 from envctl.model.artifact import Archive, Artifact, Directory, Sdist, Wheel
 from envctl.model.selection import Pin
+from envctl.scratch import scratch_folder
 from envctl.workflow.context import Run
 from envctl.workflow.inputs import declared
 from envctl.workflow.keys import as_wheel, entry_place, strongest_digest
@@ -31,7 +32,6 @@ from envctl.workflow.needed import choose_cells, file_of, list_needs
 from envctl.workflow.prepare import Situation, choose_for, survey
 from envctl.workflow.remote import Adapters, make_adapters
 from envctl.workflow.results import BundleReport
-from envctl.workflow.scratch import scratch_folder
 from envctl.workflow.sources import list_local_paths
 from envctl.workflow.staleness import is_up_to_date, refuse_stale
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +11,8 @@ from envctl import atomic
 @contextmanager
 def scratch_folder(purpose: str) -> Iterator[str]:
     """Give a new folder of our own, which is removed at the end, as far as the file system lets us."""
+    import tempfile  # noqa: PLC0415 - few runs need it, and it loads `random` and `shutil`
+
     # `tempfile.TemporaryDirectory` calls itself without end where neither deleting nor ``chmod`` works.
     folder = tempfile.mkdtemp(prefix=f"envctl-{purpose}-")
     try:
