@@ -558,6 +558,14 @@ def _begin_upgraded_lock(stand: Stand) -> tuple[str, ...]:
     return ("apply",)
 
 
+def _begin_merge(stand: Stand) -> tuple[str, ...]:
+    for version in ("1", "2"):
+        stand.declare(*_pins(version), rest='[install]\nswitch = "merge"')
+        if version == "1":
+            stand.must("apply")
+    return ("apply",)
+
+
 def _begin_removal(stand: Stand) -> tuple[str, ...]:
     stand.declare(*_pins("1"))
     stand.must("apply")
@@ -597,6 +605,7 @@ def _begin_destroy(stand: Stand) -> tuple[str, ...]:
 BEGINNINGS: Mapping[str, Callable[[Stand], tuple[str, ...]]] = {
     "install": _begin_cold,
     "change": _begin_upgraded_lock,
+    "merge": _begin_merge,
     "removal": _begin_removal,
     "upgrade": _begin_upgrade,
     "rollback": _begin_rollback,
@@ -678,9 +687,12 @@ def _look_before(stand: Stand, scenario: Scenario, *, pending: bool) -> str:
     """Look at what is there before anybody recovers; the files may still wait for the next command."""
     if pending and not scenario.exchange and not os.path.lexists(stand.venv):
         return "absent"
-    if pending and _is_merging(stand):
-        return "between"
-    found = look(stand)
+    try:
+        found = look(stand)
+    except Failed:
+        if pending and _is_merging(stand):
+            return "between"
+        raise
     if found.versions not in (scenario.old.versions, scenario.new.versions):
         raise Failed(f"neither old nor new: {found.versions}")
     try:

@@ -19,6 +19,7 @@ from envctl.transaction.execute import Held
 from envctl.transaction.journal import Journal, format_journal
 from envctl.transaction.leftovers import sweep
 from envctl.transaction.lent import give_back, lend
+from envctl.transaction.merge import choose_gone
 from envctl.transaction.recover import pending
 from envctl.transaction.site import read_number
 from transaction.bench import Bench, Count, Hooked, check_complete, replacement, snapshot
@@ -468,3 +469,20 @@ def test_a_file_that_somebody_else_wrote_while_it_was_lent_stays(bench: Bench) -
     recover_twice(bench)
 
     assert manifest.read_text() == "theirs"
+
+
+def test_a_merge_that_cannot_read_what_it_put_there_does_not_begin(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.apply(place_tool(bench, "1"))
+    real = open
+
+    def refuse(path: Any, *arguments: Any, **how: Any) -> Any:
+        if str(path) == str(bench.venv / ".envctl/inventory"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return real(path, *arguments, **how)
+
+    monkeypatch.setattr("builtins.open", refuse)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        choose_gone(str(bench.venv), pruned=(), carried=())

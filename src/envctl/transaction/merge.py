@@ -65,11 +65,12 @@ def choose_gone(live: str, *, pruned: Sequence[str], carried: Sequence[str]) -> 
     """Decide what an apply removes from the live tree, where the new one does not have it.
 
     That is what envctl put there, and ``pruned``; but nothing that is ``carried``. Both may name folders.
+    Raises `OSError` where the list of what envctl put there cannot be read.
     """
     try:
         with open(os.path.join(live, INVENTORY), "rb", buffering=0) as file:
             inventory = parse_inventory(file.read())
-    except (OSError, MachineError):
+    except (FileNotFoundError, NotADirectoryError, MachineError):
         owned, adopted = frozenset[str](), True
     else:
         owned = frozenset(path for owner in inventory.owners for path, _ in inventory.stamps(owner))
