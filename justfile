@@ -64,12 +64,13 @@ drift count="200" seed="4":
 # every long run, one after the other, with its figures written into docs/explanation/reliability.md
 torture-all seed="1":
     -{{bin}}/python tests/torture/kill.py --trials 1000 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/kill.py --trials 1000 --seed {{seed}} --switch merge --record
     -{{bin}}/python tests/torture/faults.py --count 3000 --seed {{seed}} --record
     -{{bin}}/python tests/torture/power.py --count 2000 --seed {{seed}} --record
     -{{bin}}/python tests/torture/disk.py --count 40 --seed {{seed}} --record
-    -{{bin}}/python tests/torture/rot.py --count 300 --seed {{seed}} --record
-    -{{bin}}/python tests/torture/together.py --count 100 --seed {{seed}} --record
-    -{{bin}}/python tests/torture/drift.py --count 200 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/rot.py --count 200 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/together.py --count 170 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/drift.py --count 400 --seed {{seed}} --record
 
 # envctl beside uv and pip on a recorded index; see benchmarks/README.md
 bench *arguments:
