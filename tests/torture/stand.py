@@ -156,7 +156,7 @@ class Stand:
         }
 
     def declare(self, *dependencies: str, rest: str = "") -> None:
-        if self.switch:
+        if self.switch and "switch =" not in rest:
             rest = f'[install]\nswitch = "{self.switch}"\n' + rest.removeprefix("[install]\n")
         lines = [
             f'python = "{PYTHON}"',
