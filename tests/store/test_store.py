@@ -16,7 +16,7 @@ import pytest
 from envctl import atomic
 from envctl.errors import MachineError, UpstreamError
 from envctl.store.entry import Entry, Produced
-from envctl.store.examine import claim
+from envctl.store.examine import claim, raise_mark
 from envctl.store.measure import Extent
 from envctl.store.store import Store
 
@@ -428,6 +428,22 @@ def test_a_lost_mark_is_set_again(store: Store, entry: Entry, monkeypatch: pytes
     must(again(store))
 
     assert seen == []
+
+
+def test_who_laid_an_entry_that_was_made_anew_meanwhile_sets_no_mark_in_it(
+    store: Store, entry: Entry
+) -> None:
+    shutil.rmtree(entry.folder)
+    made = store.add(BUCKET, KEY, fill)
+    assert made.folder == entry.folder
+
+    raise_mark(entry, time.time_ns())
+
+    assert not store.is_there(entry)
+    assert store.is_there(made)
+    assert [name for name in os.listdir(made.folder) if name.startswith("mark-")] == [
+        f"mark-{made.generation}"
+    ]
 
 
 @pytest.mark.parametrize("kind", ["in the future", "a link", "a folder"])

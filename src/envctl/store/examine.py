@@ -89,6 +89,12 @@ def read_manifest(folder: str) -> bytes | None:
         return None
 
 
+def is_current(entry: Entry) -> bool:
+    """Whether the entry still is the one that was read: nobody has thrown it away or made it anew."""
+    there = read_entry(entry.folder, entry.key)
+    return there is not None and there.generation == entry.generation
+
+
 def check(entry: Entry) -> Findings | None:
     """Compare every file with the manifest; None when one is missing, or is no regular file."""
     lstat = os.lstat
@@ -171,6 +177,8 @@ def raise_mark(entry: Entry, ctime_ns: int, *, used_ns: int | None = None) -> No
     path = mark_path(entry)
     try:
         if mark == 0:
+            if not is_current(entry):
+                return
             # Lost, or put there by somebody: a link must not be followed.
             atomic.remove(path)
             atomic.write(path, b"")
@@ -194,7 +202,7 @@ def claim(entries: Sequence[Entry]) -> Iterator[None]:
 
 
 def mark_path(entry: Entry) -> str:
-    """Say where the mark lies; it is there as long as the entry is the one that was read."""
+    """Say where the mark lies."""
     return f"{entry.folder}/mark-{entry.generation}"
 
 

@@ -192,8 +192,11 @@ class Store(CacheFolder):
             return self._mend_held(entry.folder, entry.key, frugal=False)
 
     def is_there(self, entry: Entry) -> bool:
-        """Whether the entry still is the one that was got: nobody has thrown it away or made it anew."""
-        return os.path.lexists(examine.mark_path(entry))
+        """Whether the entry still is the one that was got, for all that can be told; see `is_current`."""
+        try:
+            return examine.is_current(entry)
+        except OSError:
+            return True
 
     def _mend(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
         """Under the key's lock: hash what needs it, record what is right, throw away what is wrong."""
