@@ -429,10 +429,11 @@ def test_a_journal_of_another_version_is_nobodys_to_guess_at(bench: Bench) -> No
 def test_what_killed_runs_left_beside_the_lock_is_swept_away(tmp_path: Path) -> None:
     left = ["pylock.toml.0123456789abcdef.tmp", "env.toml.envctl-0123456789ab"]
     others = ["pylock.toml", "notes.tmp", "env.toml.orig", "pylock.toml.envctl-mine"]
+    others += ["pylock.ci.toml.0123456789abcdef.tmp"]  # of a run with another manifest, which is at work
     for name in left + others:
         (tmp_path / name).write_text("x")
 
-    sweep(str(tmp_path))
+    sweep(str(tmp_path / "env.toml"), str(tmp_path / "pylock.toml"))
 
     assert sorted(os.listdir(tmp_path)) == sorted(others)
 

@@ -12,22 +12,24 @@ from envctl import atomic
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-def sweep(folder: str) -> None:
-    """Remove new texts that killed runs left beside manifest and lock. Their writers' lock is held.
+def sweep(*paths: str) -> None:
+    """Remove new texts that killed runs left beside these files. Their writers' lock is held.
 
-    What cannot be removed stays: it is tried again.
+    Beside them may be those of another manifest's runs, which are at work. What cannot be removed stays: it
+    is tried again.
     """
-    try:
-        for name in os.listdir(folder):
-            if _is_left_behind(name):
-                atomic.remove(os.path.join(folder, name))
-    except OSError:
-        pass
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path))
+        try:
+            for each in os.listdir(folder):
+                if each.startswith(f"{name}.") and _is_left_behind(each[len(name) + 1 :]):
+                    atomic.remove(os.path.join(folder, each))
+        except OSError:
+            pass
 
 
-def _is_left_behind(name: str) -> bool:
-    """Tell a new text by its name, as `files.plan_replacements` and `atomic.replace` make it."""
-    stem, _, rest = name.rpartition(".toml.")
+def _is_left_behind(rest: str) -> bool:
+    """Tell a new text by the end of its name, as `files.plan_replacements` and `atomic.replace` make it."""
     digits = rest.removeprefix("envctl-") if rest.startswith("envctl-") else rest.removesuffix(".tmp")
     expected = 12 if rest.startswith("envctl-") else 16
-    return bool(stem) and digits != rest and len(digits) == expected and _HEXADECIMAL.issuperset(digits)
+    return digits != rest and len(digits) == expected and _HEXADECIMAL.issuperset(digits)

@@ -128,12 +128,14 @@ class Context:
 class Place:
     """An environment's folder and the manifest that declares it, both absolute.
 
-    ``switch`` is what the manifest says of how generations change places.
+    ``switch`` is what the manifest says of how generations change places; ``lock`` the path of its lock, None
+    where there is no manifest yet.
     """
 
     environment: str
     manifest: str
     switch: str = "auto"
+    lock: str | None = None
 
 
 class Run:

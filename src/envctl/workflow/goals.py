@@ -10,6 +10,7 @@ Labels, whose files `envctl.receipt` looks at again::
     environment           the path of the environment
     manifest              the path of the manifest
     switch                what the manifest says of how to switch
+    lock                  the path of its lock
     file PATH             sha256 of a file that was read, or ``absent``
     stat PATH             size and mtime of the interpreter's file, and of those that the manifest names
     present               the base interpreter of the environment that was there, or ``-``
@@ -37,7 +38,7 @@ from envctl.version import VERSION
 from envctl.workflow.context import Context, Place, open_memo
 
 GOALS = "goals-v1"
-_LABELS = frozenset({"version", "environment", "manifest", "present", "pythons", "switch", "until"})
+_LABELS = frozenset({"version", "environment", "lock", "manifest", "present", "pythons", "switch", "until"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ def find_place(context: Context) -> Place:
     if found is None:
         return context.reader.find_place(context)
     labels, _ = found
-    return Place(environment=labels["environment"], manifest=labels["manifest"], switch=labels["switch"])
+    return Place(
+        environment=labels["environment"],
+        manifest=labels["manifest"],
+        switch=labels["switch"],
+        lock=labels["lock"],
+    )
 
 
 def recall_goal(context: Context) -> Kept | None:
@@ -106,6 +112,7 @@ def keep_goal(
         "environment": goal.path,
         "manifest": goal.manifest,
         "switch": goal.install.switch,
+        "lock": goal.lock.path,
         "present": state.executable or NONE,
         "pythons": digest_candidates(context.settings.environ) if is_free else NONE,
         "until": NONE,

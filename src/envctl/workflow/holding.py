@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,5 +31,5 @@ def hold_site(context: Context, place: Place, *, lock_timeout: float) -> Iterato
         ) as held,
     ):
         # After recovery, which may still need them.
-        sweep(os.path.dirname(place.manifest))
+        sweep(place.manifest, *([place.lock] if place.lock else []))
         yield held

@@ -36,6 +36,7 @@ def find_place(context: Context) -> Place:
         environment=declaration.path,
         manifest=loaded.manifest.path,
         switch=loaded.manifest.install.switch,
+        lock=loaded.manifest.lock.path,
     )
 
 

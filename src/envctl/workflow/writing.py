@@ -34,7 +34,7 @@ def write_lock(
         MachineError: `lock-moved`, `not-writable`, `no-lock`; BusyError: `locked`.
     """
     with hold(lock_path_for(manifest, folder), timeout=timeout, emit=emit):
-        sweep(os.path.dirname(os.path.realpath(path)))
+        sweep(path)
         if (digest_file(path) or ABSENT) != before:
             raise MachineError(
                 "lock-moved",
