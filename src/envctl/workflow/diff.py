@@ -38,7 +38,7 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
     counts as asked for.
 
     Raises:
-        UsageError: `bad-usage` for a generation beside a lock.
+        UsageError: `bad-usage` for a generation beside a lock, and for an environment with locks.
         InputError: `no-manifest`, `no-file`, `bad-lock`, `no-such-revision`, `not-in-revision`.
         MachineError: `git-missing`, `git-failed`, `no-repository`, `no-such-generation`.
     """
@@ -49,6 +49,9 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
         return compare_generations(context, before, after or LIVE)
     if before is not None and after is not None and paths[1] is None and means_generation(after):
         raise _mixed(after, before)
+    # The variable is meant for a whole shell: only who types it asks for what there is not.
+    if context.environment not in {None, context.settings.environ.get("ENVCTL_ENV")}:
+        raise UsageError("bad-usage", "two locks are for all environments; `--env` is for generations")
     manifest = load_manifest(context).manifest if None in paths else None
     old = _load(context, manifest, paths[0], _HEAD if before is None else before)
     asked = None
