@@ -268,3 +268,11 @@ def test_nothing_is_asked_of_an_index_and_nothing_is_written(moved: Project) -> 
     moved.succeed("diff")
 
     assert moved.snapshot(times=True) == before
+
+
+def test_an_environment_has_no_meaning_for_two_locks(committed: Project) -> None:
+    refused = committed.run("diff", "-e", "default")
+    variable = committed.run("diff", environ={"ENVCTL_ENV": "default"})
+
+    assert (refused.code, refused.codes) == (64, ["bad-usage"])
+    assert variable.code == 0

@@ -103,5 +103,20 @@ def test_the_example_manifest_of_the_project_is_valid() -> None:
     assert manifest.environments["default"].groups == ("dev",)
 
 
+def test_the_example_manifest_shows_every_key() -> None:
+    """Those that are commented out are right, too."""
+    text = re.sub(r"^# (?=\[|[a-z-]+ = )", "", read("env.toml.example"), flags=re.MULTILINE)
+    text = text.replace("[dependency-groups]", "[dependency-groups]\ncpu = []\ngpu = []")
+
+    parse(text.encode(), path=os.path.join(ROOT, "env.toml"))
+
+    shown = tomllib.loads(text)
+    for table in ("lock", "build", "install"):
+        assert {f"{table}.{key}" for key in shown[table]} == {
+            key for key in walk(MANIFEST) if re.fullmatch(rf"{table}\.[a-z-]+", key)
+        }
+    assert {key.partition(".")[0] for key in walk(MANIFEST)} - set(shown) == {"project"}
+
+
 def test_the_version_that_manifests_may_require_is_that_of_the_project() -> None:
     assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == VERSION

@@ -58,6 +58,7 @@ class IndexServer:
       holds exceptions by file name.
     - ``yanked``: file name to reason. ``statuses``: project to ``(status, reason)`` (PEP 792).
     - ``api_version``: what pages say.
+    - ``cache_control`` goes before ``max_age``; ``age``: seconds in Age of pages, None for none.
     - ``max_age``: seconds in Cache-Control of pages, None for none. ``etag``: send ETag, answer 304.
     - ``fail``: path glob to status, or to ``(status, times)``. Status 0 closes the connection unanswered.
       ``retry_after`` is sent along where it is not None.
@@ -99,6 +100,8 @@ class IndexServer:
         self.sizes = sizes
         self.etag = etag
         self.max_age = max_age
+        self.cache_control: str | None = None
+        self.age: int | None = None
         self.upload_time = upload_time
         self.upload_times: dict[str, str] = {}
         self.delay = delay
@@ -403,6 +406,10 @@ class _Handler(BaseHTTPRequestHandler):
         extra = {"Vary": "Accept, Accept-Encoding"}
         if index.max_age is not None:
             extra["Cache-Control"] = f"max-age={index.max_age}, public"
+        if index.cache_control is not None:
+            extra["Cache-Control"] = index.cache_control
+        if index.age is not None:
+            extra["Age"] = str(index.age)
         if index.etag:
             extra["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
             if headers.get("if-none-match") == extra["ETag"]:

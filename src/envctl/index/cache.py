@@ -13,6 +13,7 @@ written (a full disk, a folder of somebody else) is not kept, and the run goes o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -97,6 +98,12 @@ class Cache:
         """Keep a record, whole."""
         if self._enabled:
             put(self._folder, self.page_path(index_url, project), record)
+
+    def drop_page(self, index_url: str, project: str) -> None:
+        """Forget what was kept of a project."""
+        if self._enabled:
+            with contextlib.suppress(OSError):  # there is none, or it is somebody else's
+                atomic.remove(self.page_path(index_url, project))
 
     def known_projects(self) -> frozenset[str]:
         """Name the projects whose page was kept, of whichever index."""

@@ -314,7 +314,8 @@ class IndexClient:
     def _ask_keyring(self, url: str, user: str | None) -> tuple[str, str] | None:
         from envctl.index import keyring  # noqa: PLC0415 - subprocesses, which few indexes need
 
-        return keyring.Keyring(self._settings.environ, self._emit)(url, user)
+        settings = self._settings
+        return keyring.Keyring(settings.environ, self._emit, timeout=settings.timeout)(url, user)
 
 
 def _metadata_key(file: ListedFile) -> str:

@@ -6,6 +6,7 @@ Time-outs of sockets are of one read each: a server that sends a byte every few 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -47,9 +48,35 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect; see `httpcore.NetworkBackend`."""
-        stream = super().connect_tcp(host, port, self.limit(timeout), local_address, socket_options)
-        return _Stream(stream, self)
+        """Connect to the first address that answers; see `httpcore.NetworkBackend`.
+
+        ``timeout`` is for each address, the deadline for all of them: a host may have dozens.
+        """
+        failure: Exception = httpcore.ConnectTimeout()
+        for address in _resolve(host, port):
+            try:
+                stream = super().connect_tcp(
+                    address, port, self.limit(timeout), local_address, socket_options
+                )
+            except httpcore.ReadTimeout:  # past the deadline: why the addresses before failed says more
+                break
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self)
+        raise failure
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, best first; raises httpcore.ConnectError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    # IPv6 has a scope beside the address, without which that of a link cannot be reached.
+    return [
+        f"{place[0]}%{place[3]}" if len(place) == 4 and place[3] else str(place[0]) for *_, place in found
+    ]
 
 
 class _Stream(httpcore.NetworkStream):

@@ -15,8 +15,8 @@ from functools import partial
 from typing import TypeVar
 
 from envctl.errors import UpstreamError
-from envctl.frozen import dataclass
 from envctl.index import local
+from envctl.index.answer import Fetched, NotModified
 from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, read_metadata
 from envctl.index.compact import compact
 from envctl.index.credentials import Credentials
@@ -41,15 +41,6 @@ MAXIMAL_PAGE = 64 * 1024 * 1024
 _PATIENCE = 300.0
 #: Statuses by which a server says that it wants to know who asks.
 _REFUSALS = frozenset({401, 403})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotModified:
-    """The page is what it was (304)."""
-
-    max_age: int
-    etag: str | None
-    modified: str | None
 
 
 class Fetcher:
@@ -79,7 +70,7 @@ class Fetcher:
         # memory (55 MB, not 97, for a dozen big pages) that sixteen with heaps of their own need.
         self._parser = Pool(1)
 
-    def page(self, served: Served, name: str, known: Head | None) -> bytes | NotModified | None:
+    def page(self, served: Served, name: str, known: Head | None) -> Fetched | NotModified | None:
         """Fetch the page of a project and return its record; None when the index has no such project.
 
         ``known`` is the head of an earlier record: if the index says that it still holds, so does this.
@@ -166,14 +157,19 @@ class Fetcher:
 
         ``until`` is the moment (of `time.monotonic`) at which the body has to be there.
         """
-        while True:
-            sent = self._credentials.headers(url)
-            with self._transport.get(url, {**headers, **sent}) as response:
-                refused = response.status in _REFUSALS and find_origin(response.url) == find_origin(url)
-                if refused and self._credentials.learn(url, sent):
-                    continue
-                yield response if until is None else _Bounded(response, until)
-                return
+        try:
+            while True:
+                sent = self._credentials.headers(url)
+                with self._transport.get(url, {**headers, **sent}) as response:
+                    refused = response.status in _REFUSALS and find_origin(response.url) == find_origin(url)
+                    if refused and self._credentials.learn(url, sent):
+                        continue
+                    yield response if until is None else _Bounded(response, until)
+                    return
+        except TransientError as error:
+            if until is not None and time.monotonic() > until:
+                raise _give_up(url) from error
+            raise
 
     def _until(self, default: float | None) -> float | None:
         seconds = default if self._timeout is None else self._timeout
@@ -184,7 +180,7 @@ class Fetcher:
 
     def _page(
         self, served: Served, name: str, known: Head | None, until: float | None
-    ) -> bytes | NotModified | None:
+    ) -> Fetched | NotModified | None:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if known is not None and known.etag:
             headers["If-None-Match"] = known.etag
@@ -195,19 +191,20 @@ class Fetcher:
             if response.status in {404, 410}:
                 return None
             etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
-            max_age = read_max_age(response.headers.get("cache-control", ""), response.headers.get("age", ""))
+            control = response.headers.get("cache-control", "")
+            keep, max_age = may_keep(control), read_max_age(control, response.headers.get("age", ""))
             if response.status == 304:
                 if len(headers) == 2:
                     message = f"index `{served.name}` says that nothing changed, but was not asked that"
                     raise UpstreamError("index-error", message, where=format_url(url))
-                return NotModified(max_age=max_age, etag=etag, modified=modified)
+                return NotModified(keep=keep, max_age=max_age, etag=etag, modified=modified)
             raise_for_status(response, index=served.name)
             body = read_body(response, limit=MAXIMAL_PAGE)
         expires = int(self._clock()) + max_age
 
-        def parse() -> bytes:
+        def parse() -> Fetched:
             page = self._parse(body, response, served)
-            return compact(page, name, etag=etag, modified=modified, expires=expires)
+            return Fetched(compact(page, name, etag=etag, modified=modified, expires=expires), keep)
 
         return self._parser.call(parse)
 
@@ -267,10 +264,14 @@ class _Bounded:
         for part in self._response.iter_bytes():
             yield part
             if time.monotonic() > self._until:
-                shown = format_url(self.url)
-                message = f"`{shown}` was given up: it took longer than it may take in all"
-                hints = ("`timeout` in config.toml, or ENVCTL_TIMEOUT, is how many seconds that are",)
-                raise UpstreamError("timeout", message, where=shown, hints=hints)
+                raise _give_up(self.url)
+
+
+def _give_up(url: str) -> UpstreamError:
+    shown = format_url(url)
+    message = f"`{shown}` was given up: it took longer than it may take in all"
+    hints = ("`timeout` in config.toml, or ENVCTL_TIMEOUT, is how many seconds that are",)
+    return UpstreamError("timeout", message, where=shown, hints=hints)
 
 
 def _ignore(amount: int) -> None:
@@ -330,6 +331,11 @@ def _gunzip(response: Response, limit: int) -> Iterator[bytes]:
         raise TransientError("truncated", message)
 
 
+def may_keep(text: str) -> bool:
+    """Whether Cache-Control lets an answer be kept at all. Source: RFC 9111, 5.2.2.5."""
+    return "no-store" not in _split_directives(text)
+
+
 def read_max_age(text: str, age: str = "") -> int:
     """Return for how many seconds an answer is fresh: ``max-age`` of Cache-Control, 0 where it is not stated.
 
@@ -338,7 +344,7 @@ def read_max_age(text: str, age: str = "") -> int:
 
     Source: RFC 9111, 4.2 and 5.2.2.
     """
-    directives = [part.strip().lower() for part in text.split(",")]
+    directives = _split_directives(text)
     if "no-store" in directives or "no-cache" in directives:
         return 0
     for directive in directives:
@@ -347,3 +353,7 @@ def read_max_age(text: str, age: str = "") -> int:
             passed = int(age.strip()[:9]) if age.strip().isdecimal() else 0
             return max(0, min(int(value.strip('"')[:9]), 24 * 3600) - passed)
     return 0
+
+
+def _split_directives(text: str) -> list[str]:
+    return [part.strip().lower() for part in text.split(",")]

@@ -22,7 +22,7 @@ class HttpTransport:
 
     def __init__(self, settings: Settings, *, timeouts: Timeouts | None = None, emit: Emit = ignore) -> None:
         self._settings = settings
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = (timeouts or Timeouts()).within(settings.timeout)
         self._emit = emit
         self._lock = threading.Lock()
         self._connected: Transport | None = None

@@ -1,7 +1,7 @@
 """Passwords that the system keeps: the keyring library where it is installed, else the ``keyring`` command.
 
 Both run as a process of their own: a backend may wait for a person, and a process can be given up. Off a
-terminal it gets neither input nor a terminal to open, and ten seconds.
+terminal it gets neither input nor a terminal to open, and ten seconds, or less where `timeout` says so.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _SECRET = ("ENVCTL_INDEX_", "ENVCTL_CLIENT_KEY_PASSWORD")
 class Keyring:
     """The keyring of the person who runs this."""
 
-    def __init__(self, environ: Mapping[str, str], emit: Emit) -> None:
+    def __init__(self, environ: Mapping[str, str], emit: Emit, *, timeout: float | None = None) -> None:
         self._environ = {key: value for key, value in environ.items() if not key.startswith(_SECRET)}
         self._emit = emit
+        self._timeout = timeout
 
     def __call__(self, url: str, user: str | None) -> tuple[str, str] | None:
         """Return what is kept under the URL of an index, else under its host; None where nothing is.
@@ -52,7 +53,7 @@ class Keyring:
     def _run(self, command: list[str]) -> list[str] | None:
         """Return the lines it prints, one empty line where it has nothing, None where it cannot be asked."""
         with_person = _is_terminal(0) and _is_terminal(2)
-        patience = _PATIENCE_WITH_A_PERSON if with_person else _PATIENCE
+        patience = _PATIENCE_WITH_A_PERSON if with_person else min(_PATIENCE, self._timeout or _PATIENCE)
         try:
             done = subprocess.run(
                 command,
@@ -65,7 +66,7 @@ class Keyring:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            message = f"the keyring was asked for a password and did not answer within {patience:.0f} seconds"
+            message = f"the keyring was asked for a password and did not answer within {patience:g} seconds"
             hint = '`keyring = "never"` in config.toml, or ENVCTL_KEYRING=never, leaves it alone'
             self._emit(Notice("warning", "keyring-silent", message, (hint,)))
             return None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, UpstreamError
+from envctl.index.answer import NotModified
 from envctl.index.cache import Cache, StoredRecord
 from envctl.index.listing import ListedProject, encode_record, make_head, open_record, refresh_record
 from envctl.index.location import find_path
@@ -20,7 +21,7 @@ from envctl.index.served import Served, choose_indexes
 from envctl.resolve.port import Project
 
 if TYPE_CHECKING:
-    from envctl.index.fetcher import Fetcher, NotModified
+    from envctl.index.fetcher import Fetcher
 
 
 class Seen:
@@ -162,15 +163,19 @@ class Pages:
             self.seen.add_other()
             self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
             return None
-        if not isinstance(answer, bytes):
-            record = None if stored is None else self._refresh(stored, answer)
-            if record is None:  # damaged: ask for all of it
-                return self._renew(served, name, None)
-            answer = record
-        self._cache.keep_page(served.url, name, answer)
-        return self._open_kept(served, name, answer)
+        record = self._refresh(stored, answer) if isinstance(answer, NotModified) else answer.record
+        if record is None:  # damaged: ask for all of it
+            return self._renew(served, name, None)
+        if not answer.keep:
+            self.seen.add_other()
+            self._cache.drop_page(served.url, name)
+            return open_record(record, index=served.name)
+        self._cache.keep_page(served.url, name, record)
+        return self._open_kept(served, name, record)
 
-    def _refresh(self, stored: StoredRecord, answer: NotModified) -> bytes | None:
+    def _refresh(self, stored: StoredRecord | None, answer: NotModified) -> bytes | None:
+        if stored is None:
+            return None
         try:
             data = stored.read_all()
         except OSError:

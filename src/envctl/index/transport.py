@@ -86,3 +86,15 @@ class Timeouts:
     head: float = 60.0
     slow_window: float = 30.0
     slow_rate: float = 1024.0
+
+    def within(self, seconds: float | None) -> Timeouts:
+        """Return them with none longer than ``seconds``."""
+        if seconds is None:
+            return self
+        return Timeouts(
+            connect=min(self.connect, seconds),
+            read=min(self.read, seconds),
+            head=min(self.head, seconds),
+            slow_window=self.slow_window,
+            slow_rate=self.slow_rate,
+        )

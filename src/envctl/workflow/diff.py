@@ -27,7 +27,9 @@ class _Side:
     described: ComparedLock
 
 
-def diff(context: Context, before: str | None = None, after: str | None = None) -> Difference:
+def diff(
+    context: Context, before: str | None = None, after: str | None = None, *, named: bool = False
+) -> Difference:
     """Compare two locks, or two generations where a number or ``live`` is given.
 
     A lock is a file, relative to the working folder, or a git revision.
@@ -35,10 +37,11 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
     A file of that name goes first. Left out, ``before`` is the lock in git's HEAD, and ``after`` that
     beside the manifest; of a revision the manifest's lock is meant. The manifest is read only when that
     has to be known. Only its own lock is held against its lists: of any other, what no package requires
-    counts as asked for.
+    counts as asked for. ``named`` says that an option named an environment (a variable is meant for a
+    whole shell), which has a meaning for generations only.
 
     Raises:
-        UsageError: `bad-usage` for a generation beside a lock.
+        UsageError: `bad-usage` for a generation beside a lock, and for an environment with locks.
         InputError: `no-manifest`, `no-file`, `bad-lock`, `no-such-revision`, `not-in-revision`.
         MachineError: `git-missing`, `git-failed`, `no-repository`, `no-such-generation`.
     """
@@ -49,6 +52,8 @@ def diff(context: Context, before: str | None = None, after: str | None = None) 
         return compare_generations(context, before, after or LIVE)
     if before is not None and after is not None and paths[1] is None and means_generation(after):
         raise _mixed(after, before)
+    if named:
+        raise UsageError("bad-usage", "two locks are for all environments; `--env` is for generations")
     manifest = load_manifest(context).manifest if None in paths else None
     old = _load(context, manifest, paths[0], _HEAD if before is None else before)
     asked = None

@@ -57,7 +57,8 @@ def run(arguments: Namespace, console: Console) -> int:
     from envctl.workflow.diff import diff
 
     check_max_bytes(arguments)
-    difference = diff(begin(arguments, console), arguments.before, arguments.after)
+    context = begin(arguments, console)
+    difference = diff(context, arguments.before, arguments.after, named=arguments.env_typed)
     now, directory = datetime.now(UTC), arguments.directory
     if arguments.format == "markdown":
         console.document(diff_markdown(difference, directory, now=now, max_bytes=arguments.max_bytes))
