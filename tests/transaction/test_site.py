@@ -233,6 +233,8 @@ def test_a_folder_that_is_mounted_elsewhere_is_seen_there(tmp_path: Path) -> Non
     assert find_view(f"{real}/project/.venv", [home, *others]) is None
     assert find_view(f"{real}/project/.venv", [home, *others, elsewhere]) == "/venv"
     assert find_view(f"{real}/project/.venv", [part, home]) == "/share"
+    root, shown = Mount("/", "/", "8:1"), Mount("/venv", f"{real}/project/.venv", "8:1")
+    assert find_view(f"{real}/project/.venv", [root, shown]) == "/venv"
 
 
 # --- identity ----------------------------------------------------------------

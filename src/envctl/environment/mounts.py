@@ -87,7 +87,8 @@ def find_view(path: str, mounts: Sequence[Mount]) -> str | None:
         return None
     # Of two at the same point the later one hides the other.
     home = max(reversed(around), key=lambda mount: len(mount.point))
-    inner = os.path.normpath(f"{home.root}/{real[len(home.point) :]}")
+    # Two slashes at the beginning mean something else (POSIX, 4.13), so `normpath` leaves them.
+    inner = "/" + os.path.normpath(f"{home.root}/{real[len(home.point) :]}").lstrip("/")
     for mount in mounts:
         shows = mount.root == inner or _is_below(mount.root, inner)
         inside = mount.point == real or _is_below(mount.point, real)

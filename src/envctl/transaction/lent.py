@@ -13,6 +13,7 @@ import os
 from typing import Any
 
 from envctl import atomic
+from envctl.transaction.leftovers import sweep
 from envctl.transaction.site import Site
 
 _NAME = "lent"
@@ -46,6 +47,7 @@ def give_back(site: Site) -> str | None:
         return None
     if _digest(path) == after:
         atomic.replace(path, before)
+    sweep(path)
     atomic.remove(_place(site))
     return path
 
