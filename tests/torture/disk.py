@@ -22,7 +22,6 @@ was one.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import random
@@ -37,7 +36,7 @@ from dataclasses import dataclass
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 from torture.stand import (
     BEGINNINGS,
     NAMES,
@@ -414,14 +413,9 @@ def list_trials(count: int, seed: int) -> list[Trial]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=8, help="sizes for each file system and layout")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = make_parser(__doc__, count=8, counts="sizes for each file system and layout")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="only trials whose line begins with this")
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
     began = time.monotonic()
     warm()
@@ -441,20 +435,17 @@ def main() -> int:
             ):
                 failures += bool(failure)
                 print(f"{trial} {f'FAILED: {failure}' if failure else outcome}", flush=True)
-    print(f"trials {len(trials)}, failures {failures}, seed {options.seed}, {tell_time(began)} s")
-    if options.record:
-        record(
-            Figure(
-                name="disk",
-                what="a disk that is full, has no inodes left, or may not be written",
-                command=f"tests/torture/disk.py --count {options.count} --seed {options.seed}",
-                trials=len(trials),
-                failures=failures,
-                seed=options.seed,
-                seconds=tell_time(began),
-            )
-        )
-    return 1 if failures else 0
+    figure = Figure(
+        name="disk",
+        what="a disk that is full, has no inodes left, or may not be written",
+        command=f"tests/torture/disk.py --count {options.count} --seed {options.seed}",
+        trials=len(trials),
+        failures=failures,
+        seed=options.seed,
+        seconds=tell_time(began),
+    )
+    summary = f"trials {len(trials)}, failures {failures}, seed {options.seed}, {tell_time(began)} s"
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ Prints one line a trial and a summary; exit 1 when any trial failed.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -32,7 +31,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.damages import ALL, SITE, Line, furnish, put_by_hand
 from support.project import Project, changes_of
 from support.server import IndexServer
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 
 MOST = 5
 
@@ -174,29 +173,21 @@ def run(count: int, seed: int, *, say: bool = True) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=4)
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
+    parser = make_parser(__doc__, count=100, seed=4)
     options = parser.parse_args()
     began = time.monotonic()
     failures = run(options.count, options.seed)
-    print(f"trials {options.count}, failures {failures}, seed {options.seed}")
-    if options.record:
-        record(
-            Figure(
-                name="drift",
-                what="one to five kinds of damage at once, told by plan and status and mended by apply",
-                command=f"tests/torture/drift.py --count {options.count} --seed {options.seed}",
-                trials=options.count,
-                failures=failures,
-                seed=options.seed,
-                seconds=round(time.monotonic() - began),
-            )
-        )
-    return 1 if failures else 0
+    figure = Figure(
+        name="drift",
+        what="one to five kinds of damage at once, told by plan and status and mended by apply",
+        command=f"tests/torture/drift.py --count {options.count} --seed {options.seed}",
+        trials=options.count,
+        failures=failures,
+        seed=options.seed,
+        seconds=round(time.monotonic() - began),
+    )
+    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":

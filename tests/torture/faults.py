@@ -14,7 +14,6 @@ With a count, every operation has its first trial, the kill, before any has its 
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import random
@@ -25,7 +24,7 @@ from dataclasses import dataclass, replace
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 from torture.points import READS, WRITES, Points, die, failing
 from torture.stand import (
     BEGINNINGS,
@@ -175,14 +174,9 @@ def draw(trials: Sequence[Trial], *, seed: int, count: int) -> list[Trial]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=300, help="how many of all trials; 0 for all")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = make_parser(__doc__, count=300, counts="how many of all trials; 0 for all")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", help="only trials whose line begins with this")
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
     began = time.monotonic()
     warm()
@@ -208,23 +202,20 @@ def main() -> int:
                     print(f"{trial} FAILED: {failure}", flush=True)
                 else:
                     outcomes[outcome] += 1
-    print(
+    figure = Figure(
+        name="faults",
+        what="a command killed before its Nth file operation, or that operation failing",
+        command=f"tests/torture/faults.py --count {options.count} --seed {options.seed}",
+        trials=len(trials),
+        failures=failures,
+        seed=options.seed,
+        seconds=tell_time(began),
+    )
+    summary = (
         f"trials {len(trials)} of {len(every)}, failures {failures}, old {outcomes['old']}, "
         f"new {outcomes['new']}, seed {options.seed}, {tell_time(began)} s"
     )
-    if options.record:
-        record(
-            Figure(
-                name="faults",
-                what="a command killed before its Nth file operation, or that operation failing",
-                command=f"tests/torture/faults.py --count {options.count} --seed {options.seed}",
-                trials=len(trials),
-                failures=failures,
-                seed=options.seed,
-                seconds=tell_time(began),
-            )
-        )
-    return 1 if failures else 0
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Each program here takes ``--record``: then its trials, failures and seed go into
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -36,6 +37,25 @@ class Figure:
     seed: int
     seconds: int
     day: str = ""
+
+
+def make_parser(
+    doc: str | None, *, count: int, seed: int = 1, flag: str = "--count", counts: str = "how many trials"
+) -> argparse.ArgumentParser:
+    """Make the parser of a long run, with what each of them takes; ``flag`` is told what ``counts`` says."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(flag, type=int, default=count, help=counts)
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
+    return parser
+
+
+def conclude(figure: Figure, summary: str, *, recorded: bool) -> int:
+    """Print what a run has come to, record it if that was asked for, and give the exit code."""
+    print(summary)
+    if recorded:
+        record(figure)
+    return 1 if figure.failures else 0
 
 
 def record(figure: Figure) -> None:

@@ -20,7 +20,6 @@ Prints one line a trial and a summary; exit 1 when any trial failed.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import os
 import random
@@ -33,7 +32,7 @@ from dataclasses import dataclass
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from torture.faults import find_journal, kill_at
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 from torture.stand import (
     BEGINNINGS,
     NAMES,
@@ -259,15 +258,10 @@ def list_trials(count: int, seed: int) -> list[Trial]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = make_parser(__doc__, count=50, flag="--trials")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--switch", choices=("", "exchange", "merge"), default="", help="for every manifest")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the trials")
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
     began = time.monotonic()
     warm()
@@ -284,26 +278,23 @@ def main() -> int:
                 failures += bool(failure)
                 staged += outcome.startswith("staged")
                 print(f"{trial} {f'FAILED: {failure}' if failure else outcome}", flush=True)
-    print(
+    merging = options.switch == "merge"
+    figure = Figure(
+        name="kill-merge" if merging else "kill",
+        what="a command, its recovery or its detached children killed at a random moment"
+        + (", the environment changed file by file" if merging else ""),
+        command=f"tests/torture/kill.py --trials {options.trials} --seed {options.seed}"
+        + (" --switch merge" if merging else ""),
+        trials=options.trials,
+        failures=failures,
+        seed=options.seed,
+        seconds=tell_time(began),
+    )
+    summary = (
         f"trials {options.trials}, failures {failures}, killed after staging began {staged}, "
         f"seed {options.seed}, {tell_time(began)} s"
     )
-    if options.record:
-        merging = options.switch == "merge"
-        record(
-            Figure(
-                name="kill-merge" if merging else "kill",
-                what="a command, its recovery or its detached children killed at a random moment"
-                + (", the environment changed file by file" if merging else ""),
-                command=f"tests/torture/kill.py --trials {options.trials} --seed {options.seed}"
-                + (" --switch merge" if merging else ""),
-                trials=options.trials,
-                failures=failures,
-                seed=options.seed,
-                seconds=tell_time(began),
-            )
-        )
-    return 1 if failures else 0
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ Prints each failure and a summary; exit 1 when there was one.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pickle
 import random
@@ -39,7 +38,7 @@ from typing import Any, BinaryIO, Self
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from envctl import atomic
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 from torture.stand import (
     BEGINNINGS,
     NAMES,
@@ -366,13 +365,8 @@ def list_trials(count: int, seed: int) -> list[Trial]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = make_parser(__doc__, count=200)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     options = parser.parse_args()
     began = time.monotonic()
     warm()
@@ -390,23 +384,20 @@ def main() -> int:
                     print(f"{trial} FAILED: {failure}", flush=True)
                 else:
                     outcomes[outcome] += 1
-    print(
+    figure = Figure(
+        name="power",
+        what="a command replayed without writes that were not flushed",
+        command=f"tests/torture/power.py --count {options.count} --seed {options.seed}",
+        trials=options.count,
+        failures=failures,
+        seed=options.seed,
+        seconds=tell_time(began),
+    )
+    summary = (
         f"trials {options.count}, failures {failures}, old {outcomes['old']}, new {outcomes['new']}, "
         f"seed {options.seed}, {tell_time(began)} s"
     )
-    if options.record:
-        record(
-            Figure(
-                name="power",
-                what="a command replayed without writes that were not flushed",
-                command=f"tests/torture/power.py --count {options.count} --seed {options.seed}",
-                trials=options.count,
-                failures=failures,
-                seed=options.seed,
-                seconds=tell_time(began),
-            )
-        )
-    return 1 if failures else 0
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ Prints one line a trial and a summary; exit 1 when any trial failed.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -37,7 +36,7 @@ from envctl.store.manifest import parse_manifest
 from support.project import PYTHON, find_command
 from support.server import IndexServer
 from support.wheels import make_wheel
-from torture.figures import Figure, record
+from torture.figures import Figure, conclude, make_parser
 
 PACKAGES = [f"part{number}" for number in range(8)]
 MODULES = 12
@@ -492,12 +491,7 @@ def trials(place: str, count: int, seed: int) -> Iterator[tuple[str, bool]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
+    parser = make_parser(__doc__, count=50)
     options = parser.parse_args()
     began = time.monotonic()
     failures = 0
@@ -505,20 +499,17 @@ def main() -> int:
         for number, (what, held) in enumerate(trials(place, options.count, options.seed)):
             failures += not held
             print(f"{number:4d} {'' if held else 'FAILED: '}{what}", flush=True)
-    print(f"trials {options.count}, failures {failures}, seed {options.seed}")
-    if options.record:
-        record(
-            Figure(
-                name="rot",
-                what="something in the cache damaged, and an environment made from it",
-                command=f"tests/torture/rot.py --count {options.count} --seed {options.seed}",
-                trials=options.count,
-                failures=failures,
-                seed=options.seed,
-                seconds=round(time.monotonic() - began),
-            )
-        )
-    return 1 if failures else 0
+    figure = Figure(
+        name="rot",
+        what="something in the cache damaged, and an environment made from it",
+        command=f"tests/torture/rot.py --count {options.count} --seed {options.seed}",
+        trials=options.count,
+        failures=failures,
+        seed=options.seed,
+        seconds=round(time.monotonic() - began),
+    )
+    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
+    return conclude(figure, summary, recorded=options.record)
 
 
 if __name__ == "__main__":
