@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from envctl.model.digest import digest_value
+
 if TYPE_CHECKING:  # plans name this module and need not pay for packaging's parsers
     from packaging.pylock import Package, Pylock
 
@@ -22,10 +24,21 @@ class Lock:
     ``path`` is absolute; ``data`` the file's bytes and ``raw_digest`` their ``sha256:…``. ``digest``,
     ``targets`` and ``pythons`` are from ``[tool.envctl]``: what went in, and the grid that is covered;
     None and empty in a lock that another tool made. Given is either ``pylock``, of a lock that was read, or
-    ``entries``, of one that was composed: packaging loads late, where something is chosen from it.
+    ``entries``, of one that was composed: packaging loads late, where something is chosen from it. Who has
+    parsed the file gives its ``content``, too.
     """
 
-    __slots__ = ("_pylock", "data", "digest", "entries", "path", "pythons", "raw_digest", "targets")
+    __slots__ = (
+        "_content",
+        "_pylock",
+        "data",
+        "digest",
+        "entries",
+        "path",
+        "pythons",
+        "raw_digest",
+        "targets",
+    )
 
     def __init__(
         self,
@@ -38,6 +51,7 @@ class Lock:
         pythons: tuple[str, ...] = (),
         pylock: Pylock | None = None,
         entries: Entries | None = None,
+        content: str | None = None,
     ) -> None:
         self.path = path
         self.data = data
@@ -46,6 +60,7 @@ class Lock:
         self.targets = targets
         self.pythons = pythons
         self.entries = entries
+        self._content = content
         self._pylock = pylock
 
     def __eq__(self, other: object) -> bool:
@@ -66,6 +81,15 @@ class Lock:
             assert self.entries is not None  # noqa: S101 - one of the two is given
             self._pylock = understand(self.entries)
         return self._pylock
+
+    @property
+    def content(self) -> str:
+        """The digest (``sha256:…``) of what the file says: layout and comments do not count."""
+        if self._content is None:
+            import tomllib  # noqa: PLC0415 - who has parsed the file has given it
+
+            self._content = digest_value(tomllib.loads(self.data.decode()))
+        return self._content
 
     @property
     def packages(self) -> Sequence[Package | Entry]:

@@ -25,6 +25,7 @@ from packaging.pylock import (
 
 from envctl.errors import InputError
 from envctl.lock.lock import Lock
+from envctl.model.digest import digest_value
 
 # Longer ones are not worth a regular expression's time.
 _LONGEST_NAME = 255
@@ -72,6 +73,7 @@ def parse(data: bytes, *, path: str, allowed_paths: Collection[str] | None = ())
         digest=digest,
         targets=targets,
         pythons=pythons,
+        content=digest_value(table),
     )
 
 

@@ -5,11 +5,10 @@ A saved plan remembers the first; when the second is equal, the plan has been ca
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 
 from envctl.model.change import Change, Side
+from envctl.model.digest import digest_value
 from envctl.model.state import DriftKind, State
 from envctl.plan.address import ENVIRONMENT, PYTHON, format_file, format_package
 from envctl.plan.packages import describe_distribution
@@ -27,7 +26,7 @@ def digest_planned(changes: Iterable[Change]) -> str:
             lines.append((PYTHON, change.after.version or "", change.after.source))
         else:
             lines.append(_describe(change.address, change.after))
-    return _digest(lines)
+    return digest_value(sorted(set(lines)))
 
 
 def digest_installed(state: State) -> str:
@@ -51,7 +50,7 @@ def digest_installed(state: State) -> str:
         for line in state.drift
         if line.kind is not DriftKind.FOREIGN and line.address not in others
     ]
-    return _digest(lines)
+    return digest_value(sorted(set(lines)))
 
 
 def _describe(address: str, side: Side) -> _Line:
@@ -59,8 +58,3 @@ def _describe(address: str, side: Side) -> _Line:
     # The version of a directory is known only once it is built; its metadata's digest decides it.
     is_directory = origin.startswith(("directory ", "editable "))
     return (address, "" if is_directory else side.version or "", origin)
-
-
-def _digest(lines: Iterable[_Line]) -> str:
-    text = json.dumps(sorted(set(lines)), separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()

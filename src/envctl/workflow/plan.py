@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from envctl.errors import UsageError, raise_together
 from envctl.frozen import dataclass
 from envctl.manifest.near import suggest
 from envctl.model.change import Action, Diagnostic
+from envctl.model.digest import digest_value
 from envctl.model.selection import Selection
 from envctl.model.state import Owner, State
 from envctl.plan.carry import carried_data
@@ -208,12 +207,6 @@ def option_table(options: PlanOptions) -> dict[str, object]:
     if options.reinstall:
         table["reinstall"] = sorted(options.reinstall)
     return table
-
-
-def digest_value(value: object) -> str:
-    """Digest a JSON value in its canonical form (``sha256:…``)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def relative(path: str, folder: str) -> str:

@@ -8,6 +8,7 @@ from envctl.frozen import replace
 from envctl.lock.lock import Lock, own_text
 from envctl.manifest.manifest import Manifest
 from envctl.manifest.select import python_requests
+from envctl.model.digest import digest_value
 from envctl.model.selection import Selection
 from envctl.model.state import State
 from envctl.model.tables import PolicySettings
@@ -17,7 +18,6 @@ from envctl.workflow.context import Context, Place, Run
 from envctl.workflow.goals import keep_goal
 from envctl.workflow.inputs import declared, load_manifest
 from envctl.workflow.look import look
-from envctl.workflow.plan import digest_value
 from envctl.workflow.prepare import Choice, Situation, choose_pins, survey
 from envctl.workflow.results import PlanOptions
 from envctl.workflow.sources import list_input_files
@@ -125,8 +125,8 @@ def _digest_files(situation: Situation) -> Iterator[tuple[str, str]]:
 
 
 def digest_lock(lock: Lock | None) -> str:
-    """Digest a lock's content, not its text: layout and comments do not count."""
-    return digest_value(lock.pylock.to_dict() if lock is not None else None)
+    """Digest a lock's content, not its text; one that is not there has a digest, too."""
+    return digest_value(None) if lock is None else lock.content
 
 
 def policy_table(policy: PolicySettings) -> list[object]:
