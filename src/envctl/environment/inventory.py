@@ -72,6 +72,12 @@ class Inventory:
         """Parse the files of one owner; none for an owner that is not listed."""
         return tuple(_parse_lines(self.sections.get(owner, "")))
 
+    def paths(self, owner: str) -> list[str]:
+        """Give the path of each file of one owner, in the order of the file."""
+        lines = self.sections.get(owner, "")
+        found = [line.partition("\t")[0] for line in lines.split("\n")] if lines else []
+        return [_unescape(path) for path in found] if "\\" in lines else found
+
     def stamps(self, owner: str) -> Iterator[tuple[str, str]]:
         """Give path and `stamp` of each file of one owner, the digest or link text behind it.
 

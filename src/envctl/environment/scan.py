@@ -1,9 +1,9 @@
 """What is really in an environment, as a value: `scan`. Reads, and changes nothing.
 
-One walk with one ``stat`` a file finds what there is. In an environment of envctl it is held
-against the inventory that lies in the tree; what is left over belongs to distributions that others
-installed, as their RECORDs say, or to nobody. In an environment of others nothing is ours, and every
-distribution is held against its RECORD by hash.
+One walk with one ``stat`` a file finds what there is. An environment of envctl that is as it was left is
+told by its digest. Any other is held against the inventory that lies in the tree; what is left over belongs
+to distributions that others installed, as their RECORDs say, or to nobody. In an environment of others
+nothing is ours, and every distribution is held against its RECORD by hash.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from envctl.environment.inventory import INVENTORY, Inventory, parse_inventory
 from envctl.environment.mounts import is_vacant
 from envctl.environment.stray import Stray, gather, make_foreign, tell_strays
 from envctl.environment.tree import BYTECODE, Seen, walk
+from envctl.environment.untouched import list_untouched
 from envctl.errors import MachineError
 from envctl.frozen import dataclass, replace
 from envctl.model.state import Distribution, Drift, DriftKind, Owner, State, Times
@@ -79,6 +80,9 @@ def _scan(path: str, *, verify: str, lives_at: str | None) -> State:
         return State(path=path, owner=Owner.NOBODY, distributions={})
     record = _read_record(path)
     if record is not None:
+        listed = list_untouched(path) if verify == "stat" else None
+        if listed is not None:
+            return _recall(path, record, listed, lives_at=lives_at or path)
         return _scan_ours(path, record, verify=verify, lives_at=lives_at or path)
     if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
         return _scan_others(path, walk(path))
@@ -123,6 +127,28 @@ class _Ours:
     found: Mapping[str, Seen]
     leftover: Mapping[str, Seen]
     examined: Examined
+
+
+def _recall(
+    path: str, record: GenerationRecord, listed: Mapping[str, tuple[str, ...]], *, lives_at: str
+) -> State:
+    """Say what `_scan_ours` would of an environment whose files are those ``listed``, and right."""
+    drift = [*_check_python(path, []), *_check_place(record, lives_at)]
+    laid = {
+        name: _make_distribution(name, each, listed.get(name, ()))
+        for name, each in record.distributions.items()
+        if listed.get(name) != ()
+    }
+    return State(
+        path=path,
+        owner=Owner.ENVCTL,
+        python=record.python,
+        executable=record.executable,
+        generation=record.number,
+        distributions=_mark_intact(laid, drift),
+        drift=_sort(drift),
+        times=Times(total=sum(map(len, listed.values()))),
+    )
 
 
 def _scan_ours(path: str, record: GenerationRecord, *, verify: str, lives_at: str) -> State:

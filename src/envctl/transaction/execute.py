@@ -13,6 +13,7 @@ fails or is interrupted leaves the environment as it was; after it, the run ends
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +25,7 @@ from envctl.environment.layout import choose_layout
 from envctl.errors import BrokenError, EnvctlError, MachineError, SwitchError
 from envctl.frozen import dataclass, field
 from envctl.model.events import Emit, Ended, Notice, Phase, Started
-from envctl.receipt import RACY_NS, settle
+from envctl.receipt import RACY_NS, RECEIPT, settle
 from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.transaction.arrange import Laid, arrange
@@ -355,12 +356,13 @@ def execute(
 def _settle(draft: Draft, staged: Staged) -> None:
     """Bring a staged tree onto the disk, so that no later write may get the mtime of a file of it.
 
-    What tools wrote meanwhile into what it carries, it gets before.
+    What tools wrote meanwhile into what it carries, it gets before. Its receipt is dated when that holds.
     """
     if not draft.merge:  # what a merge carries has never left
         catch_up(draft.site.path, draft.root, draft.blueprint.carry, staged.carried)
     atomic.flush_file_system(draft.root)
     settle(staged.newest)
+    atomic.set_mtime(os.path.join(draft.root, *RECEIPT.split("/")), time.time_ns())
 
 
 def _furnish(site: Site) -> None:

@@ -35,7 +35,7 @@ from envctl.receipt import (
     describe_file,
     format_receipt,
 )
-from envctl.treedigest import digest_tree
+from envctl.treedigest import measure_tree
 from envctl.version import VERSION
 from envctl.workflow import insecure
 
@@ -80,12 +80,23 @@ def renew_receipt(environment: str, labels: Mapping[str, str], *, retimed: Mappi
     """Write the receipt of an environment that was found right though its receipt says otherwise.
 
     ``retimed`` are the files whose content was read because their time is another, with that time (ns):
-    recorded, it is proof again, and nobody need read them twice.
+    recorded, it is proof again, and nobody need read them twice. Nothing is written of one that somebody is
+    editing at this moment.
     """
+    path = os.path.join(environment, *INVENTORY.split("/"))
+    with open(path, "rb", buffering=0) as file:
+        inventory = parse_inventory(file.read())
     if retimed:
-        path = os.path.join(environment, *INVENTORY.split("/"))
-        with open(path, "rb", buffering=0) as file:
-            inventory = parse_inventory(file.read())
-        atomic.replace(path, format_inventory(retime(inventory, retimed)))
-    tree = digest_tree(environment)
+        inventory = retime(inventory, retimed)
+    promised = inventory.outlines()
+
+    def count(folder: str, lines: list[str]) -> int:
+        prefix = f"{folder[1:]}/" if folder else ""
+        return sum([prefix + line in promised for line in lines])
+
+    tree, _, right = measure_tree(environment, count=count)
+    if right != len(promised):
+        return
+    if retimed:
+        atomic.replace(path, format_inventory(inventory))
     atomic.replace(os.path.join(environment, *RECEIPT.split("/")), format_receipt({**labels, TREE: tree}))
