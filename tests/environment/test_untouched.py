@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.environment import scan as scan_module
+from envctl.environment import ours
 from envctl.environment.inventory import INVENTORY
 from envctl.environment.untouched import list_untouched
 from envctl.model.state import State
@@ -25,7 +25,7 @@ def layer(layer: Layer) -> Layer:
 
 def look_at_every_file(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> State:
     with monkeypatch.context() as context:
-        context.setattr(scan_module, "list_untouched", lambda _: None)
+        context.setattr(ours, "list_untouched", lambda _: None)
         return layer.scan()
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from envctl import atomic
 from envctl.environment.identity import GENERATION
 from envctl.environment.inventory import INVENTORY, parse_inventory
-from envctl.environment.scan import is_environments_own
+from envctl.environment.others import is_environments_own
 from envctl.errors import BrokenError, MachineError
 from envctl.frozen import dataclass, replace
 from envctl.transaction.journal import Journal, Merge, drop_journal, place_of, write_journal
