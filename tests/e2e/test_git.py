@@ -111,6 +111,47 @@ def test_another_branch_is_another_commit(project: Project, repository: Reposito
     assert reasons_of(plan, "package.core")
 
 
+@pytest.fixture
+def ambiguous(repository: Repository) -> Repository:
+    """`x` is a branch, and an older commit is tagged so."""
+    repository.git("tag", "x")
+    repository.git("checkout", "--quiet", "-b", "x")
+    move(repository)
+    return repository
+
+
+def test_a_tag_of_the_name_of_a_branch_is_another_commit(project: Project, ambiguous: Repository) -> None:
+    declare(project, ambiguous, 'branch = "x"').apply()
+    before = answer(project)
+
+    told = declare(project, ambiguous, 'tag = "x"').succeed("plan").out
+    project.apply()
+
+    commit = ambiguous.git("rev-parse", "refs/tags/x^{commit}")
+    assert f"now from git+{ambiguous.url}@{commit} (tag x)" in told
+    assert (before, answer(project)) == ("2", "1")
+    assert entry(project)["vcs"]["commit-id"] == commit
+    assert entry(project)["tool"]["envctl"]["revision-kind"] == "tag"
+    assert project.is_settled()
+
+
+def test_a_lock_that_does_not_say_of_which_kind_a_revision_is_stays(
+    project: Project, ambiguous: Repository
+) -> None:
+    declare(project, ambiguous, 'branch = "x"').apply()
+    lock = project.read("pylock.toml")
+    project.write("pylock.toml", lock.replace('revision-kind = "branch"\n', ""))
+    older = project.read("pylock.toml")
+
+    assert older != lock
+    assert project.is_settled()
+    assert project.succeed("lock", "--check").code == 0
+    assert project.read("pylock.toml") == older
+    declare(project, ambiguous, 'branch = "x"', allow=f"{ALLOW}[lock]\nconstraints = ['beta<9']\n").apply()
+    assert entry(project)["tool"]["envctl"]["revision-kind"] == "branch"
+    assert answer(project) == "2"
+
+
 @pytest.mark.parametrize("reference", ['tag = "v1"', 'rev = "v1"', 'rev = "COMMIT"', 'rev = "SHORT"'])
 def test_a_tag_and_a_commit_are_found(project: Project, repository: Repository, reference: str) -> None:
     commit = repository.git("rev-parse", "HEAD")

@@ -49,6 +49,9 @@ def describe_difference(distribution: Distribution, artifact: Artifact) -> str:
             return "its metadata files changed"
         case Archive() if _is_place_of(distribution.direct_url, artifact):
             return f"{format_origin(artifact)} changed"
+        case Checkout(revision_kind="branch" | "tag"):
+            what = f"{artifact.revision_kind} {artifact.requested_revision}"
+            return f"now from {format_origin(artifact)} ({what})"
         case _:
             return f"now from {format_origin(artifact)}"
 

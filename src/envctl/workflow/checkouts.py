@@ -48,8 +48,7 @@ class Checkouts:
         Raises:
             UpstreamError: `no-such-revision`, `git-failed`, `offline`; MachineError: `git-missing`.
         """
-        stated = {"branch": source.branch, "tag": source.tag, "rev": source.rev}
-        kind, name = next(((kind, name) for kind, name in stated.items() if name), ("", ""))
+        kind, name = source.revision
         return Repository(self.git, source.url).resolve(Revision(kind=kind, name=name))
 
     def stated_metadata(self, checkout: Checkout) -> Metadata | None:
