@@ -292,6 +292,27 @@ def test_a_page_that_must_not_be_stored_any_more_is_forgotten(shop: Project) -> 
     assert kept_pages(shop) == []
 
 
+@pytest.mark.parametrize(("control", "offline"), [("no-store", ["offline"]), ("no-cache", [])])
+def test_metadata_and_missing_names_are_asked_for_in_each_run_where_their_index_says_so(
+    shop: Project, control: str, offline: list[str]
+) -> None:
+    """`other` has neither, and is asked first."""
+    with IndexServer(os.path.join(shop.index.folder, "other"), max_age=0) as other:
+        declare(shop, other.url)
+        index = f'[[index]]\nname = "second"\nurl = "{shop.index.url}"\n'
+        shop.write("env.toml", f"{shop.read('env.toml')}\n{index}")
+        other.cache_controls = {"*": control}
+        shop.index.cache_controls = {"/files/*.metadata": control}
+        shop.succeed("lock")
+        shop.index.requests.clear()
+
+        shop.succeed("lock", "--upgrade")
+        told = shop.run("lock", "--upgrade", "--offline")
+
+    assert f"/files/{BETA}.metadata" in shop.index.paths()
+    assert (told.codes if told.code else []) == offline
+
+
 # What breaks off, and what takes too long
 
 
