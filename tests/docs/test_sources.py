@@ -11,7 +11,7 @@ import pytest
 from support.backends import make_tree, wrap_installed
 from support.pages import follow
 from support.project import Project
-from support.repositories import GitServer, Repository, needs_git
+from support.repositories import GitServer, Repository, move, needs_git
 from support.server import IndexServer
 from support.wheels import make_wheel
 
@@ -55,5 +55,9 @@ def test_following_the_page_about_repositories_gives_what_it_shows(project: Proj
     with GitServer(tmp_path / "repositories") as git, IndexServer(tmp_path / "files") as files:
         page = page.replace("https://git.example", git.url)
         page = page.replace("https://files.example", files.url.replace("/simple/", "/files"))
+        before, line, after = page.partition("The lock holds the commit.")
+        assert line
 
-        assert follow(project, page) == []
+        assert follow(project, before) == []
+        move(repository)
+        assert follow(project, after) == []

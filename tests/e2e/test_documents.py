@@ -232,3 +232,41 @@ def test_on_a_terminal_destroy_asks(applied: Project) -> None:
 
 def test_quiet_prints_results_and_errors_only(project: Project) -> None:
     assert project.succeed("plan", "-q").err == ""
+
+
+def test_quiet_an_apply_prints_what_it_did_and_no_plan(project: Project) -> None:
+    made = project.succeed("apply", "-q")
+    again = project.succeed("apply", "-q", "--verify", "hash")
+    added = project.succeed("add", "-q", "gamma")
+    project.succeed("plan", "--reinstall", "alpha", "--out", "plan.json")
+    saved = project.succeed("apply", "-q", "plan.json")
+
+    assert (made.out, made.err) == (
+        "Applied: 4 created; .venv is generation 1. pylock.toml was written.\n",
+        "",
+    )
+    assert (again.out, again.err) == ("No changes.\n", "")
+    assert (added.out, added.err) == (
+        "Applied: 1 created; .venv is generation 2. pylock.toml was written.\n",
+        "",
+    )
+    assert (saved.out, saved.err) == ("Applied: 1 replaced; .venv is generation 3.\n", "")
+
+
+def test_quiet_who_is_asked_sees_what_about(applied: Project) -> None:
+    shown = applied.converse("remove", "-q", "alpha", answer="n\n", environ={"NO_COLOR": "1"}).out
+
+    assert "Manifest: 1 change in env.toml" in shown
+    assert "- delete  alpha 1.0" in shown
+    assert "Apply this to .venv?" in shown
+
+
+def test_quiet_a_plan_that_is_refused_is_shown(applied: Project) -> None:
+    applied.write_manifest(
+        "alpha", "gamma", rest='[policy]\npackages = { mode = "enforce", deny = ["gamma"] }'
+    )
+
+    refused = applied.run("apply", "-q")
+
+    assert refused.code == 3
+    assert "+ create  gamma 1.0" in refused.out

@@ -14,34 +14,24 @@ import pytest
 
 from support.backends import make_tree
 from support.project import Project, changes_of, reasons_of
-from support.repositories import GitServer, Repository, needs_git, needs_sshd, serve_ssh
+from support.repositories import (
+    ALLOW,
+    GitServer,
+    Repository,
+    declare,
+    make_core,
+    move,
+    needs_git,
+    needs_sshd,
+    serve_ssh,
+)
 
 pytestmark = needs_git
-
-ALLOW = '[build]\nallow = ["core"]\n'
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """A repository of the project `core`, which needs `beta`; its first commit is tagged `v1`."""
-    made = Repository(tmp_path / "repositories" / "core")
-    make_tree(made.folder, "core", dependencies=("beta",))
-    made.commit()
-    made.git("tag", "--annotate", "--message", "The first", "v1")
-    return made
-
-
-def declare(project: Project, repository: Repository, *more: str, allow: str = ALLOW) -> Project:
-    """Take `core` from a repository; ``more`` are keys of the source."""
-    keys = ", ".join([f'git = "{repository.url}"', *more])
-    project.write_manifest("core", rest=f"[sources]\ncore = {{ {keys} }}\n{allow}")
-    return project
-
-
-def move(repository: Repository, answer: int = 2) -> str:
-    """Commit another answer."""
-    repository.write("src/core.py", f"ANSWER = {answer}\n")
-    return repository.commit()
+    return make_core(tmp_path / "repositories" / "core")
 
 
 def entry(project: Project, name: str = "core") -> dict[str, Any]:
@@ -109,6 +99,47 @@ def test_another_branch_is_another_commit(project: Project, repository: Reposito
 
     assert answer(project) == "2"
     assert reasons_of(plan, "package.core")
+
+
+@pytest.fixture
+def ambiguous(repository: Repository) -> Repository:
+    """`x` is a branch, and an older commit is tagged so."""
+    repository.git("tag", "x")
+    repository.git("checkout", "--quiet", "-b", "x")
+    move(repository)
+    return repository
+
+
+def test_a_tag_of_the_name_of_a_branch_is_another_commit(project: Project, ambiguous: Repository) -> None:
+    declare(project, ambiguous, 'branch = "x"').apply()
+    before = answer(project)
+
+    told = declare(project, ambiguous, 'tag = "x"').succeed("plan").out
+    project.apply()
+
+    commit = ambiguous.git("rev-parse", "refs/tags/x^{commit}")
+    assert f"now from git+{ambiguous.url}@{commit} (tag x)" in told
+    assert (before, answer(project)) == ("2", "1")
+    assert entry(project)["vcs"]["commit-id"] == commit
+    assert entry(project)["tool"]["envctl"]["revision-kind"] == "tag"
+    assert project.is_settled()
+
+
+def test_a_lock_that_does_not_say_of_which_kind_a_revision_is_stays(
+    project: Project, ambiguous: Repository
+) -> None:
+    declare(project, ambiguous, 'branch = "x"').apply()
+    lock = project.read("pylock.toml")
+    project.write("pylock.toml", lock.replace('revision-kind = "branch"\n', ""))
+    older = project.read("pylock.toml")
+
+    assert older != lock
+    assert project.is_settled()
+    assert project.succeed("lock", "--check").code == 0
+    assert project.read("pylock.toml") == older
+    declare(project, ambiguous, 'branch = "x"', allow=f"{ALLOW}[lock]\nconstraints = ['beta<9']\n").apply()
+    assert entry(project)["tool"]["envctl"]["revision-kind"] == "branch"
+    assert answer(project) == "2"
 
 
 @pytest.mark.parametrize("reference", ['tag = "v1"', 'rev = "v1"', 'rev = "COMMIT"', 'rev = "SHORT"'])
@@ -543,14 +574,6 @@ def _command_lines() -> str:
         except OSError:
             continue
     return "\n".join(found)
-
-
-def test_a_newer_commit_is_no_release(project: Project, repository: Repository) -> None:
-    declare(project, repository, 'branch = "main"').apply()
-    move(repository)
-
-    assert project.run("outdated").code == 0
-    assert "core" in project.succeed("why", "core").out
 
 
 def test_commits_show_in_the_difference_of_locks(project: Project, repository: Repository) -> None:

@@ -188,6 +188,9 @@ def test_metadata_without_effect_reinstalls_because_the_source_changed(core: Pro
 
     assert list(changes_of(plan)) == ["package.core"]
     assert "source-changed" in reasons_of(plan, "package.core")
+    assert (
+        "core 1.0  [editable] its metadata files changed; asked for by env.toml" in core.succeed("plan").out
+    )
 
 
 def test_switching_a_folder_to_editable_is_a_change(core: Project) -> None:

@@ -376,9 +376,11 @@ def test_a_changed_file_makes_the_plan_move(project: Project) -> None:
     make_blob(project.path("dist"), answer=2)
 
     locked = project.run("plan", "--locked")
+    told = project.succeed("plan").out
     plan = project.apply()["plan"]
 
     assert (locked.code, locked.codes) == (3, ["lock-stale"])
+    assert "dist/blob-1.0-py3-none-any.whl changed; asked for by env.toml" in told
     assert changes_of(plan) == {"package.blob": "update"}
     assert "source-changed" in reasons_of(plan, "package.blob")
     assert answer(project) == "2"

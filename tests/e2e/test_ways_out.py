@@ -292,24 +292,99 @@ def test_a_page_that_must_not_be_stored_any_more_is_forgotten(shop: Project) -> 
     assert kept_pages(shop) == []
 
 
+@pytest.mark.parametrize(("control", "offline"), [("no-store", ["offline"]), ("no-cache", [])])
+def test_metadata_and_missing_names_are_asked_for_in_each_run_where_their_index_says_so(
+    shop: Project, control: str, offline: list[str]
+) -> None:
+    """`other` has neither, and is asked first."""
+    with IndexServer(os.path.join(shop.index.folder, "other"), max_age=0) as other:
+        declare(shop, other.url)
+        index = f'[[index]]\nname = "second"\nurl = "{shop.index.url}"\n'
+        shop.write("env.toml", f"{shop.read('env.toml')}\n{index}")
+        other.cache_controls = {"*": control}
+        shop.index.cache_controls = {"/files/*.metadata": control}
+        shop.succeed("lock")
+        shop.index.requests.clear()
+
+        shop.succeed("lock", "--upgrade")
+        told = shop.run("lock", "--upgrade", "--offline")
+
+    assert f"/files/{BETA}.metadata" in shop.index.paths()
+    assert (told.codes if told.code else []) == offline
+
+
 # What breaks off, and what takes too long
 
 
-def test_each_try_of_a_download_goes_on_where_the_one_before_broke_off(shop: Project) -> None:
+@pytest.fixture
+def large(shop: Project) -> str:
+    """A locked wheel of 300 kB; the path that it is served at."""
+    wheel = shop.publish("large", "1.0", files={"large/data.bin": os.urandom(300_000)})
+    shop.write_manifest("large")
     shop.succeed("lock")
-    shop.index.truncate = {BETA}
+    return f"/files/{os.path.basename(wheel)}"
+
+
+def ranges_of(index: IndexServer, path: str) -> list[str | None]:
+    return [headers.get("range") for _, asked, headers in index.requests if asked == path]
+
+
+def test_a_download_that_breaks_off_goes_on_as_often_as_that_brings_it_on(shop: Project, large: str) -> None:
+    shop.index.cut = {os.path.basename(large): 50_000}
+
+    shop.succeed("apply", "--locked")
+
+    assert ranges_of(shop.index, large) == [
+        None,
+        *(f"bytes={place}-" for place in range(50_000, 300_001, 50_000)),
+    ]
+    assert shop.installed() == {"large": "1.0"}
+
+
+def test_a_download_that_comes_byte_by_byte_is_given_up(shop: Project, large: str) -> None:
+    shop.index.cut = {os.path.basename(large): 1}
 
     result = shop.run("apply", "--locked")
 
-    rest = size = os.path.getsize(os.path.join(shop.index.folder, BETA))
-    places = []
-    for _ in range(3):
-        rest -= rest // 2
-        places.append(f"bytes={size - rest}-")
-    sent = [headers.get("range") for _, path, headers in shop.index.requests if path == f"/files/{BETA}"]
-    assert sent == [None, *places]
+    assert ranges_of(shop.index, large) == [None, "bytes=1-", "bytes=2-", "bytes=3-"]
     assert (result.code, result.codes) == (1, ["truncated"])
     assert not os.path.exists(shop.path(".venv"))
+
+
+def test_a_download_that_breaks_off_on_and_on_ends_with_the_time_for_all_of_it(
+    shop: Project, large: str
+) -> None:
+    shop.index.cut = {os.path.basename(large): 5_000}
+    began = time.monotonic()
+
+    result = shop.run("apply", "--locked", environ={"ENVCTL_TIMEOUT": "1"})
+
+    assert (result.code, result.codes) == (1, ["timeout"])
+    assert 3 <= len(ranges_of(shop.index, large)) < 30
+    assert time.monotonic() - began < 20
+
+
+#: Loaded by Python when it starts: the minute in which tries begin is a second.
+_SHORTER = """\
+import envctl.index.client as client
+from envctl.index.retry import RetryPolicy
+client.RetryPolicy = lambda: RetryPolicy(budget=1.0)
+"""
+
+
+@pytest.mark.parametrize("half", [200_000, 0])
+def test_a_download_that_breaks_off_after_a_minute_is_resumed_if_anything_came(
+    shop: Project, large: str, tmp_path: Path, half: int
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_SHORTER)
+    shop.index.cut = {os.path.basename(large): half}
+    shop.index.delay = 1.2
+    environ = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    result = shop.run("apply", "--locked", environ=environ)
+
+    assert (result.codes if result.code else []) == ([] if half else ["truncated"])
+    assert ranges_of(shop.index, large) == ([None, f"bytes={half}-"] if half else [None])
 
 
 def test_the_head_of_an_answer_has_a_time_limit_however_it_trickles(shop: Project) -> None:

@@ -136,6 +136,53 @@ def test_metadata_is_kept_for_later_runs(server: IndexServer, open_client: OpenC
     assert offline.core_metadata(only_file(offline)) == data
 
 
+@pytest.fixture(params=["beside", "ranges", "whole"])
+def way(request: pytest.FixtureRequest, server: IndexServer) -> str:
+    """Let metadata be had in one way only."""
+    way: str = request.param
+    server.core_metadata, server.ranges = way == "beside", way != "whole"
+    return way
+
+
+def test_metadata_that_must_not_be_stored_is_remembered_for_this_run_alone(
+    server: IndexServer, open_client: OpenClient, tmp_path: Path, way: str
+) -> None:
+    server.cache_controls = {"/files/*": "max-age=600, no-store"}
+    client = open_client()
+    metadata = client.metadata(only_file(client))
+    asked = len(sent(server))
+
+    again = client.metadata(only_file(client))
+    in_this_run = len(sent(server))
+    later, offline = open_client(), open_client(offline=True)
+    later.prefetch_metadata(only_file(later))
+    later.metadata(only_file(later))
+
+    assert again == metadata
+    assert (in_this_run, len(sent(server))) == (asked, 2 * asked)
+    assert refused(offline, only_file(offline)).code == "offline"
+    assert not (tmp_path / "cache" / "metadata-v2").exists()
+    assert not (tmp_path / "cache" / "stated-v2").exists()
+    assert not any(each.seen.is_all for each in (client, later))
+
+
+def test_metadata_that_must_not_be_used_unasked_is_kept_for_offline_alone(
+    server: IndexServer, open_client: OpenClient, way: str
+) -> None:
+    server.cache_controls = {"/files/*": "no-cache"}
+    client = open_client()
+    metadata = client.metadata(only_file(client))
+    asked = len(sent(server))
+
+    offline, later = open_client(offline=True), open_client()
+
+    assert offline.metadata(only_file(offline)) == metadata
+    assert len(sent(server)) == asked
+    assert later.metadata(only_file(later)) == metadata
+    assert len(sent(server)) == 2 * asked
+    assert not offline.seen.is_all
+
+
 def test_metadata_that_was_never_fetched_is_an_error_offline(open_client: OpenClient) -> None:
     only_file(open_client())
     offline = open_client(offline=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,26 @@ def test_offline_a_project_that_was_not_there_is_not_there(
     open_client().project("gamma")
 
     assert open_client(offline=True).project("gamma") is None
+
+
+def test_that_a_project_is_not_there_is_not_kept_where_nothing_may_be(
+    server: IndexServer, open_client: OpenClient, tmp_path: Path
+) -> None:
+    versions(open_client())
+    assert len(pages_in(tmp_path)) == 1
+    for name in os.listdir(server.folder):
+        os.unlink(os.path.join(server.folder, name))
+    server.cache_controls = {"/simple/*": "no-store"}
+    client = open_client(clock=lambda: time.time() + 10_000)
+
+    for _ in range(2):
+        assert client.project("alpha") is None
+
+    assert pages_in(tmp_path) == []
+    assert len(server.requests) == 2
+    with pytest.raises(UpstreamError) as caught:
+        open_client(offline=True).project("alpha")
+    assert caught.value.code == "offline"
 
 
 def test_online_a_project_that_was_not_there_is_asked_for_again(

@@ -66,14 +66,51 @@ def test_no_try_begins_later_than_a_minute_after_the_first(
     assert flaky.tries == tries
 
 
-def test_a_try_that_brought_something_on_gives_the_next_one_a_minute_more() -> None:
-    """A large file that breaks off after ten minutes is worth to be resumed."""
-    flaky = Flaky(takes=600)
+@pytest.mark.parametrize("takes", [0.0, 600.0])
+def test_tries_that_bring_something_on_do_not_count(takes: float) -> None:
+    """A large file that breaks off every ten minutes is worth to be resumed, however often it does."""
+    flaky = Flaky(takes=takes)
+    ten_parts = 2**30
 
     with pytest.raises(TransientError):
-        retry(flaky, RetryPolicy(), progress=lambda: flaky.tries, sleep=flaky.sleep, clock=flaky.clock)
+        retry(
+            flaky,
+            RetryPolicy(),
+            progress=lambda: min(flaky.tries, 10) * ten_parts,
+            sleep=flaky.sleep,
+            clock=flaky.clock,
+        )
 
-    assert flaky.tries == 4
+    assert flaky.tries == 10 + (4 if takes == 0 else 1)
+
+
+def test_tries_that_count_are_forgotten_when_one_brings_something_on() -> None:
+    flaky = Flaky()
+    arrived = [0, 0, 0, 0, 10**6, 10**6, 10**6, 10**6, 10**6]
+
+    with pytest.raises(TransientError):
+        retry(
+            flaky, RetryPolicy(), progress=lambda: arrived[flaky.tries], sleep=flaky.sleep, clock=flaky.clock
+        )
+
+    assert flaky.tries == 8
+
+
+@pytest.mark.parametrize(("size", "tries"), [(1, 4), (250, 5), (600, 20)])
+def test_a_server_that_sends_a_little_and_hangs_up_is_given_up(size: int, tries: int) -> None:
+    """Less than a kilobyte a second, the waits between the tries included."""
+    flaky = Flaky(takes=0.1)
+
+    with pytest.raises(TransientError):
+        retry(
+            flaky,
+            RetryPolicy(),
+            progress=lambda: min(flaky.tries, 16) * size,
+            sleep=flaky.sleep,
+            clock=flaky.clock,
+        )
+
+    assert flaky.tries == tries
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,43 @@ def test_new_metadata_of_a_folder_lays_it_anew() -> None:
     change = plan(a_selection(new), a_state(installed(old)))["package.shop"]
 
     assert (change.action, kinds(change)) == (Action.UPDATE, [ReasonKind.SOURCE_CHANGED])
+    assert change.reasons[0].text == "its metadata files changed; asked for by env.toml"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        Directory(path="/q", display_path="../q", editable=True, metadata_digest="1"),
+        Directory(path="/p", display_path=".", editable=False, metadata_digest="1"),
+        a_wheel("shop", "1.0"),
+    ],
+)
+def test_a_folder_that_was_another_or_was_laid_otherwise_is_named(before: Artifact) -> None:
+    new = Directory(path="/p", display_path=".", editable=True, metadata_digest="2")
+
+    change = plan(
+        a_selection(a_pin("shop", None, artifact=new)), a_state(installed(a_pin("shop", artifact=before)))
+    )["package.shop"]
+
+    assert change.reasons[0].text == "now from . (editable); asked for by env.toml"
+
+
+@pytest.mark.parametrize(
+    ("subdirectory", "told"),
+    [
+        (None, "https://x.example/shop-1.0.zip changed"),
+        ("py", "now from https://x.example/shop-1.0.zip"),
+    ],
+)
+def test_an_archive_that_lies_where_it_did_has_changed(subdirectory: str | None, told: str) -> None:
+    url = "https://x.example/shop-1.0.zip"
+    new = Archive(url=url, hashes={"sha256": "2"}, subdirectory=subdirectory)
+    old = a_pin("shop", artifact=Archive(url=url, hashes={"sha256": "1"}))
+    there = replace(installed(old), direct_url=json.dumps({"url": url, "archive_info": {}}))
+
+    change = plan(a_selection(a_pin("shop", artifact=new)), a_state(there))["package.shop"]
+
+    assert change.reasons[0].text == f"{told}; asked for by env.toml"
 
 
 def test_drifted_files_are_replaced_and_named() -> None:

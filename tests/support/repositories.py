@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from support.backends import make_tree
+from support.project import Project
+
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
 #: Nothing of the person who runs the tests.
@@ -63,6 +66,34 @@ class Repository:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
+
+
+#: Permission to build `core`.
+ALLOW = '[build]\nallow = ["core"]\n'
+
+
+def make_core(folder: str | os.PathLike[str]) -> Repository:
+    """Make a repository of the project `core`, which needs `beta`; its first commit is tagged `v1`."""
+    made = Repository(folder)
+    make_tree(made.folder, "core", dependencies=("beta",))
+    made.commit()
+    made.git("tag", "--annotate", "--message", "The first", "v1")
+    return made
+
+
+def declare(
+    project: Project, repository: Repository, *more: str, url: str | None = None, allow: str = ALLOW
+) -> Project:
+    """Take `core` from a repository, at another ``url`` if given; ``more`` are keys of the source."""
+    keys = ", ".join([f'git = "{url or repository.url}"', *more])
+    project.write_manifest("core", rest=f"[sources]\ncore = {{ {keys} }}\n{allow}")
+    return project
+
+
+def move(repository: Repository, answer: int = 2) -> str:
+    """Commit another answer."""
+    repository.write("src/core.py", f"ANSWER = {answer}\n")
+    return repository.commit()
 
 
 class GitServer:

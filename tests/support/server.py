@@ -58,6 +58,7 @@ class IndexServer:
       holds exceptions by file name.
     - ``yanked``: file name to reason. ``statuses``: project to ``(status, reason)`` (PEP 792).
     - ``api_version``: what pages say.
+    - ``cache_controls``: path glob to the Cache-Control of every answer, whatever its status.
     - ``cache_control`` goes before ``max_age``; ``age``: seconds in Age of pages, None for none.
     - ``max_age``: seconds in Cache-Control of pages, None for none. ``etag``: send ETag, answer 304.
     - ``fail``: path glob to status, or to ``(status, times)``. Status 0 closes the connection unanswered.
@@ -66,6 +67,7 @@ class IndexServer:
     - ``hash_algorithms``: what pages list (``("sha256",)``).
     - ``delay``: seconds before every answer. ``whims``: a random generator that decides on a further delay of
       up to 50 ms, so that answers overtake each other, and on the order of files on pages.
+    - ``cut``: file name to the bytes after which each of its answers breaks off.
     - ``truncate``: file names whose body ends half-way; ``truncate_once``: the same, the first time only.
     - ``redirects``: path to the URL a 302 names. ``pages``: path to ``(content type, body)``, served as it is;
       ``gzipped``: path to the bytes sent as its gzip encoding, right or wrong.
@@ -101,6 +103,7 @@ class IndexServer:
         self.etag = etag
         self.max_age = max_age
         self.cache_control: str | None = None
+        self.cache_controls: dict[str, str] = {}
         self.age: int | None = None
         self.upload_time = upload_time
         self.upload_times: dict[str, str] = {}
@@ -116,6 +119,7 @@ class IndexServer:
         self.wrong_hash: set[str] = set()
         self.wrong_metadata_hash: set[str] = set()
         self.hash_algorithms: tuple[str, ...] = ("sha256",)
+        self.cut: dict[str, int] = {}
         self.truncate: set[str] = set()
         self.truncate_once: set[str] = set()
         self.redirects: dict[str, str] = {}
@@ -461,18 +465,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if kind is not None:
             self.send_header("Content-Type", kind)
-        for key, value in (headers or {}).items():
+        sent = dict(headers or {})
+        path = unquote(urlsplit(self.path).path)
+        for glob, control in self.server.index.cache_controls.items():
+            if fnmatch.fnmatchcase(path, glob):
+                sent["Cache-Control"] = control
+        for key, value in sent.items():
             self.send_header(key, value)
         if status != 304:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "HEAD" or status == 304:
             return
+        end = self.server.index.cut.get(filename, len(body))
         if filename and self.server.index.truncates(filename):
-            self.wfile.write(body[: len(body) // 2])
-            self.close_connection = True
-            return
-        self.wfile.write(body)
+            end = len(body) // 2
+        self.close_connection = self.close_connection or end < len(body)
+        self.wfile.write(body[:end])
 
 
 def _parse_range(text: str, size: int) -> tuple[int, int] | None:

@@ -245,6 +245,8 @@ stage-failed: The new environment could not be made. The live one is as it was.
 stale-plan: Something that a saved plan was made from is different now; what moved is listed. Plan again.
 switch-half-done: The environment was moved away and could not be moved back. `envctl status` says where it
     is.
+tag-moved: A tag of a repository names another commit than the one that the lock has of it. Tags are meant to
+    stay: find out why before `envctl upgrade` takes the new one.
 timeout: A server does not answer in time.
 timestamps-changed: More than a tenth of the files of an environment have other times than they were given, as
     in a copy. A remark: their content was compared, and the next `apply` remembers the new times.

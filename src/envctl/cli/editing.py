@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from envctl.cli.commands.apply import confirm
+from envctl.cli.commands.apply import confirm, is_wanted, show_plan
 from envctl.cli.commands.plan import add_max_bytes
 from envctl.cli.console import Console
 from envctl.cli.options import PLAN_FORMATS, Parser, add_format, add_lock_timeout, group_name
@@ -96,7 +96,6 @@ def edit_lock(arguments: Namespace, console: Console, lock: Callable[[], Locked]
 def edit(arguments: Namespace, console: Console, apply: Callable[[PlanOptions, Confirm], Report]) -> int:
     """Edit, apply, and print what was done; ``apply`` is given what shows the plan and asks."""
     from envctl.cli.show.locked import manifest_change_lines
-    from envctl.cli.show.plan import plan_lines
     from envctl.cli.show.plans import deliver_reports
     from envctl.workflow.results import PlanOptions
 
@@ -107,12 +106,12 @@ def edit(arguments: Namespace, console: Console, apply: Callable[[PlanOptions, C
     def answer(plan: Plan, changes: tuple[ManifestChange, ...]) -> bool:
         shown.append(plan)
         lines = manifest_change_lines(changes, arguments.directory)
-        if lines:
+        if lines and is_wanted(plan, arguments, console):
             (console.show if arguments.format == "text" else console.say)([*lines, ""])
         return confirm(plan, arguments, console)
 
     report = apply(PlanOptions(adopt=arguments.adopt), answer)
     if not shown and arguments.format == "text":
-        console.show(plan_lines(report.plan, verbose=console.verbose))
+        show_plan(report.plan, arguments, console)
     deliver_reports([report], arguments, console)
     return 0

@@ -1,4 +1,4 @@
-"""What asking an index for a page came to; apart from what asks, which few runs load."""
+"""What asking an index for a page or for metadata came to; apart from what asks, which few runs load."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ class Fetched:
 
     record: bytes
     keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The index has no such project, and whether it lets anybody keep that."""
+
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """The METADATA of a wheel: whether it may be kept, and whether later runs may use it without asking."""
+
+    data: bytes
+    keep: bool = True
+    reuse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

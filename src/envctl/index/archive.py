@@ -10,16 +10,14 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from packaging.utils import canonicalize_name
 
 from envctl.errors import UpstreamError
 from envctl.index.location import format_url
 from envctl.index.status import raise_for_status
-from envctl.index.transport import Response, TransientError
+from envctl.index.transport import Getter, TransientError
 
 #: Core metadata is text that people write; the longest of the public index has half a megabyte.
 MAXIMAL_METADATA = 16 * 1024 * 1024
@@ -85,10 +83,6 @@ def _choose_member(names: list[str], filename: str) -> str:
     raise UpstreamError("bad-wheel", message, where=filename)
 
 
-class _Getter(Protocol):
-    def __call__(self, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Response]: ...
-
-
 class RangedFile(io.RawIOBase):
     """A file on a server, read by ranges; what was fetched is kept.
 
@@ -98,7 +92,7 @@ class RangedFile(io.RawIOBase):
     Source: RFC 9110, 14 "Range Requests".
     """
 
-    def __init__(self, url: str, *, size: int | None, get: _Getter) -> None:
+    def __init__(self, url: str, *, size: int | None, get: Getter) -> None:
         super().__init__()
         self._url = url
         self._get = get
@@ -182,6 +176,6 @@ class RangedFile(io.RawIOBase):
         self._pieces.append((first, bytes(data)))
 
 
-def open_ranges(url: str, *, size: int | None, get: _Getter) -> IO[bytes]:
+def open_ranges(url: str, *, size: int | None, get: Getter) -> IO[bytes]:
     """Open a file on a server for reading at any place; see `RangedFile`."""
     return io.BufferedReader(RangedFile(url, size=size, get=get), buffer_size=8192)

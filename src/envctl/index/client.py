@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envctl.index.answer import Stated
 from envctl.index.cache import Cache
 from envctl.index.location import Origin, format_url, is_local
 from envctl.index.near import MAXIMAL_GUESSES, choose_near, guess_names
@@ -77,7 +78,7 @@ class IndexClient:
             clock=clock,
         )
         self._projects: dict[str, Pending[Project | None]] = {}
-        self._metadata: dict[str, Pending[bytes]] = {}
+        self._metadata: dict[str, Pending[Stated]] = {}
         self._gone: set[Origin] = set()
 
     def project(self, name: str) -> Project | None:
@@ -107,16 +108,7 @@ class IndexClient:
             UpstreamError: `metadata-hash-mismatch`, `bad-wheel`, `hash-mismatch`, `weak-hash`, `index-error`,
                 `offline`, and what the transport raises.
         """
-        if not file.filename.endswith(".whl") and file.core_metadata is None:
-            message = f"{file.filename} is no wheel"
-            raise ValueError(message)
-        pending = self._pending_metadata(file)
-        try:
-            return pending.wait()
-        finally:
-            if not self._settings.no_cache:
-                with self._lock:  # it is in the cache; a long search would hold a hundred megabytes of them
-                    self._metadata.pop(file.url, None)
+        return self._take_metadata(file).data
 
     def metadata(self, file: ListedFile) -> Metadata:
         """Return the part of a wheel's METADATA that decides a resolution.
@@ -124,14 +116,16 @@ class IndexClient:
         Raises:
             UpstreamError: `bad-metadata`, and what `core_metadata` raises.
         """
-        if is_local(file.url):
-            return self._parse(file)
-        key = _metadata_key(file)
-        stated = self._cache.find_stated(key)
-        if stated is not None:
-            return decode_metadata(stated)
-        metadata = self._parse(file)
-        self._cache.keep_stated(key, encode_metadata(metadata))
+        key = "" if is_local(file.url) else _metadata_key(file)
+        known = self._cache.find_stated(key) if key else None
+        if known is not None:
+            return decode_metadata(known)
+        from envctl.index.metadata import parse_metadata  # noqa: PLC0415 - packaging's parsers: 25 ms
+
+        stated = self._take_metadata(file)
+        metadata = parse_metadata(stated.data, where=file.filename)
+        if key and stated.reuse:
+            self._cache.keep_stated(key, encode_metadata(metadata))
         return metadata
 
     def fetch(
@@ -253,7 +247,22 @@ class IndexClient:
         known = None if pending is None else pending.wait()
         return known if known is not None and known.index == served.name else self._pages.ask(served, name)
 
-    def _pending_metadata(self, file: ListedFile, *, ahead: bool = False) -> Pending[bytes]:
+    def _take_metadata(self, file: ListedFile) -> Stated:
+        """Return the metadata of a file, and forget it where the cache has it; raises as `core_metadata`."""
+        if not file.filename.endswith(".whl") and file.core_metadata is None:
+            message = f"{file.filename} is no wheel"
+            raise ValueError(message)
+        stated = None
+        pending = self._pending_metadata(file)
+        try:
+            stated = pending.wait()
+        finally:
+            if not self._settings.no_cache and (stated is None or stated.reuse):
+                with self._lock:  # a long search would hold a hundred megabytes of them
+                    self._metadata.pop(file.url, None)
+        return stated
+
+    def _pending_metadata(self, file: ListedFile, *, ahead: bool = False) -> Pending[Stated]:
         operation = partial(self._find_metadata, file)
         with self._lock:
             if file.url not in self._metadata:
@@ -265,20 +274,23 @@ class IndexClient:
             file.url or "", scratch=self._cache.scratch(), hashes=file.hashes, size=file.size
         )
 
-    def _find_metadata(self, file: ListedFile) -> bytes:
+    def _find_metadata(self, file: ListedFile) -> Stated:
         if is_local(file.url):
             return self._fetch().metadata(file, scratch=self._cache.scratch)
-        key = _metadata_key(file)
-        data = self._cache.find_metadata(key)
-        if data is None:
-            data = self._fetch().metadata(file, scratch=self._cache.scratch)
-            self._cache.keep_metadata(key, data)
-        return data
-
-    def _parse(self, file: ListedFile) -> Metadata:
-        from envctl.index.metadata import parse_metadata  # noqa: PLC0415 - packaging's parsers: 25 ms
-
-        return parse_metadata(self.core_metadata(file), where=file.filename)
+        key, offline_key = _metadata_key(file), _metadata_key(file, "offline ")
+        known = self._cache.find_metadata(key)
+        if known is not None:
+            return Stated(data=known)
+        known = self._cache.find_metadata(offline_key) if self._settings.offline else None
+        if known is not None:
+            stated = Stated(data=known, reuse=False)
+        else:
+            stated = self._fetch().metadata(file, scratch=self._cache.scratch)
+            if stated.keep:
+                self._cache.keep_metadata(key if stated.reuse else offline_key, stated.data)
+        if not stated.reuse:
+            self._pages.seen.add_other()
+        return stated
 
     def _fetch(self) -> Fetcher:
         """Return what asks the network; made, and its modules loaded, when something has to be asked."""
@@ -318,12 +330,13 @@ class IndexClient:
         return keyring.Keyring(settings.environ, self._emit, timeout=settings.timeout)(url, user)
 
 
-def _metadata_key(file: ListedFile) -> str:
+def _metadata_key(file: ListedFile, use: str = "") -> str:
     """Name what metadata is kept under: what the index promises of it, or else the place it is read from.
 
-    The wheel's own digest is not enough: another index may list the same wheel with forged metadata.
+    The wheel's own digest is not enough: another index may list the same wheel with forged metadata. What
+    may be used by some runs only is kept under another name than what all may use.
     """
     promised = (file.core_metadata or {}).get("sha256")
     known_by = f"metadata {promised}" if promised else f"url {file.url}"
     wheel = file.hashes.get("sha256", "")
-    return hashlib.sha256(f"{wheel}\n{known_by}".encode()).hexdigest()
+    return hashlib.sha256(f"{use}{wheel}\n{known_by}".encode()).hexdigest()

@@ -7,22 +7,17 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from envctl import atomic
 from envctl.errors import EnvctlError, MachineError, UpstreamError
 from envctl.index.hashes import Verifier, check_hashes
 from envctl.index.location import find_path, format_url, is_local
 from envctl.index.status import raise_for_status
-from envctl.index.transport import Response, TransientError
+from envctl.index.transport import Getter, Response, TransientError
 
 _BLOCK = 256 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)", re.ASCII)
-
-
-class _Getter(Protocol):
-    def __call__(self, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Response]: ...
 
 
 class Download:
@@ -57,7 +52,7 @@ class Download:
         self._resumed = False
         self._validator: str | None = None
 
-    def attempt(self, get: _Getter) -> str:
+    def attempt(self, get: Getter) -> str:
         """Fetch all, or the rest; return the sha256 (hexadecimal) of the whole file.
 
         Raises:

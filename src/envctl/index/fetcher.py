@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from envctl.errors import UpstreamError
 from envctl.index import local
-from envctl.index.answer import Fetched, NotModified
+from envctl.index.answer import Fetched, Missing, NotModified, Stated
 from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, read_metadata
 from envctl.index.compact import compact
 from envctl.index.credentials import Credentials
@@ -29,7 +29,7 @@ from envctl.index.pool import Pool
 from envctl.index.retry import RetryPolicy, retry
 from envctl.index.served import Served
 from envctl.index.status import raise_for_status
-from envctl.index.transport import Response, TransientError, Transport
+from envctl.index.transport import Getter, Response, TransientError, Transport
 from envctl.model.events import Emit, Notice
 from envctl.resolve.port import ListedFile, Project
 
@@ -70,8 +70,8 @@ class Fetcher:
         # memory (55 MB, not 97, for a dozen big pages) that sixteen with heaps of their own need.
         self._parser = Pool(1)
 
-    def page(self, served: Served, name: str, known: Head | None) -> Fetched | NotModified | None:
-        """Fetch the page of a project and return its record; None when the index has no such project.
+    def page(self, served: Served, name: str, known: Head | None) -> Fetched | NotModified | Missing:
+        """Fetch the page of a project and return its record, or that the index has no such project.
 
         ``known`` is the head of an earlier record: if the index says that it still holds, so does this.
 
@@ -101,7 +101,7 @@ class Fetcher:
         except UpstreamError:
             return False
 
-    def metadata(self, file: ListedFile, *, scratch: Callable[[], str]) -> bytes:
+    def metadata(self, file: ListedFile, *, scratch: Callable[[], str]) -> Stated:
         """Fetch the METADATA of a wheel by the cheapest way there is.
 
         A metadata file beside it, ranges of the wheel, the whole wheel (into a file that ``scratch`` names).
@@ -111,16 +111,19 @@ class Fetcher:
                 transport raises.
         """
         if is_local(file.url):
-            return local.read_wheel_metadata(find_path(file.url), file.filename)
+            return Stated(data=local.read_wheel_metadata(find_path(file.url), file.filename))
         until = self._until(_PATIENCE)
         if file.core_metadata is not None:
-            data = self._retry(lambda: self._beside(file, file.core_metadata or {}, until))
+            watch = _Watch(partial(self.get, until=until))
+            data = self._retry(lambda: self._beside(file, file.core_metadata or {}, watch.get))
             if data is not None:
-                return data
+                return watch.state(data)
+        watch = _Watch(partial(self.get, until=until))
         try:
-            return self._retry(lambda: self._by_ranges(file, until))
+            return watch.state(self._retry(lambda: self._by_ranges(file, watch.get)))
         except NoRangesError:
-            return self._from_whole(file, scratch())
+            watch = _Watch(partial(self.get, until=self._until(None)))
+            return watch.state(self._from_whole(file, scratch(), watch.get))
 
     def download(
         self,
@@ -131,10 +134,11 @@ class Fetcher:
         size: int | None,
         on_bytes: Callable[[int], object],
         weak: bool = False,
+        get: Getter | None = None,
     ) -> str:
         """Stream a file to ``target``; see `IndexClient.fetch`. With ``weak`` any digests will do."""
         download = Download(url, target, hashes=hashes, size=size, on_bytes=on_bytes, weak=weak)
-        get = partial(self.get, until=self._until(None))
+        get = get or partial(self.get, until=self._until(None))
         try:
             return self._retry(lambda: download.attempt(get), progress=lambda: download.received)
         except BaseException:
@@ -180,7 +184,7 @@ class Fetcher:
 
     def _page(
         self, served: Served, name: str, known: Head | None, until: float | None
-    ) -> Fetched | NotModified | None:
+    ) -> Fetched | NotModified | Missing:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if known is not None and known.etag:
             headers["If-None-Match"] = known.etag
@@ -188,10 +192,10 @@ class Fetcher:
             headers["If-Modified-Since"] = known.modified
         url = served.project_url(name)
         with self.get(url, headers, until=until) as response:
-            if response.status in {404, 410}:
-                return None
-            etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
             control = response.headers.get("cache-control", "")
+            if response.status in {404, 410}:
+                return Missing(may_keep(control))
+            etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
             keep, max_age = may_keep(control), read_max_age(control, response.headers.get("age", ""))
             if response.status == 304:
                 if len(headers) == 2:
@@ -224,9 +228,9 @@ class Fetcher:
             self._emit(Notice("warning", "index-api-newer", message))
         return page
 
-    def _beside(self, file: ListedFile, hashes: Mapping[str, str], until: float | None) -> bytes | None:
+    def _beside(self, file: ListedFile, hashes: Mapping[str, str], get: Getter) -> bytes | None:
         url = file.url + ".metadata"
-        with self.get(url, {"Accept-Encoding": "gzip"}, until=until) as response:
+        with get(url, {"Accept-Encoding": "gzip"}) as response:
             if response.status in {404, 410}:
                 return None
             raise_for_status(response)
@@ -237,16 +241,39 @@ class Fetcher:
         verifier.finish()
         return data
 
-    def _by_ranges(self, file: ListedFile, until: float | None) -> bytes:
-        with open_ranges(file.url, size=file.size, get=partial(self.get, until=until)) as ranges:
+    def _by_ranges(self, file: ListedFile, get: Getter) -> bytes:
+        with open_ranges(file.url, size=file.size, get=get) as ranges:
             return read_metadata(ranges, filename=file.filename)
 
-    def _from_whole(self, file: ListedFile, scratch: str) -> bytes:
-        self.download(file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=_ignore, weak=True)
+    def _from_whole(self, file: ListedFile, scratch: str, get: Getter) -> bytes:
+        self.download(
+            file.url, scratch, hashes=file.hashes, size=file.size, on_bytes=_ignore, weak=True, get=get
+        )
         try:
             return local.read_wheel_metadata(scratch, file.filename)
         finally:
             local.remove(scratch)
+
+
+class _Watch:
+    """Sees what the answers that something is read from say about keeping it."""
+
+    def __init__(self, get: Getter) -> None:
+        self._get = get
+        self._keep = self._reuse = True
+
+    @contextlib.contextmanager
+    def get(self, url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+        """Send one GET."""
+        with self._get(url, headers) as response:
+            control = response.headers.get("cache-control", "")
+            self._keep = self._keep and may_keep(control)
+            self._reuse = self._reuse and may_reuse(control)
+            yield response
+
+    def state(self, data: bytes) -> Stated:
+        """Say what was read, and what may be done with it."""
+        return Stated(data=data, keep=self._keep, reuse=self._reuse)
 
 
 class _Bounded:
@@ -336,6 +363,11 @@ def may_keep(text: str) -> bool:
     return "no-store" not in _split_directives(text)
 
 
+def may_reuse(text: str) -> bool:
+    """Whether Cache-Control lets a kept answer be used again without asking. Source: RFC 9111, 5.2.2.4."""
+    return {"no-store", "no-cache"}.isdisjoint(_split_directives(text))
+
+
 def read_max_age(text: str, age: str = "") -> int:
     """Return for how many seconds an answer is fresh: ``max-age`` of Cache-Control, 0 where it is not stated.
 
@@ -344,10 +376,9 @@ def read_max_age(text: str, age: str = "") -> int:
 
     Source: RFC 9111, 4.2 and 5.2.2.
     """
-    directives = _split_directives(text)
-    if "no-store" in directives or "no-cache" in directives:
+    if not may_reuse(text):
         return 0
-    for directive in directives:
+    for directive in _split_directives(text):
         name, _, value = directive.partition("=")
         if name == "max-age" and value.strip('"').isdecimal():
             passed = int(age.strip()[:9]) if age.strip().isdecimal() else 0

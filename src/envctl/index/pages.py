@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, UpstreamError
-from envctl.index.answer import NotModified
+from envctl.index.answer import Missing, NotModified
 from envctl.index.cache import Cache, StoredRecord
 from envctl.index.listing import ListedProject, encode_record, make_head, open_record, refresh_record
 from envctl.index.location import find_path
@@ -158,10 +158,13 @@ class Pages:
         """Fetch a page, or learn that the one in the cache is still right."""
         known = None if stored is None or stored.head.missing else stored.head
         answer = self._fetcher().page(served, name, known)
-        if answer is None:
+        if isinstance(answer, Missing):
             # Kept for --offline only: it is never fresh, since somebody may be about to publish the name.
             self.seen.add_other()
-            self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
+            if answer.keep:
+                self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
+            else:
+                self._cache.drop_page(served.url, name)
             return None
         record = self._refresh(stored, answer) if isinstance(answer, NotModified) else answer.record
         if record is None:  # damaged: ask for all of it

@@ -6,7 +6,7 @@ caller knows whether a body that broke off can be resumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -53,6 +53,10 @@ class Response(Protocol):
 
         Raises TransientError `truncated`, `timeout` or `index-unreachable` when it breaks off.
         """
+
+
+#: Sends one GET to a URL with headers, as `Transport.get` does.
+Getter = Callable[[str, Mapping[str, str]], AbstractContextManager[Response]]
 
 
 class Transport(Protocol):

@@ -22,7 +22,7 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from envctl.errors import InputError, ResolutionError
-from envctl.lock.lock import Lock, own_text, requirers
+from envctl.lock.lock import REVISION_KIND, Lock, own_text, requirers
 from envctl.manifest.urls import file_url
 from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel
 from envctl.model.selection import Pin, Selection
@@ -199,6 +199,7 @@ def _artifact(lock: Lock, package: Package, artifact: Chosen) -> Artifact:
                 url=_repository_url(artifact, folder),
                 commit=artifact.commit_id,
                 requested_revision=artifact.requested_revision,
+                revision_kind=own_text(package, REVISION_KIND),
                 subdirectory=artifact.subdirectory,
             )
 

@@ -25,7 +25,7 @@ from envctl.lock.entries import (
 )
 from envctl.lock.format import format_lock
 from envctl.lock.grid import Grid, version_key
-from envctl.lock.lock import Lock
+from envctl.lock.lock import REVISION_KIND, Lock
 from envctl.lock.markers import DEFAULT_GROUP, environment_markers, lowest_python
 from envctl.lock.merge import Merged, merge
 from envctl.lock.places import STRONG, Places, strip_url
@@ -213,6 +213,9 @@ def _own_table(package: Resolved, directory: Directory | None) -> dict[str, obje
         table["yanked"] = package.yanked
     if package.status is not None:
         table["status"] = package.status
+    kind = next((one.revision_kind for one in package.artifacts if isinstance(one, Checkout)), None)
+    if kind is not None:
+        table[REVISION_KIND] = kind
     if directory is not None:
         table["metadata"] = directory.metadata_digest
         if package.version is not None:

@@ -140,6 +140,12 @@ class LockGraph:
         """Return which lists ask for a package themselves; one that others include is there once."""
         return tuple(start for choice in self.choices for start in choice.starts if start.required == entry)
 
+    def askers_of(self, entry: Entry) -> tuple[bool, tuple[str, ...]]:
+        """Say whether lists ask for a package, and which; else which packages do, by name."""
+        lists = tuple(dict.fromkeys(start.asked.by for start in self.starts_on(entry)))
+        packages = {need.requirer.name for need in self.needs_on(entry) if self.meeting(need)}
+        return bool(lists), lists or tuple(sorted(packages))
+
     def _read_needs(self, packages: Sequence[Package | Composed]) -> Iterable[Need]:
         for entry, package in zip(self.entries, packages, strict=True):
             for text in own_requires(package):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:  # plans name this module and need not pay for packaging's par
 _REQUIREMENT = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?(?P<rest>.*)")
 
 
+#: The key that says whether a commit was asked for by a branch, a tag or a rev.
+REVISION_KIND = "revision-kind"
+
+
 class Lock:
     """One ``pylock.toml``, frozen by custom.
 
@@ -106,8 +110,9 @@ def own_table(package: Package | Entry) -> Mapping[str, object]:
     """Return ``[packages.tool.envctl]``, empty when there is none.
 
     Keys: ``requires`` (active requirements as text), ``index`` (its name), ``yanked`` (why a release that
-    was taken back was, perhaps empty), ``status`` (``archived`` or ``deprecated``, and why), and for
-    directories ``metadata`` (a digest) and ``version``.
+    was taken back was, perhaps empty), ``status`` (``archived`` or ``deprecated``, and why), for
+    directories ``metadata`` (a digest) and ``version``, and for repositories ``revision-kind`` (``branch``,
+    ``tag`` or ``rev``: what the requested revision is).
     """
     table = (package.tool or {}).get("envctl")
     return table if isinstance(table, Mapping) else {}

@@ -85,6 +85,12 @@ class GitSource:
     rev: str | None = None
     subdirectory: str | None = None
 
+    @property
+    def revision(self) -> tuple[str, str]:
+        """The kind and the name of what is wanted of it, both empty for its default branch."""
+        stated = {"branch": self.branch, "tag": self.tag, "rev": self.rev}
+        return next(((kind, name) for kind, name in stated.items() if name), ("", ""))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlSource:

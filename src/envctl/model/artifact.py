@@ -77,12 +77,17 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """A commit of a version control repository."""
+    """A commit of a version control repository.
+
+    ``requested_revision`` is what the commit was asked for by, None for the default branch; ``revision_kind``
+    says what that is: ``branch``, ``tag`` or ``rev``, None where a lock does not say.
+    """
 
     vcs: str
     url: str
     commit: str
     requested_revision: str | None = None
+    revision_kind: str | None = None
     subdirectory: str | None = None
 
 

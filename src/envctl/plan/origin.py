@@ -11,7 +11,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from envctl.model.artifact import Archive, Artifact, Checkout, Directory, Sdist, Wheel, identify
+from envctl.model.artifact import (
+    Archive,
+    Artifact,
+    Checkout,
+    Directory,
+    Sdist,
+    Wheel,
+    format_origin,
+    identify,
+)
 from envctl.model.state import Distribution
 
 
@@ -28,6 +37,23 @@ def is_same_origin(distribution: Distribution, artifact: Artifact) -> bool:
     if distribution.direct_url is not None:
         return _matches_direct_url(distribution.direct_url, artifact)
     return isinstance(artifact, Wheel | Sdist)
+
+
+def describe_difference(distribution: Distribution, artifact: Artifact) -> str:
+    """Say in one clause what is another about ``artifact``, which is not where ``distribution`` is from.
+
+    A folder or file that lies where it did has changed; all else is another place.
+    """
+    match artifact:
+        case Directory() if _without_digest(distribution.origin) == _without_digest(identify(artifact)):
+            return "its metadata files changed"
+        case Archive() if _is_place_of(distribution.direct_url, artifact):
+            return f"{format_origin(artifact)} changed"
+        case Checkout(revision_kind="branch" | "tag"):
+            what = f"{artifact.revision_kind} {artifact.requested_revision}"
+            return f"now from {format_origin(artifact)} ({what})"
+        case _:
+            return f"now from {format_origin(artifact)}"
 
 
 def shorten_origin(origin: str | None) -> str | None:
@@ -62,6 +88,22 @@ def _names(origin: str, artifact: Artifact) -> bool:
         # A bare digest names a wheel as well: no other artifact is known by its digest alone.
         return origin in (identity, identity.removeprefix("wheel "))
     return origin == identity
+
+
+def _without_digest(origin: str | None) -> tuple[str, str]:
+    """Split what `identify` says of a directory into how it is laid, and its path."""
+    how, _, rest = (origin or "").partition(" ")
+    return how, rest.partition(" ")[2]
+
+
+def _is_place_of(text: str | None, archive: Archive) -> bool:
+    try:
+        document = json.loads(text or "")
+        url = str(document["url"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    is_there = url == archive.url or (archive.path is not None and _local_path(url) == archive.path)
+    return is_there and document.get("subdirectory") == archive.subdirectory
 
 
 def _matches_direct_url(text: str, artifact: Artifact) -> bool:

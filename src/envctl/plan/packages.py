@@ -11,7 +11,7 @@ from envctl.model.change import Action, Change, Reason, ReasonKind, Side
 from envctl.model.selection import Pin
 from envctl.model.state import Distribution, Drift, DriftKind
 from envctl.plan.address import format_package
-from envctl.plan.origin import is_same_origin, shorten_origin
+from envctl.plan.origin import describe_difference, is_same_origin, shorten_origin
 from envctl.plan.reasons import describe_drift, describe_installer, explain_step, explain_wish
 from envctl.plan.versions import choose_flags, is_same_version
 
@@ -69,9 +69,8 @@ def _decide_wanted(
         reasons.append(_explain_version(pin, drift))
     elif not is_same_origin(distribution, pin.artifact):
         action = Action.UPDATE
-        reasons.append(
-            Reason(ReasonKind.SOURCE_CHANGED, f"now from {format_origin(pin.artifact)}; {explain_step(pin)}")
-        )
+        difference = describe_difference(distribution, pin.artifact)
+        reasons.append(Reason(ReasonKind.SOURCE_CHANGED, f"{difference}; {explain_step(pin)}"))
     mended = [_explain_drift(distribution, drift), *_explain_force(pin, setting)]
     # What replaced a version is told once: as the reason for the version.
     told = {reason.kind for reason in reasons}

@@ -123,13 +123,17 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """Git with the machine's settings. ``proxy`` and ``ca_bundle`` are as in the user's settings."""
+    """Git with the machine's settings. ``proxy`` and ``ca_bundle`` are as in the user's settings.
+
+    ``timeout`` is seconds for one command.
+    """
 
     environ: Mapping[str, str]
     offline: bool = False
     proxy: str | None = None
     ca_bundle: str | None = None
     insecure_hosts: tuple[str, ...] = ()
+    timeout: float = TIMEOUT
     running: Running = field(default_factory=Running)
 
     def run(self, *arguments: str, folder: str | None = None, scheme: str = "file") -> bytes:
@@ -170,10 +174,10 @@ class Git:
                 hints=["install git, or name the source by `path` or `url`"],
             ) from error
         try:
-            output, errors = process.communicate(timeout=TIMEOUT)
+            output, errors = process.communicate(timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
             _end(process)
-            raise UpstreamError("timeout", f"git took more than {TIMEOUT:.0f} s") from error
+            raise UpstreamError("timeout", f"git took more than {self.timeout:.0f} s") from error
         except BaseException:
             _end(process)
             raise

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from envctl import atomic
 from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
 from envctl.manifest.near import suggest
+from envctl.manifest.references import is_revision
 from envctl.scratch import scratch_folder
 from envctl.vcs.command import Git, GitError
 
@@ -26,12 +27,55 @@ _ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
 _URL = re.compile(r"(?P<scheme>https|http|ssh|file)://(?P<authority>[^/?#\\@]*(?:@[^/?#\\@]*)?)(?P<path>/.*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What is wanted of a repository: ``kind`` is ``branch``, ``tag``, ``rev``, or empty for its default."""
 
     kind: str = ""
     name: str = ""
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it is the full name of a commit, which never stands for another one."""
+        return self.kind == "rev" and is_commit(self.name)
+
+    def may_abbreviate(self, commit: str) -> bool:
+        """Whether it may be the beginning of a commit's name."""
+        return (
+            self.kind == "rev"
+            and _ABBREVIATION.fullmatch(self.name) is not None
+            and commit.startswith(self.name)
+        )
+
+    def list_references(self) -> tuple[str, ...]:
+        """List the references that it can be, the first that there is counts; of tags the peeled ones."""
+        name = self.name
+        if name and not is_revision(name):  # nobody checked what a lock has
+            return ()
+        match self.kind:
+            case "branch":
+                return (f"refs/heads/{name}",)
+            case "tag":
+                return f"refs/tags/{name}^{{}}", f"refs/tags/{name}"
+            case "rev":
+                return f"refs/tags/{name}^{{}}", f"refs/tags/{name}", f"refs/heads/{name}", name
+            case _:
+                return ("HEAD",)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A reference of a repository by its full name, and the commit that it names."""
+
+    name: str
+    commit: str
+
+    @property
+    def kind(self) -> str:
+        """What it is: ``branch`` (the default one as well), ``tag``, or ``rev`` for any other."""
+        if self.name == "HEAD" or self.name.startswith("refs/heads/"):
+            return "branch"
+        return "tag" if self.name.startswith("refs/tags/") else "rev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +97,29 @@ class Repository:
             UpstreamError: `no-such-revision`, `git-failed`, `offline`; MachineError: `git-missing`.
         """
         check_url(self.url)
-        name = wanted.name
-        if wanted.kind == "rev" and is_commit(name):
-            return name
-        patterns = {
-            "": ("HEAD",),
-            "branch": (f"refs/heads/{name}",),
-            "tag": (f"refs/tags/{name}^{{}}", f"refs/tags/{name}"),
-            "rev": (f"refs/tags/{name}^{{}}", f"refs/tags/{name}", f"refs/heads/{name}", name),
-        }[wanted.kind]
-        found = self._list(*patterns)
-        commit = next((found[pattern] for pattern in patterns if pattern in found), None)
-        if commit is None and wanted.kind == "rev" and _ABBREVIATION.fullmatch(name):
-            commit = self._expand(name)
+        if wanted.is_commit:
+            return wanted.name
+        found = self.look_up((wanted,))[wanted]
+        commit = None if found is None else found.commit
+        if commit is None and wanted.kind == "rev" and _ABBREVIATION.fullmatch(wanted.name):
+            commit = self._expand(wanted.name)
         if commit is None:
             raise self._refuse_revision(wanted)
         return commit
+
+    def look_up(self, wanted: Collection[Revision]) -> Mapping[Revision, Reference | None]:
+        """Ask once what several revisions name, none of them a commit; None for what there is not.
+
+        Raises:
+            UpstreamError: `git-failed`, `bad-url`, `timeout`, `offline`; MachineError: `git-missing`.
+        """
+        check_url(self.url)
+        patterns = {each: each.list_references() for each in wanted}
+        found = self._list(*sorted({name for names in patterns.values() for name in names}))
+        return {
+            each: next((Reference(name, found[name]) for name in names if name in found), None)
+            for each, names in patterns.items()
+        }
 
     def fetch(self, commit: str, folder: str, *, history: bool) -> None:
         """Make a bare repository in an empty folder that holds a commit, with its history and tags if asked.

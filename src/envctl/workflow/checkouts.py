@@ -48,9 +48,7 @@ class Checkouts:
         Raises:
             UpstreamError: `no-such-revision`, `git-failed`, `offline`; MachineError: `git-missing`.
         """
-        stated = {"branch": source.branch, "tag": source.tag, "rev": source.rev}
-        kind, name = next(((kind, name) for kind, name in stated.items() if name), ("", ""))
-        return Repository(self.git, source.url).resolve(Revision(kind=kind, name=name))
+        return Repository(self.git, source.url).resolve(Revision(*source.revision))
 
     def stated_metadata(self, checkout: Checkout) -> Metadata | None:
         """Read what the ``pyproject.toml`` of a tree states; None where only its backend could tell.

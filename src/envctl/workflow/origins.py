@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
-from envctl.lock.lock import Lock, own_requires
+from envctl.lock.lock import REVISION_KIND, Lock, own_requires, own_text
 from envctl.manifest.document import Document
 from envctl.manifest.manifest import GitSource, Manifest, UrlSource
 from envctl.manifest.references import Located, locate, read_reference
@@ -86,13 +86,13 @@ class Origins:
         """
         match source:
             case GitSource():
-                requested = source.branch or source.tag or source.rev
-                commit = self._kept_commit(source.url, requested) or self.find_commit(source)
+                kind, requested = source.revision
                 return Checkout(
                     vcs="git",
                     url=source.url,
-                    commit=commit,
-                    requested_revision=requested,
+                    commit=self._kept_commit(source) or self.find_commit(source),
+                    requested_revision=requested or None,
+                    revision_kind=kind or None,
                     subdirectory=source.subdirectory,
                 )
             case UrlSource():
@@ -101,15 +101,18 @@ class Origins:
                 located = Located(located.url, located.hashes, source.subdirectory or located.subdirectory)
                 return self._kept_archive(name, located) or self.fetch_archive(name, located)
 
-    def _kept_commit(self, url: str, requested: str | None) -> str | None:
+    def _kept_commit(self, source: GitSource) -> str | None:
         if self.old is None or self.released is None:
             return None
+        kind, requested = source.revision
         kept = [
             (package.name, package.vcs.commit_id)
             for package in self.old.packages
             if package.vcs is not None
-            and (package.vcs.url or "").removeprefix("git+") == url
-            and package.vcs.requested_revision == requested
+            and (package.vcs.url or "").removeprefix("git+") == source.url
+            and (package.vcs.requested_revision or "") == requested
+            # A lock that does not say of which kind it is may be of any.
+            and own_text(package, REVISION_KIND) in {kind or None, None}
         ]
         if any(name in self.released for name, _ in kept):
             return None

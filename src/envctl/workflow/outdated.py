@@ -13,6 +13,7 @@ from envctl.resolve.files import read_moment
 from envctl.resolve.listing import Listing, newest_first
 from envctl.resolve.obstacles import Judged, Obstacle, ObstacleKind
 from envctl.workflow.context import Context, Released
+from envctl.workflow.followed import OutdatedSource, ask_repositories, compare_followed, list_followed
 from envctl.workflow.judging import Bench, attempt, open_bench, relock
 from envctl.workflow.why_not import tell_index
 
@@ -49,17 +50,36 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutdatedPackages:
-    """The answer of ``outdated``; ``checked`` counts the packages that were looked at."""
+    """The answer of ``outdated``; ``checked`` counts the packages that were looked at.
+
+    ``packages`` are those of indexes, ``sources`` those of repositories. ``not_asked`` names what comes from
+    a repository that could not be asked, offline.
+    """
 
     lock_fits: bool
     checked: int
     packages: tuple[Outdated, ...]
+    sources: tuple[OutdatedSource, ...] = ()
+    not_asked: tuple[str, ...] = ()
+
+    @property
+    def amount(self) -> int:
+        """How many packages are outdated."""
+        return len(self.packages) + len(self.sources)
+
+    @property
+    def movable(self) -> int:
+        """How many of these nothing but the lock holds."""
+        return sum(package.fits != package.locked for package in self.packages) + sum(
+            source.now is not None for source in self.sources
+        )
 
 
 def find_outdated(context: Context, *, explain: bool = False) -> OutdatedPackages:
     """Find the locked packages that have a newer release; with ``explain`` what keeps each of those away.
 
-    Without ``explain`` nothing is resolved, and only pages of indexes are read.
+    And those of repositories, where what they were asked for by names another commit now. Without
+    ``explain`` nothing is resolved: only pages of indexes are read, and repositories asked what they have.
 
     Raises:
         EnvctlError: `lock-missing`.
@@ -68,15 +88,17 @@ def find_outdated(context: Context, *, explain: bool = False) -> OutdatedPackage
     with open_bench(context) as bench:
         entries = [entry for entry in bench.chosen if _is_of_an_index(bench, entry)]
         bench.shelf.prefetch(entry.name for entry in entries)
-        found = []
-        for entry in entries:
-            one = _compare(bench, entry)
-            if one is not None:
-                found.append((entry, one))
-        packages = [one for _, one in found]
-        if explain:
-            packages = _explain(bench, found)
-        return OutdatedPackages(lock_fits=bench.fits, checked=len(entries), packages=tuple(packages))
+        followed = list_followed(bench, bench.chosen)
+        with ask_repositories(bench, followed) as answers:
+            found = [(entry, one) for entry in entries if (one := _compare(bench, entry)) is not None]
+            sources, not_asked = compare_followed(bench, followed, answers)
+        return OutdatedPackages(
+            lock_fits=bench.fits,
+            checked=len(entries) + len(followed) - len(not_asked),
+            packages=tuple(_explain(bench, found) if explain else [one for _, one in found]),
+            sources=sources,
+            not_asked=not_asked,
+        )
 
 
 def _is_of_an_index(bench: Bench, entry: Entry) -> bool:
@@ -105,15 +127,15 @@ def _compare(bench: Bench, entry: Entry) -> Outdated | None:
         ),
         entry.version,
     )
-    starts = graph.starts_on(entry)
+    direct, asked_by = graph.askers_of(entry)
     return Outdated(
         name=entry.name,
         locked=entry.version,
         fits=fits,
         newest=str(listing.versions[newest]),
         marker=graph.describe(entry),
-        direct=bool(starts),
-        asked_by=tuple(dict.fromkeys(start.asked.by for start in starts)) or _requirers(graph, entry),
+        direct=direct,
+        asked_by=asked_by,
         age=_age(bench, listing, listing.position(Version(entry.version))),
         newest_age=_age(bench, listing, newest),
     )
@@ -133,10 +155,6 @@ def _counts(bench: Bench, listing: Listing, position: int, entry: Entry) -> bool
     return (is_open or listing.is_final(position)) and any(
         file.yanked is None for file in listing.files(position)
     )
-
-
-def _requirers(graph: LockGraph, entry: Entry) -> tuple[str, ...]:
-    return tuple(sorted({need.requirer.name for need in graph.needs_on(entry) if graph.meeting(need)}))
 
 
 def _age(bench: Bench, listing: Listing, position: int | None) -> int | None:

@@ -42,7 +42,8 @@ def configure(parser: Parser) -> None:
     parser.description = (
         "Plans, prints the plan and does exactly that. Environment and lock change together or not at all. "
         "With a saved plan it resolves nothing and does not ask. Else it asks, on a terminal, when something "
-        "would be removed, replaced or downgraded."
+        "would be removed, replaced or downgraded. With -q it prints what was done, and the plan only where "
+        "it asks or is refused."
     )
     parser.examples = (
         "envctl apply",
@@ -128,26 +129,46 @@ def _apply(context: Context, arguments: Namespace, console: Console) -> Report:
 def confirm(plan: Plan, arguments: Namespace, console: Console) -> bool:
     """Show the plan, write it where ``--out`` says, and ask if it has to be asked."""
     from envctl.cli.show.plan import plan_lines
-    from envctl.cli.show.results import asks_first
 
     _put_out(plan, arguments, console)
-    silent = arguments.yes or arguments.format == "json" or not console.interactive
-    if silent or not plan.applyable or not asks_first(plan):
+    if not asks(plan, arguments, console):
         return True
     if arguments.format != "text":  # stdout holds the document alone; whoever is asked sees what about
         console.say(plan_lines(plan, verbose=console.verbose))
     return console.ask(f"Apply this to {plan.environment.path}?")
 
 
+def asks(plan: Plan, arguments: Namespace, console: Console) -> bool:
+    """Whether somebody is asked before a plan is carried out; a saved one was agreed to."""
+    from envctl.cli.show.results import asks_first
+
+    silent = arguments.yes or arguments.format == "json" or not console.interactive
+    return not silent and plan.applyable and asks_first(plan)
+
+
+def is_wanted(plan: Plan, arguments: Namespace, console: Console) -> bool:
+    """Whether a plan that is carried out next is shown: with ``-q`` only where it asks, or is refused."""
+    return not console.quiet or not plan.applyable or asks(plan, arguments, console)
+
+
 def _put_out(plan: Plan, arguments: Namespace, console: Console) -> None:
     """Show the plan, where text is wanted, and write it where ``--out`` says."""
     from envctl.cli.begin import resolve_path
-    from envctl.cli.show.plan import plan_lines
 
     if arguments.out is not None:
         write_plan(plan, resolve_path(arguments, arguments.out))
     if arguments.format == "text":
+        show_plan(plan, arguments, console)
+
+
+def show_plan(plan: Plan, arguments: Namespace, console: Console) -> None:
+    """Show a plan that is carried out next; one that is not wanted says no more than that it is empty."""
+    from envctl.cli.show.plan import plan_lines, summary_lines
+
+    if is_wanted(plan, arguments, console):
         console.show(plan_lines(plan, verbose=console.verbose))
+    elif plan.is_empty:
+        console.show(summary_lines(plan))
 
 
 def refuse_planning_options(arguments: Namespace) -> None:

@@ -17,10 +17,11 @@ def configure(parser: Parser) -> None:
     add_format(parser)
     parser.description = (
         "Lists the locked packages that have a newer final release: what is locked, the newest that fits "
-        "now, the newest of all, how old the locked one is, and who asks for it. Reads the pages of the "
-        "indexes; with --explain it also resolves in memory what could be upgraded, and asks later "
-        "indexes for a name that neither `packages` nor `[sources]` claims. With -e only what that "
-        "environment holds is listed. Writes nothing."
+        "now, the newest of all, how old the locked one is, and who asks for it; and packages of git "
+        "repositories whose branch has a newer commit, or whose tag was moved. Reads the pages of the "
+        "indexes, and asks each repository once for its branches and tags; with --explain it also resolves "
+        "in memory what could be upgraded, and asks later indexes for a name that neither `packages` nor "
+        "`[sources]` claims. With -e only what that environment holds is listed. Writes nothing."
     )
     parser.examples = ("envctl outdated", "envctl outdated --explain", "envctl outdated --check --json")
 
@@ -40,4 +41,4 @@ def run(arguments: Namespace, console: Console) -> int:
         lines=lambda: outdated_lines(found),
         document=lambda: result_document("outdated", found),
     )
-    return 3 if arguments.check and found.packages else 0
+    return 3 if arguments.check and found.amount else 0

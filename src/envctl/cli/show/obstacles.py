@@ -11,6 +11,7 @@ from envctl.cli.show.results import columns
 from envctl.cli.show.why import join_some, label, way_lines
 from envctl.cli.show.words import count, days
 from envctl.resolve.obstacles import Judged, Obstacle, ObstacleKind
+from envctl.workflow.followed import OutdatedSource
 from envctl.workflow.judging import Attempt
 from envctl.workflow.outdated import Outdated, OutdatedPackages
 from envctl.workflow.why_not import WhyNot
@@ -205,19 +206,28 @@ def _versions(judged: Judged) -> str:
 
 
 def outdated_lines(found: OutdatedPackages) -> list[Line]:
-    """List what is outdated: a row for each package, or with reasons a block."""
-    if not found.packages:
+    """List what is outdated: a row for each package, or with reasons a block; then sources."""
+    if not found.amount:
         return [f"Nothing is outdated ({count(found.checked, 'package')})."]
     lines: list[Line] = []
     if any(package.releases is not None for package in found.packages):
         for package in found.packages:
             lines += _explained_lines(package)
-    else:
+    elif found.packages:
         lines += columns([_HEADER, *map(_row, found.packages)])
+    if found.sources:
+        lines += [*([""] if lines else []), *columns([_SOURCES_HEADER, *map(_source_row, found.sources)])]
     return [*lines, _summary(found)]
 
 
 _HEADER = ("package", "locked", "fits", "newest", "released", "asked for by")
+_SOURCES_HEADER = ("package", "follows", "locked", "now", "asked for by")
+
+
+def _source_row(source: OutdatedSource) -> tuple[str, ...]:
+    follows = "the default branch" if source.revision is None else f"{source.kind} {source.revision}"
+    now = "is gone" if source.now is None else source.now[:12]
+    return source.name, follows, source.locked[:12], now, join_some(source.asked_by)
 
 
 def _row(package: Outdated) -> tuple[str, ...]:
@@ -245,8 +255,7 @@ def _explained_lines(package: Outdated) -> list[Line]:
 
 
 def _summary(found: OutdatedPackages) -> str:
-    movable = sum(package.fits != package.locked for package in found.packages)
-    amount = f"{len(found.packages)} of {count(found.checked, 'package')} outdated"
-    if not movable:
+    amount = f"{found.amount} of {count(found.checked, 'package')} outdated"
+    if not found.movable:
         return f"{amount}; none can move now."
-    return f"{amount}; {movable} can move now: `envctl lock --upgrade`"
+    return f"{amount}; {found.movable} can move now: `envctl lock --upgrade`"

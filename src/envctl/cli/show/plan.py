@@ -44,7 +44,7 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
         carried_lines(plan, verbose=verbose),
         policy_lines(plan.policy if verbose else plan.pressing_verdicts),
         _diagnostic_lines(plan, verbose=verbose),
-        [(Styled(summarise_in_words(plan), "bold"),)],
+        summary_lines(plan),
     ]
     lines: list[Line] = []
     for block in blocks:
@@ -52,6 +52,11 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> list[Line]:
             lines.append("")
         lines += block
     return lines
+
+
+def summary_lines(plan: Plan) -> list[Line]:
+    """Sum a plan up in its last line."""
+    return [(Styled(summarise_in_words(plan), "bold"),)]
 
 
 def drift_lines(drift: tuple[Drift, ...]) -> list[Line]:
