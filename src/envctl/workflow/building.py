@@ -11,23 +11,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from envctl import atomic
-from envctl.build.backend import Backend, moment_in
 from envctl.build.digest import digest_metadata
-from envctl.build.log import LogFile
-from envctl.build.process import Processes
 from envctl.build.sdist import unpack_sdist
 from envctl.build.source import (
     find_source_folder,
-    parse_build_system,
-    read_pyproject,
     read_stated_metadata,
-    refuse_outside,
 )
-from envctl.errors import BuildError, InputError, MachineError
+from envctl.errors import BuildError
 from envctl.frozen import dataclass
 from envctl.index.metadata import parse_metadata
 from envctl.index.stated import decode_metadata, encode_metadata
@@ -43,7 +37,7 @@ from envctl.model.artifact import (
     identify,
     is_local,
 )
-from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.tables import BuildInputs
@@ -54,8 +48,8 @@ from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.archives import read_unpacked
+from envctl.workflow.jobs import Jobs, Task
 from envctl.workflow.keys import (
-    BUILD_LOGS,
     BUILT,
     BUILT_METADATA,
     STATED_METADATA,
@@ -63,36 +57,6 @@ from envctl.workflow.keys import (
     built_key,
     strongest_digest,
 )
-from envctl.workflow.workbench import Workshop
-
-#: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be
-#: called again with more.
-Furnish = Callable[[str, Sequence[Requirement], str], Workshop]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is to be asked of a backend.
-
-    ``folder`` is the source tree, ``where`` what people know it by; ``kind`` is ``wheel`` or ``editable``;
-    ``digest`` is of all that goes in.
-    """
-
-    name: str
-    folder: str
-    kind: str
-    where: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A backend whose environment holds all it asks for, for a while; ``target`` is for what it makes."""
-
-    backend: Backend
-    target: str
-    tools: Mapping[str, str]
-    requires: Sequence[Requirement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +64,7 @@ class Builder:
     """Builds for one interpreter. May be used from several threads.
 
     ``fetch_sdist`` brings an sdist to a path of a folder, verified; ``open_tree`` lays out the tree of a
-    direct source for a while. ``keeps_logs`` is False when the cache does not outlive the run. ``chain``
-    names what is being built already, and needs what is built here.
+    direct source for a while. ``chain`` names what is being built already, and needs what is built here.
     """
 
     store: Store
@@ -109,12 +72,10 @@ class Builder:
     inputs: BuildInputs
     interpreter: Interpreter
     environ: Mapping[str, str]
-    furnish: Furnish
+    jobs: Jobs
     fetch_sdist: Callable[[ListedFile | Sdist, str], str]
     open_tree: Callable[[Archive | Checkout], AbstractContextManager[str]]
     emit: Emit
-    processes: Processes
-    keeps_logs: bool = True
     chain: tuple[str, ...] = ()
 
     @property
@@ -263,13 +224,13 @@ class Builder:
     def _ask_requirements(self, name: str, folder: str, kind: str, where: str) -> Sequence[Requirement]:
         digest = self._digest(name, f"requirements {where}")
         task = Task(name=name, folder=folder, kind=kind, where=where, digest=digest)
-        with self._begun(task, "requirements") as job:
+        with self.jobs.begin(task, "requirements") as job:
             return job.requires
 
     def _ask_metadata(self, task: Task) -> bytes:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, f"{task.name} (metadata)"))
-        with self._begun(task, "metadata") as job:
+        with self.jobs.begin(task, "metadata") as job:
             path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
             with open(path, "rb") as file:
                 data = file.read()
@@ -283,7 +244,7 @@ class Builder:
         self.emit(Advanced(Phase.BUILD, 0, pin.name))
         key = built_key(pin, self.inputs, self.interpreter, self.environ)
         task = Task(name=pin.name, folder=folder, kind=kind, where=where, digest=key)
-        with self._begun(task, kind) as job:
+        with self.jobs.begin(task, kind) as job:
             filename = job.backend.build(kind, job.target, self._config(pin.name))
             self._refuse_unusable(task, filename)
             path = os.path.join(job.target, filename)
@@ -326,58 +287,6 @@ class Builder:
         return self.settings.config_settings.get(name, {})
 
     @contextmanager
-    def _begun(self, task: Task, what: str) -> Iterator[Job]:
-        """Give a backend that is ready; whatever fails meanwhile names the log."""
-        with scratch_folder("build") as place:
-            path = os.path.join(
-                self.store.open_bucket(BUILD_LOGS), f"{task.name}-{what}-{task.digest[:12]}.log"
-            )
-            log = _open_log(path)
-            try:
-                yield self._prepare(task, place, log)
-            except BuildError as error:
-                if self.keeps_logs and error.output:
-                    error.log = error.log or path  # of builds that need each other, the one that failed
-                raise
-            finally:
-                log.close()
-        self.emit(Notice("debug", "build-log", f"what the build of {task.name} printed is in `{path}`"))
-
-    def _prepare(self, task: Task, place: str, log: LogFile) -> Job:
-        pyproject = os.path.join(task.folder, "pyproject.toml")
-        system = parse_build_system(read_pyproject(task.folder), where=pyproject)
-        refuse_outside(task.folder, system, where=pyproject)
-        deadline = moment_in(self.settings.timeout)
-
-        def make_backend(workshop: Workshop) -> Backend:
-            return Backend(
-                source=task.folder,
-                system=system,
-                python=workshop.python,
-                scripts=workshop.scripts,
-                scratch=place,
-                environ=self.environ,
-                project=task.name,
-                where=task.where,
-                log=log,
-                processes=self.processes,
-                timeout=self.settings.timeout,
-                deadline=deadline,
-            )
-
-        requires = wanted = _parse_requirements(system.requires, pyproject)
-        workshop = self.furnish(task.name, requires, os.path.join(place, "environment"))
-        more = make_backend(workshop).requires(task.kind, self._config(task.name))
-        if more:
-            wanted = [*requires, *_parse_requirements(more, pyproject)]
-            workshop = self.furnish(task.name, wanted, os.path.join(place, "environment-with-more"))
-        for name, tool in sorted(workshop.tools.items()):
-            log.note(f"--- built with {name} {tool}")
-        target = os.path.join(place, "made")
-        atomic.make_directory(target)
-        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools, requires=wanted)
-
-    @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
         with scratch_folder("sdist") as place:
             archive = self.fetch_sdist(file, place)
@@ -385,22 +294,6 @@ class Builder:
             atomic.make_directory(unpacked)
             unpack_sdist(archive, unpacked, filename=file.filename)
             yield find_source_folder(unpacked, os.listdir(unpacked))
-
-
-def _open_log(path: str) -> LogFile:
-    try:
-        return LogFile(path)
-    except OSError as error:
-        raise MachineError(
-            "cache-failed", f"the log of a build cannot be written: {error.strerror}", where=path
-        ) from error
-
-
-def _parse_requirements(texts: Sequence[str], where: str) -> list[Requirement]:
-    try:
-        return [Requirement(text) for text in texts]
-    except InvalidRequirement as error:
-        raise InputError("bad-pyproject", f"a build requirement is invalid: {error}", where=where) from error
 
 
 def _folder_of(directory: Directory) -> str:

@@ -205,7 +205,7 @@ class Resolver:
 
     def _fetch_archive(self, name: str, located: Located) -> Archive:
         self._has_built = True
-        return self._adapters().settle_archive(name, located)
+        return self._adapters().fetcher().settle_archive(name, located)
 
     def _direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
         self._has_built = True
