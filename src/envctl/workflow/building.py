@@ -7,6 +7,7 @@ any wheel and kept under a key made of all that went in.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -48,13 +49,12 @@ from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.archives import read_unpacked
-from envctl.workflow.jobs import Jobs, Task
+from envctl.workflow.built import Stated, find_key, keep_record, make_key, state_build, state_wheel
+from envctl.workflow.jobs import Job, Jobs, Task
 from envctl.workflow.keys import (
     BUILT,
     BUILT_METADATA,
     STATED_METADATA,
-    build_digest,
-    built_key,
     strongest_digest,
 )
 
@@ -87,17 +87,18 @@ class Builder:
         """Tell the metadata of a source tree: read where it is stated whole, else asked of its backend.
 
         Raises:
-            InputError: `bad-pyproject`; BuildError: `build-failed`, `build-timeout`.
+            InputError: `bad-pyproject`; BuildError: `build-failed`, `build-timeout`, `build-cycle`.
         """
         folder = _folder_of(directory)
         static = read_stated_metadata(folder)
         if static is not None:
             return static
         kind = "editable" if directory.editable else "wheel"
-        digest = self._digest(name, f"metadata {identify(directory)} {kind} {digest_metadata(folder)}")
-        data = self.kept.find(BUILT_METADATA, digest)
+        stated = self._state(name, f"metadata {identify(directory)} {kind} {digest_metadata(folder)}")
+        data = self._recall_metadata(stated)
         if data is None:
-            task = Task(name=name, folder=folder, kind=kind, where=folder, digest=digest)
+            self._refuse_cycle(name, directory.path)
+            task = Task(name=name, folder=folder, kind=kind, where=folder, stated=stated)
             data = self._ask_metadata(task)
         return parse_metadata(data, where=folder)
 
@@ -114,9 +115,9 @@ class Builder:
         if stated is not None:
             return decode_metadata(stated)
         # An sdist that no digest is known of is not told from another of its name: nothing of it is kept.
-        digest = self._digest(name, f"metadata sdist {key}") if key else ""
+        told = self._state(name, f"metadata sdist {key}") if key else None
         may_build = permission_from(self.settings).may_build(name)
-        built = self.kept.find(BUILT_METADATA, digest) if digest and may_build else None
+        built = self._recall_metadata(told) if told and may_build else None
         if built is not None:
             return parse_metadata(built, where=file.filename)
         with self._unpacked(file) as folder:
@@ -127,7 +128,7 @@ class Builder:
                 return metadata
             self._refuse_cycle(name, file.filename)
             self.require_permission(name)
-            task = Task(name=name, folder=folder, kind="wheel", where=file.filename, digest=digest)
+            task = Task(name=name, folder=folder, kind="wheel", where=file.filename, stated=told)
             return parse_metadata(self._ask_metadata(task), where=file.filename)
 
     def direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
@@ -139,11 +140,11 @@ class Builder:
         where = format_origin(artifact)
         self._refuse_cycle(name, where)
         self.require_permission_for(name, artifact)
-        digest = self._digest(name, f"metadata {identify(artifact)}")
-        data = self.kept.find(BUILT_METADATA, digest)
+        stated = self._state(name, f"metadata {identify(artifact)}")
+        data = self._recall_metadata(stated)
         if data is None:
             with self.open_tree(artifact) as folder:
-                task = Task(name=name, folder=folder, kind="wheel", where=where, digest=digest)
+                task = Task(name=name, folder=folder, kind="wheel", where=where, stated=stated)
                 data = self._ask_metadata(task)
         return parse_metadata(data, where=where)
 
@@ -175,6 +176,8 @@ class Builder:
 
     def build(self, pin: Pin) -> Entry:
         """Build the wheel of a pin that is a directory or an sdist, into the store.
+
+        The tools are chosen anew; where they are those of an earlier build, its wheel is taken.
 
         Raises:
             BuildError: `build-failed`, `build-timeout`, `build-not-allowed`, `build-cycle`, `no-editable`.
@@ -222,8 +225,8 @@ class Builder:
                 return ()
 
     def _ask_requirements(self, name: str, folder: str, kind: str, where: str) -> Sequence[Requirement]:
-        digest = self._digest(name, f"requirements {where}")
-        task = Task(name=name, folder=folder, kind=kind, where=where, digest=digest)
+        stated = self._state(name, f"requirements {where}")
+        task = Task(name=name, folder=folder, kind=kind, where=where, stated=stated)
         with self.jobs.begin(task, "requirements") as job:
             return job.requires
 
@@ -231,33 +234,55 @@ class Builder:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, f"{task.name} (metadata)"))
         with self.jobs.begin(task, "metadata") as job:
-            path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
-            with open(path, "rb") as file:
-                data = file.read()
-        if task.digest:
-            self.kept.keep(BUILT_METADATA, task.digest, data)
+            key = make_key(task.stated, job.tools) if task.stated else None
+            data = self.kept.find(BUILT_METADATA, key) if key else None
+            if data is None:
+                path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
+                with open(path, "rb") as file:
+                    data = file.read()
+            if task.stated and key:
+                self.kept.keep(BUILT_METADATA, key, data)
+                keep_record(self.kept, task.stated, job.tools, key)
         self.emit(Ended(Phase.BUILD))
         return data
+
+    def _recall_metadata(self, stated: Stated) -> bytes | None:
+        key = find_key(self.kept, stated, self.inputs.sources)
+        return None if key is None else self.kept.find(BUILT_METADATA, key)
 
     def _build_wheel(self, pin: Pin, folder: str, kind: str, *, where: str) -> Entry:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, pin.name))
-        key = built_key(pin, self.inputs, self.interpreter, self.environ)
-        task = Task(name=pin.name, folder=folder, kind=kind, where=where, digest=key)
+        stated = state_wheel(pin, self.inputs, self.interpreter, self.environ)
+        task = Task(name=pin.name, folder=folder, kind=kind, where=where, stated=stated)
         with self.jobs.begin(task, kind) as job:
-            filename = job.backend.build(kind, job.target, self._config(pin.name))
-            self._refuse_unusable(task, filename)
-            path = os.path.join(job.target, filename)
-
-            def produce(target: str) -> Unpacked:
-                made = unpack(path, target, filename=filename, name=pin.name, version=pin.version)
-                return Unpacked({**made.about, "built_with": dict(job.tools)}, made.hashes)
-
-            # Not held while it is built: of two builds that need each other's, each would wait for the other.
-            entry = self.store.add(BUILT, key, produce)
+            key = make_key(stated, job.tools)
+            entry = self.store.get(BUILT, key)
+            if entry is None:
+                entry, told = self._make(task, job, pin, key), f"Built {pin.name}"
+            else:
+                job.log.discard()  # what is there is that of the build
+                told = f"Found {pin.name} as the same tools have built it"
+        keep_record(self.kept, stated, job.tools, key)
         self.emit(Advanced(Phase.BUILD, 1, pin.name))
-        self.emit(Ended(Phase.BUILD, f"Built {pin.name}"))
+        self.emit(Ended(Phase.BUILD, told))
         return entry
+
+    def _make(self, task: Task, job: Job, pin: Pin, key: str) -> Entry:
+        filename = job.backend.build(task.kind, job.target, self._config(pin.name))
+        self._refuse_unusable(task, filename)
+        path = os.path.join(job.target, filename)
+        made_by = {
+            "sha256": _digest_file(path),
+            "built_with": {tool.name: f"{tool.version} {tool.digest}" for tool in job.tools},
+        }
+
+        def produce(target: str) -> Unpacked:
+            made = unpack(path, target, filename=filename, name=pin.name, version=pin.version)
+            return Unpacked({**made.about, **made_by}, made.hashes)
+
+        # Not held while it is built: of two builds that need each other's, each would wait for the other.
+        return self.store.add(BUILT, key, produce)
 
     def _refuse_unusable(self, task: Task, filename: str) -> None:
         try:
@@ -280,8 +305,8 @@ class Builder:
                 hints=["one of them has to come as a wheel"],
             )
 
-    def _digest(self, name: str, subject: str) -> str:
-        return build_digest(name, subject, self.inputs, self.interpreter, self.environ)
+    def _state(self, name: str, subject: str) -> Stated:
+        return state_build(name, subject, self.inputs, self.interpreter, self.environ)
 
     def _config(self, name: str) -> Mapping[str, str]:
         return self.settings.config_settings.get(name, {})
@@ -298,3 +323,8 @@ class Builder:
 
 def _folder_of(directory: Directory) -> str:
     return os.path.join(directory.path, directory.subdirectory) if directory.subdirectory else directory.path
+
+
+def _digest_file(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

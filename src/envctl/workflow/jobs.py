@@ -19,6 +19,7 @@ from envctl.manifest.manifest import BuildSettings
 from envctl.model.events import Emit, Notice
 from envctl.scratch import scratch_folder
 from envctl.store.store import Store
+from envctl.workflow.built import Stated, Tool
 from envctl.workflow.keys import BUILD_LOGS
 from envctl.workflow.workbench import Workshop
 
@@ -32,14 +33,14 @@ class Task:
     """What is to be asked of a backend.
 
     ``folder`` is the source tree, ``where`` what people know it by; ``kind`` is ``wheel`` or ``editable``;
-    ``digest`` is of all that goes in.
+    ``stated`` is what goes in; None where nothing is to be kept of it.
     """
 
     name: str
     folder: str
     kind: str
     where: str
-    digest: str
+    stated: Stated | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,9 @@ class Job:
 
     backend: Backend
     target: str
-    tools: Mapping[str, str]
+    tools: Sequence[Tool]
     requires: Sequence[Requirement]
+    log: LogFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,8 @@ class Jobs:
     def begin(self, task: Task, what: str) -> Iterator[Job]:
         """Give a backend that is ready; whatever fails meanwhile names the log."""
         with scratch_folder("build") as place:
-            path = os.path.join(
-                self.store.open_bucket(BUILD_LOGS), f"{task.name}-{what}-{task.digest[:12]}.log"
-            )
+            name = f"{task.name}-{what}-{task.stated.digest[:12] if task.stated else ''}.log"
+            path = os.path.join(self.store.open_bucket(BUILD_LOGS), name)
             log = _open_log(path)
             try:
                 yield self._prepare(task, place, log)
@@ -113,11 +114,13 @@ class Jobs:
         if more:
             wanted = [*requires, *_parse_requirements(more, pyproject)]
             workshop = self.furnish(task.name, wanted, os.path.join(place, "environment-with-more"))
-        for name, tool in sorted(workshop.tools.items()):
-            log.note(f"--- built with {name} {tool}")
+        for tool in workshop.tools:
+            log.note(f"--- built with {tool.name} {tool.version} {tool.digest}")
         target = os.path.join(place, "made")
         atomic.make_directory(target)
-        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools, requires=wanted)
+        return Job(
+            backend=make_backend(workshop), target=target, tools=workshop.tools, requires=wanted, log=log
+        )
 
 
 def _open_log(path: str) -> LogFile:

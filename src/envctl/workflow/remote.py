@@ -6,7 +6,7 @@ Heavy (archives, subprocesses, temporary folders): loaded only by a command that
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from packaging.requirements import Requirement
@@ -32,6 +32,7 @@ from envctl.store.store import Store
 from envctl.vcs.command import Git
 from envctl.workflow.archives import read_unpacked
 from envctl.workflow.building import Builder
+from envctl.workflow.built import describe_origin, find_places
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.checkouts import Checkouts, make_git
 from envctl.workflow.compiling import compile_entries
@@ -39,7 +40,7 @@ from envctl.workflow.context import Context, Remote
 from envctl.workflow.digests import add_digests
 from envctl.workflow.fetching import Fetcher, gather, pin_wheel
 from envctl.workflow.jobs import Jobs
-from envctl.workflow.keys import as_wheel, entry_place
+from envctl.workflow.keys import as_wheel
 from envctl.workflow.resolver import Resolver
 from envctl.workflow.workbench import Workshop, lay_workshop
 
@@ -70,7 +71,8 @@ def make_adapters(
 class Adapters:
     """What fetches and builds in one run; see `Remote` for what it does.
 
-    ``chain`` names the projects that are being built, each for the one before it.
+    ``chain`` names the projects that are being built, each for the one before it; ``anew`` says that of tools
+    that have to be built themselves the tools are chosen anew, too.
     """
 
     context: Context
@@ -81,29 +83,33 @@ class Adapters:
     git: Git
     processes: Processes = field(default_factory=Processes)
     chain: tuple[str, ...] = ()
+    anew: bool = False
 
     @property
     def emit(self) -> Emit:
         """The channel for events."""
         return self.context.emit
 
-    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+    def obtain(self, pins: Sequence[Pin], *, anew: Collection[str] = ()) -> Mapping[str, Entry]:
         """See `Remote.obtain`."""
         found = self.fetcher().fetch_wheels([pin for pin in pins if as_wheel(pin.artifact) is not None])
-        return {**found, **self._build([pin for pin in pins if pin.name not in found])}
+        return {**found, **self._build([pin for pin in pins if pin.name not in found], anew)}
 
     def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
         """See `Remote.compile`."""
         return compile_entries(self.store, entries, self.interpreter, self.emit)
 
-    def _build(self, pins: Sequence[Pin]) -> dict[str, Entry]:
+    def _build(self, pins: Sequence[Pin], anew: Collection[str]) -> dict[str, Entry]:
         """Build as many at a time as there are cores; what another build needs, one after the other."""
-        builder = self.builder()
+
+        def build(pin: Pin) -> Entry:
+            return replace(self, anew=self.anew or pin.name in anew).builder().build(pin)
+
         if len(pins) < 2 or self.chain:
-            return {pin.name: builder.build(pin) for pin in pins}
+            return {pin.name: build(pin) for pin in pins}
         pool = Pool(min(len(pins), os.cpu_count() or 1))
         try:
-            found = dict(gather(pool, pins, builder.build))
+            found = dict(gather(pool, pins, build))
         except BaseException:
             # Of a failure the first is told; the backends that still run are ended, and tidied up after.
             self.processes.stop()
@@ -208,11 +214,14 @@ class Adapters:
         context = replace(self.context, emit=tell_for(project, self.emit))
         inner = replace(self, context=context, chain=(*self.chain, project))
         pins = inner.choose_tools(requirements, choose_target(self.interpreter))
-        stored = self._find_stored(pins)
+        sources = self.manifest.build_inputs.sources
+        origins = {pin.name: describe_origin(sources.get(pin.name)) for pin in pins}
+        stored = self._find_stored([pin for pin in pins if not self.anew or as_wheel(pin.artifact)])
         found = {**stored, **inner.obtain([pin for pin in pins if pin.name not in stored])}
         return lay_workshop(
             [(pin, found[pin.name]) for pin in pins],
             folder,
+            origins=origins,
             interpreter=self.interpreter,
             store=self.store,
             settings=self.context.settings,
@@ -239,11 +248,9 @@ class Adapters:
 
     def _find_stored(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
         """Take from the store what is there; a wheel whose RECORD is wrong is left to who fetches it."""
-        environ = self.context.settings.environ
-        inputs = self.manifest.build_inputs
-        entries = {
-            pin.name: self.store.get(*entry_place(pin, inputs, self.interpreter, environ)) for pin in pins
-        }
+        environ, inputs = self.context.settings.environ, self.manifest.build_inputs
+        places = find_places(self.store, pins, inputs, self.interpreter, environ)
+        entries = dict(zip(places, self.store.get_all(list(places.values())), strict=True))
         return {
             name: entry
             for name, entry in entries.items()
