@@ -43,6 +43,12 @@ def bare(make_project: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture
+def fresh(make_project: Callable[..., Project]) -> Project:
+    """A project with a cache of its own."""
+    return make_project(fresh_cache=True)
+
+
+@pytest.fixture
 def project(bare: Project) -> Project:
     """A project that declares `alpha`, which needs `beta`; its index has `gamma` too."""
     publish_basics(bare)

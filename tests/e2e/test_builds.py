@@ -9,58 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from support.backends import BACKEND
+from support.backends import BACKEND, allow, calls, publish_sdist
 from support.project import Project
-from support.wheels import make_sdist, make_wheel
-
-#: The tiny backend of the tests, with something of its own at its end.
-_HEAD = '[build-system]\nrequires = [{requires}]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-
-
-def publish_sdist(
-    project: Project,
-    name: str = "delta",
-    *,
-    more: str = "",
-    requires: str = "",
-    dynamic: bool = False,
-    files: dict[str, str] | None = None,
-) -> str:
-    """Put an sdist on the index whose backend is in it; ``more`` is added to the backend's code.
-
-    ``dynamic`` leaves the version to the backend, so that its metadata can be told by a build alone.
-    """
-    version = 'dynamic = ["version"]' if dynamic else 'version = "1.0"'
-    return make_sdist(
-        project.index.folder,
-        name,
-        "1.0",
-        pyproject=_HEAD.format(requires=requires) + f'[project]\nname = "{name}"\n{version}\n',
-        files={
-            "backend.py": BACKEND.replace("../calls.txt", project.path("calls.txt")) + more,
-            "version.txt": "1.0\n",
-            f"src/{name}.py": "ANSWER = 4\n",
-            **({"PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"} if dynamic else {}),
-            **(files or {}),
-        },
-    )
-
-
-def allow(project: Project, *names: str, rest: str = "") -> None:
-    allowed = ", ".join(f'"{name}"' for name in names)
-    project.write_manifest(*names, rest=f"[build]\nallow = [{allowed}]\n{rest}")
-
-
-def calls(project: Project) -> list[str]:
-    path = project.path("calls.txt")
-    return project.read("calls.txt").splitlines() if os.path.exists(path) else []
-
-
-@pytest.fixture
-def fresh(make_project: Callable[..., Project]) -> Project:
-    """A project with a cache of its own."""
-    return make_project(fresh_cache=True)
-
+from support.wheels import make_wheel
 
 # Permission.
 

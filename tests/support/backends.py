@@ -8,7 +8,8 @@ import os
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from support.wheels import make_wheel
+from support.project import Project
+from support.wheels import make_sdist, make_wheel
 
 #: A backend in the tree (PEP 517, 660) that states what ``[project]`` says and packs ``src/``. Each call
 #: adds a line to ``calls.txt`` beside the tree. ``dynamic = ["version"]`` is read from ``version.txt``.
@@ -91,6 +92,52 @@ def make_tree(
     for path, text in files.items():
         with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
             file.write(text)
+
+
+#: The tiny backend of the tests, with something of its own at its end.
+_HEAD = '[build-system]\nrequires = [{requires}]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def publish_sdist(
+    project: Project,
+    name: str = "delta",
+    version: str = "1.0",
+    *,
+    more: str = "",
+    requires: str = "",
+    dynamic: bool = False,
+    files: dict[str, str] | None = None,
+) -> str:
+    """Put an sdist on the index whose backend is in it; ``more`` is added to the backend's code.
+
+    ``dynamic`` leaves the version to the backend, so that its metadata can be told by a build alone.
+    """
+    stated = 'dynamic = ["version"]' if dynamic else f'version = "{version}"'
+    return make_sdist(
+        project.index.folder,
+        name,
+        version,
+        pyproject=_HEAD.format(requires=requires) + f'[project]\nname = "{name}"\n{stated}\n',
+        files={
+            "backend.py": BACKEND.replace("../calls.txt", project.path("calls.txt")) + more,
+            "version.txt": f"{version}\n",
+            f"src/{name}.py": "ANSWER = 4\n",
+            **({"PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"} if dynamic else {}),
+            **(files or {}),
+        },
+    )
+
+
+def allow(project: Project, *names: str, rest: str = "") -> None:
+    """Write a manifest that asks for these, and lets them be built; ``rest`` goes on with ``[build]``."""
+    allowed = ", ".join(f'"{name}"' for name in names)
+    project.write_manifest(*names, rest=f"[build]\nallow = [{allowed}]\n{rest}")
+
+
+def calls(project: Project) -> list[str]:
+    """List what backends were asked to build."""
+    path = project.path("calls.txt")
+    return project.read("calls.txt").splitlines() if os.path.exists(path) else []
 
 
 def wrap_installed(folder: str, name: str) -> None:

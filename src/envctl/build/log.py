@@ -32,6 +32,7 @@ class LogFile:
         """Begin it. Raises `OSError`."""
         self.path = path
         self._temporary = f"{path}.{atomic.unique_name()}"
+        self._is_kept = True
         self._file = atomic.create(self._temporary)
 
     @property
@@ -51,7 +52,14 @@ class LogFile:
             file.seek(max(size - _END, 0))
             return file.read().decode("utf-8", "replace")
 
+    def discard(self) -> None:
+        """Leave what is in its place when it is closed."""
+        self._is_kept = False
+
     def close(self) -> None:
         """Put it in its place."""
         self._file.close()
-        atomic.rename(self._temporary, self.path)
+        if self._is_kept:
+            atomic.rename(self._temporary, self.path)
+        else:
+            atomic.remove(self._temporary)

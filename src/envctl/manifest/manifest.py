@@ -190,5 +190,20 @@ class Manifest:
         return BuildInputs(
             constraints=tuple(map(str, self.build.constraints)),
             indexes=tuple(" ".join((index.name, index.url, *index.packages)) for index in self.indexes),
+            sources={name: _state(source) for name, source in self.sources.items()},
             config_settings=self.build.config_settings,
         )
+
+
+def _state(source: Source) -> tuple[str, ...]:
+    """Say where a project comes from: kind, place, and what else is stated."""
+    match source:
+        case PathSource():
+            return "path", source.path, source.subdirectory or ""
+        case IndexSource():
+            return "index", source.index
+        case GitSource():
+            stated = (source.branch, source.tag, source.rev, source.subdirectory)
+            return "git", source.url, *(text or "" for text in stated)
+        case UrlSource():
+            return "url", source.url, source.subdirectory or ""

@@ -29,10 +29,13 @@ class BuildInputs:
     """What of a manifest goes into a wheel that is built.
 
     ``constraints`` are texts; ``indexes`` say where build requirements come from: name, URL, claimed names.
+    ``sources`` say it of projects that do not come from any index, or from one alone, by name: the kind, the
+    place, and what else the manifest states.
     """
 
     constraints: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -140,7 +140,7 @@ def _obtain_and_switch(
     goal, settings = prepared.goal, run.context.settings
     compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
     with laid_out(prepared.edits, held.site):
-        placed = obtain(run, goal, compiled=compiling != "false")
+        placed = obtain(run, goal, compiled=compiling != "false", anew=prepared.anew)
     judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
     if compiling == "true":
         placed = _compile_now(run, goal, placed)

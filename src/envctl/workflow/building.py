@@ -7,27 +7,22 @@ any wheel and kept under a key made of all that went in.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from envctl import atomic
-from envctl.build.backend import Backend, moment_in
 from envctl.build.digest import digest_metadata
-from envctl.build.log import LogFile
-from envctl.build.process import Processes
 from envctl.build.sdist import unpack_sdist
 from envctl.build.source import (
     find_source_folder,
-    parse_build_system,
-    read_pyproject,
     read_stated_metadata,
-    refuse_outside,
 )
-from envctl.errors import BuildError, InputError, MachineError
+from envctl.errors import BuildError
 from envctl.frozen import dataclass
 from envctl.index.metadata import parse_metadata
 from envctl.index.stated import decode_metadata, encode_metadata
@@ -43,7 +38,7 @@ from envctl.model.artifact import (
     identify,
     is_local,
 )
-from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.model.tables import BuildInputs
@@ -54,45 +49,14 @@ from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.archives import read_unpacked
+from envctl.workflow.built import Stated, find_key, keep_record, make_key, state_build, state_wheel
+from envctl.workflow.jobs import Job, Jobs, Task
 from envctl.workflow.keys import (
-    BUILD_LOGS,
     BUILT,
     BUILT_METADATA,
     STATED_METADATA,
-    build_digest,
-    built_key,
     strongest_digest,
 )
-from envctl.workflow.workbench import Workshop
-
-#: Makes, for building a project, an isolated environment with these requirements in it, at a folder; may be
-#: called again with more.
-Furnish = Callable[[str, Sequence[Requirement], str], Workshop]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is to be asked of a backend.
-
-    ``folder`` is the source tree, ``where`` what people know it by; ``kind`` is ``wheel`` or ``editable``;
-    ``digest`` is of all that goes in.
-    """
-
-    name: str
-    folder: str
-    kind: str
-    where: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A backend whose environment holds all it asks for, for a while; ``target`` is for what it makes."""
-
-    backend: Backend
-    target: str
-    tools: Mapping[str, str]
-    requires: Sequence[Requirement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +64,7 @@ class Builder:
     """Builds for one interpreter. May be used from several threads.
 
     ``fetch_sdist`` brings an sdist to a path of a folder, verified; ``open_tree`` lays out the tree of a
-    direct source for a while. ``keeps_logs`` is False when the cache does not outlive the run. ``chain``
-    names what is being built already, and needs what is built here.
+    direct source for a while. ``chain`` names what is being built already, and needs what is built here.
     """
 
     store: Store
@@ -109,12 +72,10 @@ class Builder:
     inputs: BuildInputs
     interpreter: Interpreter
     environ: Mapping[str, str]
-    furnish: Furnish
+    jobs: Jobs
     fetch_sdist: Callable[[ListedFile | Sdist, str], str]
     open_tree: Callable[[Archive | Checkout], AbstractContextManager[str]]
     emit: Emit
-    processes: Processes
-    keeps_logs: bool = True
     chain: tuple[str, ...] = ()
 
     @property
@@ -126,17 +87,18 @@ class Builder:
         """Tell the metadata of a source tree: read where it is stated whole, else asked of its backend.
 
         Raises:
-            InputError: `bad-pyproject`; BuildError: `build-failed`, `build-timeout`.
+            InputError: `bad-pyproject`; BuildError: `build-failed`, `build-timeout`, `build-cycle`.
         """
         folder = _folder_of(directory)
         static = read_stated_metadata(folder)
         if static is not None:
             return static
         kind = "editable" if directory.editable else "wheel"
-        digest = self._digest(name, f"metadata {identify(directory)} {kind} {digest_metadata(folder)}")
-        data = self.kept.find(BUILT_METADATA, digest)
+        stated = self._state(name, f"metadata {identify(directory)} {kind} {digest_metadata(folder)}")
+        data = self._recall_metadata(stated)
         if data is None:
-            task = Task(name=name, folder=folder, kind=kind, where=folder, digest=digest)
+            self._refuse_cycle(name, directory.path)
+            task = Task(name=name, folder=folder, kind=kind, where=folder, stated=stated)
             data = self._ask_metadata(task)
         return parse_metadata(data, where=folder)
 
@@ -153,9 +115,9 @@ class Builder:
         if stated is not None:
             return decode_metadata(stated)
         # An sdist that no digest is known of is not told from another of its name: nothing of it is kept.
-        digest = self._digest(name, f"metadata sdist {key}") if key else ""
+        told = self._state(name, f"metadata sdist {key}") if key else None
         may_build = permission_from(self.settings).may_build(name)
-        built = self.kept.find(BUILT_METADATA, digest) if digest and may_build else None
+        built = self._recall_metadata(told) if told and may_build else None
         if built is not None:
             return parse_metadata(built, where=file.filename)
         with self._unpacked(file) as folder:
@@ -166,7 +128,7 @@ class Builder:
                 return metadata
             self._refuse_cycle(name, file.filename)
             self.require_permission(name)
-            task = Task(name=name, folder=folder, kind="wheel", where=file.filename, digest=digest)
+            task = Task(name=name, folder=folder, kind="wheel", where=file.filename, stated=told)
             return parse_metadata(self._ask_metadata(task), where=file.filename)
 
     def direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
@@ -178,11 +140,11 @@ class Builder:
         where = format_origin(artifact)
         self._refuse_cycle(name, where)
         self.require_permission_for(name, artifact)
-        digest = self._digest(name, f"metadata {identify(artifact)}")
-        data = self.kept.find(BUILT_METADATA, digest)
+        stated = self._state(name, f"metadata {identify(artifact)}")
+        data = self._recall_metadata(stated)
         if data is None:
             with self.open_tree(artifact) as folder:
-                task = Task(name=name, folder=folder, kind="wheel", where=where, digest=digest)
+                task = Task(name=name, folder=folder, kind="wheel", where=where, stated=stated)
                 data = self._ask_metadata(task)
         return parse_metadata(data, where=where)
 
@@ -214,6 +176,8 @@ class Builder:
 
     def build(self, pin: Pin) -> Entry:
         """Build the wheel of a pin that is a directory or an sdist, into the store.
+
+        The tools are chosen anew; where they are those of an earlier build, its wheel is taken.
 
         Raises:
             BuildError: `build-failed`, `build-timeout`, `build-not-allowed`, `build-cycle`, `no-editable`.
@@ -261,42 +225,64 @@ class Builder:
                 return ()
 
     def _ask_requirements(self, name: str, folder: str, kind: str, where: str) -> Sequence[Requirement]:
-        digest = self._digest(name, f"requirements {where}")
-        task = Task(name=name, folder=folder, kind=kind, where=where, digest=digest)
-        with self._begun(task, "requirements") as job:
+        stated = self._state(name, f"requirements {where}")
+        task = Task(name=name, folder=folder, kind=kind, where=where, stated=stated)
+        with self.jobs.begin(task, "requirements") as job:
             return job.requires
 
     def _ask_metadata(self, task: Task) -> bytes:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, f"{task.name} (metadata)"))
-        with self._begun(task, "metadata") as job:
-            path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
-            with open(path, "rb") as file:
-                data = file.read()
-        if task.digest:
-            self.kept.keep(BUILT_METADATA, task.digest, data)
+        with self.jobs.begin(task, "metadata") as job:
+            key = make_key(task.stated, job.tools) if task.stated else None
+            data = self.kept.find(BUILT_METADATA, key) if key else None
+            if data is None:
+                path = job.backend.prepare_metadata(task.kind, job.target, self._config(task.name))
+                with open(path, "rb") as file:
+                    data = file.read()
+            if task.stated and key:
+                self.kept.keep(BUILT_METADATA, key, data)
+                keep_record(self.kept, task.stated, job.tools, key)
         self.emit(Ended(Phase.BUILD))
         return data
+
+    def _recall_metadata(self, stated: Stated) -> bytes | None:
+        key = find_key(self.kept, stated, self.inputs.sources)
+        return None if key is None else self.kept.find(BUILT_METADATA, key)
 
     def _build_wheel(self, pin: Pin, folder: str, kind: str, *, where: str) -> Entry:
         self.emit(Started(Phase.BUILD, 1))
         self.emit(Advanced(Phase.BUILD, 0, pin.name))
-        key = built_key(pin, self.inputs, self.interpreter, self.environ)
-        task = Task(name=pin.name, folder=folder, kind=kind, where=where, digest=key)
-        with self._begun(task, kind) as job:
-            filename = job.backend.build(kind, job.target, self._config(pin.name))
-            self._refuse_unusable(task, filename)
-            path = os.path.join(job.target, filename)
-
-            def produce(target: str) -> Unpacked:
-                made = unpack(path, target, filename=filename, name=pin.name, version=pin.version)
-                return Unpacked({**made.about, "built_with": dict(job.tools)}, made.hashes)
-
-            # Not held while it is built: of two builds that need each other's, each would wait for the other.
-            entry = self.store.add(BUILT, key, produce)
+        stated = state_wheel(pin, self.inputs, self.interpreter, self.environ)
+        task = Task(name=pin.name, folder=folder, kind=kind, where=where, stated=stated)
+        with self.jobs.begin(task, kind) as job:
+            key = make_key(stated, job.tools)
+            entry = self.store.get(BUILT, key)
+            if entry is None:
+                entry, told = self._make(task, job, pin, key), f"Built {pin.name}"
+            else:
+                job.log.discard()  # what is there is that of the build
+                told = f"Found {pin.name} as the same tools have built it"
+        keep_record(self.kept, stated, job.tools, key)
         self.emit(Advanced(Phase.BUILD, 1, pin.name))
-        self.emit(Ended(Phase.BUILD, f"Built {pin.name}"))
+        self.emit(Ended(Phase.BUILD, told))
         return entry
+
+    def _make(self, task: Task, job: Job, pin: Pin, key: str) -> Entry:
+        filename = job.backend.build(task.kind, job.target, self._config(pin.name))
+        self._refuse_unusable(task, filename)
+        path = os.path.join(job.target, filename)
+        made_by = {
+            "sha256": _digest_file(path),
+            "built_with": {tool.name: f"{tool.version} {tool.digest}" for tool in job.tools},
+        }
+
+        def produce(target: str) -> Unpacked:
+            made = unpack(path, target, filename=filename, name=pin.name, version=pin.version)
+            return Unpacked({**made.about, **made_by}, made.hashes)
+
+        # Not held while it is built: of two builds that need each other's, each would wait for the other.
+        return self.store.add(BUILT, key, produce)
 
     def _refuse_unusable(self, task: Task, filename: str) -> None:
         try:
@@ -319,63 +305,11 @@ class Builder:
                 hints=["one of them has to come as a wheel"],
             )
 
-    def _digest(self, name: str, subject: str) -> str:
-        return build_digest(name, subject, self.inputs, self.interpreter, self.environ)
+    def _state(self, name: str, subject: str) -> Stated:
+        return state_build(name, subject, self.inputs, self.interpreter, self.environ)
 
     def _config(self, name: str) -> Mapping[str, str]:
         return self.settings.config_settings.get(name, {})
-
-    @contextmanager
-    def _begun(self, task: Task, what: str) -> Iterator[Job]:
-        """Give a backend that is ready; whatever fails meanwhile names the log."""
-        with scratch_folder("build") as place:
-            path = os.path.join(
-                self.store.open_bucket(BUILD_LOGS), f"{task.name}-{what}-{task.digest[:12]}.log"
-            )
-            log = _open_log(path)
-            try:
-                yield self._prepare(task, place, log)
-            except BuildError as error:
-                if self.keeps_logs and error.output:
-                    error.log = error.log or path  # of builds that need each other, the one that failed
-                raise
-            finally:
-                log.close()
-        self.emit(Notice("debug", "build-log", f"what the build of {task.name} printed is in `{path}`"))
-
-    def _prepare(self, task: Task, place: str, log: LogFile) -> Job:
-        pyproject = os.path.join(task.folder, "pyproject.toml")
-        system = parse_build_system(read_pyproject(task.folder), where=pyproject)
-        refuse_outside(task.folder, system, where=pyproject)
-        deadline = moment_in(self.settings.timeout)
-
-        def make_backend(workshop: Workshop) -> Backend:
-            return Backend(
-                source=task.folder,
-                system=system,
-                python=workshop.python,
-                scripts=workshop.scripts,
-                scratch=place,
-                environ=self.environ,
-                project=task.name,
-                where=task.where,
-                log=log,
-                processes=self.processes,
-                timeout=self.settings.timeout,
-                deadline=deadline,
-            )
-
-        requires = wanted = _parse_requirements(system.requires, pyproject)
-        workshop = self.furnish(task.name, requires, os.path.join(place, "environment"))
-        more = make_backend(workshop).requires(task.kind, self._config(task.name))
-        if more:
-            wanted = [*requires, *_parse_requirements(more, pyproject)]
-            workshop = self.furnish(task.name, wanted, os.path.join(place, "environment-with-more"))
-        for name, tool in sorted(workshop.tools.items()):
-            log.note(f"--- built with {name} {tool}")
-        target = os.path.join(place, "made")
-        atomic.make_directory(target)
-        return Job(backend=make_backend(workshop), target=target, tools=workshop.tools, requires=wanted)
 
     @contextmanager
     def _unpacked(self, file: ListedFile | Sdist) -> Iterator[str]:
@@ -387,21 +321,10 @@ class Builder:
             yield find_source_folder(unpacked, os.listdir(unpacked))
 
 
-def _open_log(path: str) -> LogFile:
-    try:
-        return LogFile(path)
-    except OSError as error:
-        raise MachineError(
-            "cache-failed", f"the log of a build cannot be written: {error.strerror}", where=path
-        ) from error
-
-
-def _parse_requirements(texts: Sequence[str], where: str) -> list[Requirement]:
-    try:
-        return [Requirement(text) for text in texts]
-    except InvalidRequirement as error:
-        raise InputError("bad-pyproject", f"a build requirement is invalid: {error}", where=where) from error
-
-
 def _folder_of(directory: Directory) -> str:
     return os.path.join(directory.path, directory.subdirectory) if directory.subdirectory else directory.path
+
+
+def _digest_file(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

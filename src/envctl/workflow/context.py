@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from envctl.frozen import dataclass
@@ -69,8 +69,10 @@ class Remote(Protocol):
         An index that claims the name, or that it is pinned to, is the only one asked. Raises UpstreamError.
         """
 
-    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+    def obtain(self, pins: Sequence[Pin], *, anew: Collection[str] = ()) -> Mapping[str, Entry]:
         """Fetch or build the wheels of pins into the store, verified; by project name.
+
+        Tools of builds are chosen anew, and of those in ``anew`` the tools of tools as well.
 
         Raises UpstreamError, BuildError, MachineError.
         """

@@ -21,7 +21,9 @@ from envctl.manifest.bounds import bind
 from envctl.manifest.edit import Entry
 from envctl.manifest.locate import Path
 from envctl.manifest.select import select_environment
+from envctl.model.change import Action
 from envctl.model.events import Notice
+from envctl.plan.address import parse_package
 from envctl.plan.change import Plan
 from envctl.plan.goal import GoalLock
 from envctl.transaction.site import Site
@@ -55,7 +57,7 @@ ConfirmEdit = Callable[[Plan, tuple[ManifestChange, ...]], bool]
 class Revised:
     """The lock to be written, and what it was made from: the situation with the files as they will be.
 
-    ``fitted`` says that the lock was up to date before.
+    ``fitted`` says that the lock was up to date before, ``released`` whose versions somebody wants to move.
     """
 
     situation: Situation
@@ -63,6 +65,7 @@ class Revised:
     fitted: bool
     edits: tuple[FileEdit, ...] = ()
     changes: tuple[ManifestChange, ...] = ()
+    released: Released = frozenset()
 
 
 class Desk:
@@ -210,13 +213,22 @@ def _prepare(run: Run, site: Site, revise: Revise, options: PlanOptions) -> Prep
     selection = choose_for(situation, revised.lock)
     choice = Choice(lock=revised.lock, text=text, selection=selection, changes=lock.changes)
     goal = complete(outline(situation), choice)
+    plan = assemble(run, goal, state, options)
     return Prepared(
         goal=goal,
         state=state,
-        plan=assemble(run, goal, state, options),
+        plan=plan,
         edits=revised.edits,
         manifest_changes=revised.changes,
+        anew=_find_moved(plan, revised.released),
     )
+
+
+def _find_moved(plan: Plan, released: Released) -> frozenset[str]:
+    """Name what was let go of and moves; what stays is laid as it was built."""
+    moves = {Action.CREATE, Action.UPDATE}
+    moved = {parse_package(change.address) for change in plan.changes if change.action in moves}
+    return frozenset(name for name in moved if name and (released is None or name in released))
 
 
 def _outline_lock(revised: Revised) -> GoalLock:

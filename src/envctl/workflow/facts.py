@@ -12,7 +12,8 @@ from envctl.plan.goal import Goal
 from envctl.policy.facts import Facts, HookFile
 from envctl.store.store import Store
 from envctl.transaction.blueprint import Placed
-from envctl.workflow.keys import WHEELS, as_wheel, entry_place, wheel_key
+from envctl.workflow.built import find_places
+from envctl.workflow.keys import WHEELS, as_wheel, wheel_key
 
 #: Lines of a hook that are told; the rest is counted.
 MOST_LINES = 3
@@ -35,7 +36,8 @@ def look_into_store(store: Store, goal: Goal, environ: Mapping[str, str]) -> Fin
     """Find wheels in the store; those that are not there yet are not known."""
 
     def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
-        return store.describe(*entry_place(pin, goal.build, goal.interpreter, environ))
+        place = find_places(store, [pin], goal.build, goal.interpreter, environ).get(pin.name)
+        return None if place is None else store.describe(*place)
 
     return find
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 
-from envctl.build.digest import digest_code
-from envctl.build.environ import choose_shaping
 from envctl.errors import InputError
-from envctl.model.artifact import Archive, Artifact, Directory, Wheel, format_origin, identify
+from envctl.model.artifact import Archive, Artifact, Wheel, format_origin
 from envctl.model.interpreter import Interpreter
-from envctl.model.selection import Pin
-from envctl.model.tables import BuildInputs
 from envctl.store.entry import Entry
 
 #: Unpacked wheels, by the digest of the archive.
 WHEELS = "wheels-v1"
 
-#: Wheels that were built here, by all that went in.
-BUILT = "built-v1"
+#: Wheels that were built here, by all that went in (`envctl.workflow.built`).
+BUILT = "built-v2"
 
-#: What a backend said of a source's metadata, by all that went in.
-BUILT_METADATA = "built-metadata-v1"
+#: What a backend said of a source's metadata, likewise.
+BUILT_METADATA = "built-metadata-v2"
+
+#: The tools that builds have led to, by what these state.
+BUILT_WITH = "built-with-v1"
 
 #: What a source distribution states of its metadata, by its digest.
 STATED_METADATA = "sdist-metadata-v1"
@@ -67,50 +64,6 @@ def strongest_digest(hashes: Mapping[str, str]) -> str:
         if digest is not None:
             return digest.lower()
     return ""
-
-
-def built_key(pin: Pin, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]) -> str:
-    """Name the store's entry of a wheel that is built: from what, how, by which interpreter.
-
-    The code of a directory that is not editable goes in, too: when it was edited, laying the next
-    generation builds it anew.
-    """
-    subject = identify(pin.artifact)
-    if isinstance(pin.artifact, Directory) and not pin.artifact.editable:
-        subject += f" {digest_code(os.path.join(pin.artifact.path, pin.artifact.subdirectory or ''))}"
-    return build_digest(pin.name, subject, inputs, interpreter, environ)
-
-
-def build_digest(
-    name: str, subject: str, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]
-) -> str:
-    """Digest all that goes into a build, as hexadecimal sha256; ``subject`` says what is built into what.
-
-    What the build requirements were resolved to is not known before they are: it is what their texts (in the
-    source), the constraints and the indexes lead to, and the entry remembers it
-    ([decision 14](../../../docs/decisions/0014-builds-are-kept-by-what-is-stated.md)).
-    """
-    went_in = {
-        "name": name,
-        "subject": subject,
-        "settings": dict(inputs.config_settings.get(name, {})),
-        "constraints": list(inputs.constraints),
-        "indexes": list(inputs.indexes),
-        "interpreter": [interpreter.executable, interpreter.version, interpreter.identity],
-        "platform": interpreter.platform,
-        "environ": choose_shaping(environ),
-    }
-    return hashlib.sha256(json.dumps(went_in, sort_keys=True).encode()).hexdigest()
-
-
-def entry_place(
-    pin: Pin, inputs: BuildInputs, interpreter: Interpreter, environ: Mapping[str, str]
-) -> tuple[str, str]:
-    """Say in which bucket and under which key a pin's wheel lies."""
-    wheel = as_wheel(pin.artifact)
-    if wheel is not None:
-        return WHEELS, wheel_key(wheel)
-    return BUILT, built_key(pin, inputs, interpreter, environ)
 
 
 def as_wheel(artifact: Artifact) -> Wheel | Archive | None:

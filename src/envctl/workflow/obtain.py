@@ -6,29 +6,36 @@ network, necessary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from envctl.model.artifact import Directory
 from envctl.model.selection import Pin
 from envctl.plan.goal import Goal
 from envctl.store.entry import Entry
 from envctl.transaction.blueprint import Placed
+from envctl.workflow.built import find_places
 from envctl.workflow.context import Run
 from envctl.workflow.direct_url import format_direct_url
-from envctl.workflow.keys import BYTECODE, bytecode_key, entry_place
+from envctl.workflow.keys import BYTECODE, as_wheel, bytecode_key
 
 
-def obtain(run: Run, goal: Goal, *, compiled: bool) -> tuple[Placed, ...]:
+def obtain(
+    run: Run, goal: Goal, *, compiled: bool, anew: Collection[str] = frozenset()
+) -> tuple[Placed, ...]:
     """Bring the wheel of every pin into the store; if ``compiled``, pair it with bytecode that is there.
+
+    ``anew`` names the projects whose build tools are to be chosen anew, if they have to be built. Where no
+    index can be asked, nothing can move.
 
     Raises:
         UpstreamError, BuildError, MachineError: as fetching, building and the store do.
     """
     pins = [goal.selection.pins[name] for name in sorted(goal.selection.pins)]
-    entries = find_stored(run, goal, pins)
+    moving = frozenset() if run.context.settings.offline else frozenset(anew)
+    entries = find_stored(run, goal, [pin for pin in pins if not _is_moving(pin, moving)])
     fetched: dict[str, Entry] = {}
     while missing := [pin for pin in pins if pin.name not in entries]:
-        fetched |= run.remote(goal.interpreter).obtain(missing)
+        fetched |= run.remote(goal.interpreter).obtain(missing, anew=moving)
         # That takes its time: what lay there before may have been edited or purged, and is looked at again.
         entries = {**find_stored(run, goal, [pin for pin in pins if pin.name not in fetched]), **fetched}
     found = find_bytecode(run, goal, entries.values()) if compiled else {}
@@ -43,14 +50,19 @@ def obtain(run: Run, goal: Goal, *, compiled: bool) -> tuple[Placed, ...]:
     )
 
 
+def _is_moving(pin: Pin, names: Collection[str]) -> bool:
+    return pin.name in names and as_wheel(pin.artifact) is None
+
+
 def find_stored(run: Run, goal: Goal, pins: Sequence[Pin]) -> Mapping[str, Entry]:
     """Take from the store what is there, checked; by project name."""
-    environ = run.context.settings.environ
-    places = [entry_place(pin, goal.build, goal.interpreter, environ) for pin in pins]
+    places = find_places(run.store, pins, goal.build, goal.interpreter, run.context.settings.environ)
+    found = dict(zip(places, run.store.get_all(list(places.values())), strict=True))
     return {
         pin.name: entry
-        for pin, entry in zip(pins, run.store.get_all(places), strict=True)
-        if entry is not None and (not entry.about.get("record_faults") or accepts_faults(goal, pin))
+        for pin in pins
+        if (entry := found.get(pin.name)) is not None
+        and (not entry.about.get("record_faults") or accepts_faults(goal, pin))
     }
 
 

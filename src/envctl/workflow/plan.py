@@ -59,7 +59,8 @@ def _is_steady(prepared: Prepared) -> bool:
 class Prepared:
     """A plan with what it was made from, for whoever goes on to apply it.
 
-    ``edits`` are put in place together with the lock; ``manifest_changes`` says what is in them.
+    ``edits`` are put in place together with the lock; ``manifest_changes`` says what is in them. ``anew``
+    names the projects whose build tools are chosen anew: those that somebody wants to move.
     """
 
     goal: Goal
@@ -67,6 +68,7 @@ class Prepared:
     plan: Plan
     edits: tuple[FileEdit, ...] = ()
     manifest_changes: tuple[ManifestChange, ...] = ()
+    anew: frozenset[str] = frozenset()
 
 
 def prepare(run: Run, options: PlanOptions) -> Prepared:
@@ -79,7 +81,7 @@ def prepare(run: Run, options: PlanOptions) -> Prepared:
     tell_active(run.context, goal.path)
     tell_times(run.context, state)
     refuse_unselected(options.reinstall, goal.selection)
-    return Prepared(goal=goal, state=state, plan=assemble(run, goal, state, options))
+    return Prepared(goal=goal, state=state, plan=assemble(run, goal, state, options), anew=options.reinstall)
 
 
 def find_goal(run: Run, options: PlanOptions) -> tuple[Goal, State]:

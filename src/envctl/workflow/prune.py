@@ -6,7 +6,7 @@ In this order:
 - buckets of older schemas, which this version neither reads nor writes;
 - with ``verify``, what is not what was put in;
 - what belongs to something that is gone: bytecode of wheels or interpreters, and what was kept of
-  interpreters and of projects;
+  interpreters, of projects and of the tools of builds;
 - with a size, what was longest not used, until the rest fits. What environments share costs no room, and
   is left: deleting it would free nothing.
 """
@@ -40,6 +40,7 @@ from envctl.store.store import Store
 from envctl.trust import read_kept
 from envctl.unchanged import LOCK_RECEIPTS
 from envctl.workflow.answers import ANSWERS
+from envctl.workflow.built import read_key
 from envctl.workflow.context import Context
 from envctl.workflow.goals import GOALS
 from envctl.workflow.inputs import MANIFESTS
@@ -48,6 +49,7 @@ from envctl.workflow.keys import (
     BUILD_LOGS,
     BUILT,
     BUILT_METADATA,
+    BUILT_WITH,
     BYTECODE,
     CHECKED_OUT,
     REPOSITORIES,
@@ -59,8 +61,8 @@ from envctl.workflow.results import Damage, Pruned, Removed
 
 _ENTRIES = (WHEELS, BUILT, ARCHIVES, REPOSITORIES)
 _ANSWERS = (
-    ANSWERS, BARE, BUILT_METADATA, CHECKED_OUT, GOALS, INTERPRETERS, LOCKS_MADE, LOCKS_READ, LOCK_RECEIPTS,
-    MANIFESTS, METADATA, PAGES, STATED, STATED_METADATA,
+    ANSWERS, BARE, BUILT_METADATA, BUILT_WITH, CHECKED_OUT, GOALS, INTERPRETERS, LOCKS_MADE, LOCKS_READ,
+    LOCK_RECEIPTS, MANIFESTS, METADATA, PAGES, STATED, STATED_METADATA,
 )  # fmt: skip
 
 #: All buckets that this version reads and writes.
@@ -91,7 +93,7 @@ def prune(context: Context, *, max_size: int | None = None, verify: bool = False
         gone = {thing.path for thing in orphans}
         kept = [thing for thing in things if thing.path not in gone]
         kept += [thing for thing in (take_as_one(store, VIRTUALENV),) if thing is not None]
-        removed += _remove(store, _choose_oldest(kept, max_size), SIZE)
+        removed += _remove(store, _choose_oldest(store, kept, max_size), SIZE)
     remove_empty_folders(store)
     extents = store.info().values()
     own = sum(extent.own for extent in extents)
@@ -205,11 +207,13 @@ def _is_page(data: bytes, _: str) -> bool:
 def _find_orphans(store: Store, things: Sequence[Thing]) -> list[Thing]:
     wheels = {(thing.key, thing.generation) for thing in things if thing.bucket in _ENTRIES}
     compilers = set(_list_compilers(store, things))
+    built = {thing.key for thing in things if thing.bucket in {BUILT, BUILT_METADATA}}
     return [
         thing
         for thing in things
         if not thing.is_whole
         or (thing.bucket == BYTECODE and _is_lost_bytecode(thing, wheels, compilers))
+        or (thing.bucket == BUILT_WITH and _find_built(store, thing) not in built)
         or (not thing.is_entry and _is_of_something_gone(store, thing))
     ]
 
@@ -231,6 +235,13 @@ def _is_lost_bytecode(
     return (about.get("wheel"), about.get("generation")) not in wheels or not (
         has_reader or (about.get("cache_tag"), about.get("magic")) in compilers
     )
+
+
+def _find_built(store: Store, thing: Thing) -> str | None:
+    """Name what the tools have made that something was kept of; None for what is damaged or gone."""
+    data = _read(store, thing)
+    answer = None if data is None else parse_answer(data, thing.key)
+    return None if answer is None else read_key(answer)
 
 
 def _is_of_something_gone(store: Store, thing: Thing) -> bool:
@@ -280,7 +291,7 @@ def _read(store: Store, thing: Thing) -> bytes | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lot:
-    """Things that go together: a wheel with its bytecode, or one answer."""
+    """Things that go together: a wheel with its bytecode and what leads to it, or one answer."""
 
     things: tuple[Thing, ...]
 
@@ -300,11 +311,11 @@ class _Lot:
         return 2 * self.own < sum(thing.size for thing in self.things)
 
 
-def _choose_oldest(things: Sequence[Thing], max_size: int) -> list[Thing]:
+def _choose_oldest(store: Store, things: Sequence[Thing], max_size: int) -> list[Thing]:
     """Choose what goes so that what only the cache holds is at most ``max_size`` bytes."""
     excess = sum(thing.own for thing in things) - max_size
     chosen: list[Thing] = []
-    for lot in sorted(_make_lots(things), key=lambda lot: lot.used_ns):
+    for lot in sorted(_make_lots(store, things), key=lambda lot: lot.used_ns):
         if excess <= 0:
             break
         if not lot.is_shared:
@@ -313,11 +324,13 @@ def _choose_oldest(things: Sequence[Thing], max_size: int) -> list[Thing]:
     return chosen
 
 
-def _make_lots(things: Sequence[Thing]) -> Iterator[_Lot]:
-    bytecode: dict[object, list[Thing]] = {}
+def _make_lots(store: Store, things: Sequence[Thing]) -> Iterator[_Lot]:
+    followers: dict[object, list[Thing]] = {}
     for thing in things:
         if thing.bucket == BYTECODE:
-            bytecode.setdefault(thing.about.get("wheel"), []).append(thing)
+            followers.setdefault(thing.about.get("wheel"), []).append(thing)
+        elif thing.bucket == BUILT_WITH:
+            followers.setdefault(_find_built(store, thing), []).append(thing)
     for thing in things:
-        if thing.bucket != BYTECODE:
-            yield _Lot(things=(thing, *bytecode.get(thing.key, ())))
+        if thing.bucket not in {BYTECODE, BUILT_WITH}:
+            yield _Lot(things=(thing, *followers.get(thing.key, ())))

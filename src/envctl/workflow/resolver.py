@@ -7,7 +7,7 @@ when a wheel has to be obtained, or when only a source distribution or a source 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -159,9 +159,9 @@ class Resolver:
                 found.append(project)
         return tuple(found)
 
-    def obtain(self, pins: Sequence[Pin]) -> Mapping[str, Entry]:
+    def obtain(self, pins: Sequence[Pin], *, anew: Collection[str] = ()) -> Mapping[str, Entry]:
         """See `Remote.obtain`."""
-        return self._adapters().obtain(pins)
+        return self._adapters().obtain(pins, anew=anew)
 
     def compile(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
         """See `Remote.compile`."""
@@ -205,7 +205,7 @@ class Resolver:
 
     def _fetch_archive(self, name: str, located: Located) -> Archive:
         self._has_built = True
-        return self._adapters().settle_archive(name, located)
+        return self._adapters().fetcher().settle_archive(name, located)
 
     def _direct_metadata(self, name: str, artifact: Archive | Checkout) -> Metadata:
         self._has_built = True

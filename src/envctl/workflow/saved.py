@@ -75,7 +75,8 @@ def _carry_out(run: Run, held: Held, saved: Plan, confirm: Confirm) -> Report:
     made = assemble(run, goal, state, options)
     if made.changes != saved.changes:
         raise _stale(saved, ("the plan that envctl makes of the same state",))
-    return carry_out(run, held, Prepared(goal=goal, state=state, plan=made), confirm=confirm)
+    prepared = Prepared(goal=goal, state=state, plan=made, anew=options.reinstall)
+    return carry_out(run, held, prepared, confirm=confirm)
 
 
 def _options_of(saved: Plan) -> PlanOptions:

@@ -25,9 +25,10 @@ from envctl.manifest.urls import file_url
 from envctl.model.artifact import Archive, Artifact, Directory, Sdist, Wheel
 from envctl.model.selection import Pin
 from envctl.scratch import scratch_folder
+from envctl.workflow.built import find_places
 from envctl.workflow.context import Run
 from envctl.workflow.inputs import declared
-from envctl.workflow.keys import as_wheel, entry_place, strongest_digest
+from envctl.workflow.keys import as_wheel, strongest_digest
 from envctl.workflow.needed import choose_cells, file_of, list_needs
 from envctl.workflow.prepare import Situation, choose_for, survey
 from envctl.workflow.remote import Adapters, make_adapters
@@ -154,8 +155,9 @@ def _refuse_other(bundle: Bundle, situation: Situation) -> None:
 def _find_missing(run: Run, situation: Situation, lock: Lock) -> list[Pin]:
     environ, inputs = run.context.settings.environ, situation.manifest.build_inputs
     pins = list(choose_for(situation, lock).pins.values())
-    places = [entry_place(pin, inputs, situation.interpreter, environ) for pin in pins]
-    return [pin for pin, entry in zip(pins, run.store.get_all(places), strict=True) if entry is None]
+    places = find_places(run.store, pins, inputs, situation.interpreter, environ)
+    found = dict(zip(places, run.store.get_all(list(places.values())), strict=True))
+    return [pin for pin in pins if found.get(pin.name) is None]
 
 
 def _obtain(run: Run, situation: Situation, bundle: Bundle, pins: Sequence[Pin], place: str) -> None:

@@ -76,7 +76,8 @@ def _revise(wishes: Wishes, desk: Desk) -> Revised:
     if not wishes.is_all:
         released = find_released(situation.lock, manifest, names=wishes.names, groups=wishes.groups)
     if wishes.bounds == NONE:
-        return Revised(situation=situation, lock=desk.make_lock(situation, old, released), fitted=fitted)
+        made = desk.make_lock(situation, old, released)
+        return Revised(situation=situation, lock=made, fitted=fitted, released=released)
     path = manifest.lists_in
     before = read_file(path)
     entries = _choose_entries(before, manifest, wishes)
@@ -91,7 +92,7 @@ def _revise(wishes: Wishes, desk: Desk) -> Revised:
         for entry in entries
         if texts[entry.key] != entry.text
     )
-    return Revised(situation=final, lock=lock, fitted=fitted, edits=edits, changes=changes)
+    return Revised(situation=final, lock=lock, fitted=fitted, edits=edits, changes=changes, released=released)
 
 
 def _choose_entries(text: bytes, manifest: Manifest, wishes: Wishes) -> Sequence[Entry]:

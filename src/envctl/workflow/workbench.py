@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from envctl import atomic
 from envctl.environment.bare import bare, write_bare
@@ -19,29 +19,33 @@ from envctl.transaction.arrange import SCRIPTS, Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Placed
 from envctl.transaction.install import make_scripts
 from envctl.transaction.stage import own_paths
+from envctl.workflow.built import Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """An isolated environment, ready to run a backend: its interpreter and its folder of commands.
 
-    ``tools`` says what is in it: versions with their digests, by project name.
+    ``tools`` says what is in it, by name.
     """
 
     python: str
     scripts: str
-    tools: Mapping[str, str]
+    tools: Sequence[Tool]
 
 
 def lay_workshop(
     tools: Iterable[tuple[Pin, Entry]],
     folder: str,
     *,
+    origins: Mapping[str, str],
     interpreter: Interpreter,
     store: Store,
     settings: Settings,
 ) -> Workshop:
     """Lay an environment with ``tools`` at ``folder``, which is not there yet.
+
+    ``origins`` says of each where it comes from (see `Tool`), as it was before its wheel was obtained.
 
     Raises:
         MachineError: `file-conflict`, and what making a bare environment raises.
@@ -83,8 +87,15 @@ def lay_workshop(
     return Workshop(
         python=python,
         scripts=os.path.join(folder, *layout.scripts.split("/")),
-        tools={each.placed.pin.name: f"{each.version} {each.placed.wheel.key}" for each in laid},
+        tools=sorted((_describe(each, origins) for each in laid), key=lambda tool: tool.name),
     )
+
+
+def _describe(laid: Laid, origins: Mapping[str, str]) -> Tool:
+    name, wheel = laid.placed.pin.name, laid.placed.wheel
+    # The key of what was built here is of what went in; what came out of that counts.
+    digest = str(wheel.about.get("sha256", wheel.key))
+    return Tool(name=name, version=laid.version, digest=digest, origin=origins[name])
 
 
 def _skipped(laid: Laid, target: str) -> set[str]:

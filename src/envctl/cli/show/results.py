@@ -181,6 +181,7 @@ _BUCKETS = {
     "build-logs": "what builds printed",
     "built": "wheels built here, unpacked",
     "built-metadata": "metadata that only a build can tell",
+    "built-with": "the tools of builds",
     "bytecode": "modules compiled",
     "checked-out": "what commits state",
     "goals": "what manifests want",
