@@ -168,6 +168,18 @@ def test_a_commit_is_installed_without_a_network_manifest_and_lock_unchanged(
     away.apply("--locked", "--offline", "--reinstall", "core")
 
 
+def test_a_reference_in_a_list_is_carried_like_a_source(
+    project: Project, repository: Repository, leave: Callable[..., Project]
+) -> None:
+    project.write_manifest(f"core @ git+{repository.url}@main", rest=ALLOW)
+    away = leave()
+
+    away.succeed("bundle", "verify", "shop.bundle")
+    away.apply("--bundle", "shop.bundle")
+
+    assert away.installed() == {"core": "1.0", "beta": "1.0"}
+
+
 def test_a_bundle_says_which_commits_are_in_it(project: Project, repository: Repository) -> None:
     declare(project, repository).succeed("lock")
     project.succeed("bundle", "create", "-o", "shop.bundle")

@@ -32,7 +32,7 @@ _KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 _DROPPED_PREFIXES = ("GIT_", "ENVCTL_", "PIP_", "UV_")
 
 #: Which schemes a repository may lead to, itself and through redirects and submodules, by its own.
-_PROTOCOLS = {
+PROTOCOLS = {
     "https": "https:ssh",
     "ssh": "https:ssh",
     "http": "http:https:ssh",
@@ -216,7 +216,7 @@ class Git:
     def _variables(self, scheme: str) -> dict[str, str]:
         variables = {
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": _PROTOCOLS[scheme],
+            "GIT_ALLOW_PROTOCOL": PROTOCOLS[scheme],
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from envctl import atomic
 from envctl.errors import UpstreamError
-from envctl.vcs.command import Git, GitError
+from envctl.vcs.command import PROTOCOLS, Git, GitError
 from envctl.vcs.repository import check_url, init
 
 #: Gives the folder of the bare repository that holds a commit of a URL.
@@ -130,7 +130,11 @@ def _list_submodules(
 
 
 def _absolute(base: str, url: str) -> str:
-    """Return the URL of a submodule; one that begins with a dot is relative to that of its repository."""
+    """Return the URL of a submodule; one that begins with a dot is relative to that of its repository.
+
+    Raises:
+        UpstreamError: `bad-url`, also for one that leads from a server to this machine.
+    """
     if url.startswith(("./", "../")):
         scheme, _, rest = base.partition("://")
         host, _, path = rest.partition("/")
@@ -138,6 +142,12 @@ def _absolute(base: str, url: str) -> str:
     elif re.fullmatch(r"(?!-)[\w.-]+@(?!-)[\w.-]+:(?!/).+", url):
         url = urljoin(f"ssh://{url.partition(':')[0]}/", url.partition(":")[2])
     check_url(url)
+    scheme = base.partition(":")[0]
+    if url.partition(":")[0] not in PROTOCOLS[scheme].split(":"):
+        message = (
+            f"a submodule of `{base}` leads to `{url}`, where no repository reached over {scheme} may lead"
+        )
+        raise UpstreamError("bad-url", message, where=base)
     return url
 
 
