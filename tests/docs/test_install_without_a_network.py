@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from support.backends import make_tree
 from support.pages import follow
 from support.project import PYTHON, Project
+from support.repositories import GitServer, Repository, needs_git
 from support.server import IndexServer
 from support.wheels import make_wheel
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "install-without-a-network.md"
 
-pytestmark = pytest.mark.skipif(PYTHON not in {"3.12", "3.13"}, reason="the page locks for 3.12 and 3.13")
+pytestmark = [
+    pytest.mark.skipif(PYTHON not in {"3.12", "3.13"}, reason="the page locks for 3.12 and 3.13"),
+    needs_git,
+]
 
 NAMES = ("blinker", "click", "itsdangerous", "jinja2", "markupsafe", "werkzeug")
 
@@ -38,16 +43,21 @@ def project(tmp_path: Path) -> Iterator[Project]:
         )
 
 
-def test_following_the_page_gives_what_it_shows(project: Project) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    before, line, after = page.partition("## Install from it")
+def test_following_the_page_gives_what_it_shows(project: Project, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repositories" / "tools.git")
+    make_tree(repository.folder, "tools")
+    repository.commit()
+    repository.git("tag", "v1.0")
+    before, line, after = PAGE.read_text(encoding="utf-8").partition("## Install from it")
     assert line
 
-    made = follow(project, before)
+    with GitServer(tmp_path / "repositories") as git:
+        made = follow(project, before.replace("https://git.example", git.url))
     project.index.stop()
     away = Project(folder=project.folder, cache=os.path.join(project.cache, "empty"), index=project.index)
     os.makedirs(os.path.join(away.cache, "home"))
     installed = follow(away, after)
 
     assert (made, installed) == ([], [])
-    assert away.run("-C", "elsewhere", "status", "--check").code == 0
+    for folder in ("elsewhere", "with-tools"):
+        assert away.run("-C", folder, "status", "--check").code == 0

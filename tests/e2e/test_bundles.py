@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import shutil
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from support.backends import BACKEND, make_tree
+from support.bundles import carry, contents_of, lose, members_of, rewrite
 from support.documents import validate
 from support.project import PYTHON, Project
 from support.wheels import make_sdist, make_wheel
 
 OTHER = "macos-arm64"
-
-
-def carry(project: Project, place: str) -> Project:
-    """Take the project to a machine whose cache is empty and whose index does not answer."""
-    folder = os.path.join(place, "elsewhere")
-    shutil.copytree(project.folder, folder, ignore=shutil.ignore_patterns(".venv*", "calls.txt"))
-    cache = os.path.join(place, "empty")
-    os.makedirs(os.path.join(cache, "home"))
-    return Project(folder=folder, cache=cache, index=project.index)
 
 
 @pytest.fixture
@@ -44,28 +34,27 @@ def away(locked: Project, tmp_path: object) -> Project:
     return found
 
 
-def rewrite(
-    path: str,
-    change: Callable[[dict[str, bytes]], None],
-    contents: Callable[[dict[str, Any]], None] = lambda _: None,
-) -> None:
-    """Change the members of a bundle, and its list."""
-    with tarfile.open(path) as tar:
-        members = {each.name: tar.extractfile(each).read() for each in tar}  # type: ignore[union-attr]
-    listed = json.loads(members["bundle.json"])
-    change(members)
-    contents(listed)
-    members["bundle.json"] = json.dumps(listed).encode()
-    with tarfile.open(path, "w") as tar:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+def publish_delta(project: Project) -> Project:
+    """Put an sdist on the index whose build requires `tool`, which needs `deeper`; its backend asks for `more`."""
+    head = '[build-system]\nrequires = ["tool"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    backend = "import tool\n" + BACKEND.replace("../calls.txt", os.devnull)
+    backend += "\ndef get_requires_for_build_wheel(config_settings=None):\n    return ['more']\n"
+    make_sdist(
+        project.index.folder,
+        "delta",
+        "1.0",
+        pyproject=head + '[project]\nname = "delta"\nversion = "1.0"\n',
+        files={"backend.py": backend, "src/delta.py": "import more\n".replace("import more", "ANSWER = 4")},
+    )
+    project.publish("tool", "1.0", requires=["deeper"])
+    project.publish("deeper", "1.0")
+    project.publish("more", "1.0")
+    return project
 
 
-def members_of(path: str) -> Mapping[str, tarfile.TarInfo]:
-    with tarfile.open(path) as tar:
-        return {each.name: each for each in tar}
+def declare_delta(project: Project, *names: str) -> None:
+    project.write_manifest("delta", *names, rest='[build]\nallow = ["delta"]')
+    project.succeed("lock")
 
 
 # Create.
@@ -164,6 +153,24 @@ def test_a_lock_that_is_missing_or_out_of_date_is_refused(project: Project) -> N
     assert (stale.code, stale.codes) == (3, ["lock-stale"])
 
 
+def test_all_whose_build_tools_cannot_be_had_are_named_at_once(project: Project) -> None:
+    for name, tool in (("one", "this"), ("two", "that")):
+        head = f'[build-system]\nrequires = ["{tool}"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        pyproject = f'{head}[project]\nname = "{name}"\nversion = "1.0"\n'
+        files = {"backend.py": BACKEND, f"src/{name}.py": ""}
+        make_sdist(project.index.folder, name, "1.0", pyproject=pyproject, files=files)
+        make_wheel(project.index.folder, tool, "1.0", tag="py3-none-win_arm64")
+    project.write_manifest("one", "two", rest='[build]\nallow = ["one", "two"]')
+    project.succeed("lock")
+
+    result = project.run("bundle", "create", "-o", "shop.bundle")
+
+    assert result.codes == ["no-usable-file", "no-usable-file"]
+    assert "the build requirements of one" in result.err
+    assert "the build requirements of two" in result.err
+    assert not os.path.exists(project.path("shop.bundle"))
+
+
 def test_wrong_usage_is_told(locked: Project) -> None:
     assert locked.run("bundle", "create").code == 64
     assert locked.run("bundle", "create", "shop.bundle").code == 64
@@ -245,8 +252,26 @@ def test_a_member_that_has_no_business_in_it_is_refused(away: Project, name: str
         lambda contents: contents.update(targets=[]),
         lambda contents: contents.update(lock="other.toml"),
         lambda contents: contents.update(manifest=None),
+        lambda contents: contents.update(builds=3),
+        lambda contents: contents.update(builds=["delta"]),
+        lambda contents: contents.update(
+            builds=[{"name": "delta", "target": "x", "python": "3", "tools": "y"}]
+        ),
     ],
-    ids=["kind", "version", "no-files", "texts", "hash", "roles", "no-targets", "lock", "manifest"],
+    ids=[
+        "kind",
+        "version",
+        "no-files",
+        "texts",
+        "hash",
+        "roles",
+        "no-targets",
+        "lock",
+        "manifest",
+        "builds",
+        "names",
+        "tools",
+    ],
 )
 def test_a_list_that_is_none_is_refused(away: Project, change: Callable[[dict[str, Any]], None]) -> None:
     rewrite(away.path("shop.bundle"), lambda _: None, change)
@@ -259,6 +284,62 @@ def test_what_is_no_bundle_is_refused(away: Project) -> None:
 
     assert away.run("bundle", "verify", "text.bundle").codes == ["bad-bundle"]
     assert away.run("bundle", "verify", "nowhere.bundle").codes == ["no-file"]
+
+
+def test_a_build_tool_that_is_missing_is_named(make_project: Callable[..., Project]) -> None:
+    project = publish_delta(make_project(fresh_cache=True))
+    declare_delta(project)
+    project.succeed("bundle", "create", "-o", "shop.bundle")
+    lose(project.path("shop.bundle"), "deeper-1.0-py3-none-any.whl")
+
+    result = project.run("bundle", "verify", "shop.bundle")
+
+    assert (result.code, result.codes) == (65, ["bundle-incomplete"])
+    assert (
+        f"lacks `deeper-1.0-py3-none-any.whl`, which `delta` needs on linux-x86_64 with Python {PYTHON}"
+        in result.err
+    )
+
+
+def test_build_tools_are_looked_for_on_each_target_that_is_built_on(
+    make_project: Callable[..., Project],
+) -> None:
+    project = publish_delta(make_project(fresh_cache=True))
+    for platform in ("manylinux_2_28_x86_64", "macosx_14_0_arm64"):
+        make_wheel(project.index.folder, "deeper", "2.0", tag=f"py3-none-{platform}")
+    rest = f'[build]\nallow = ["delta"]\n[lock]\ntargets = ["linux-x86_64", "{OTHER}"]\npython = ["{PYTHON}"]'
+    project.write_manifest("delta", rest=rest)
+    project.succeed("lock")
+    project.succeed("bundle", "create", "-o", "shop.bundle")
+    project.succeed("bundle", "verify", "shop.bundle")
+    builds = contents_of(project.path("shop.bundle"))["builds"]
+    lose(project.path("shop.bundle"), "deeper-2.0-py3-none-macosx_14_0_arm64.whl")
+
+    result = project.run("bundle", "verify", "shop.bundle")
+
+    tools = {each["target"]: {tool.rpartition("/")[2] for tool in each["tools"]} for each in builds}
+    assert tools["linux-x86_64"] - tools[OTHER] == {"deeper-2.0-py3-none-manylinux_2_28_x86_64.whl"}
+    assert result.codes == ["bundle-incomplete"]
+    assert f"which `delta` needs on {OTHER}" in result.err
+
+
+@pytest.mark.parametrize("builds", [None, []], ids=["an-older-bundle", "none"])
+def test_a_bundle_that_does_not_say_what_builds_take_is_incomplete(
+    make_project: Callable[..., Project], builds: object
+) -> None:
+    project = publish_delta(make_project(fresh_cache=True))
+    declare_delta(project)
+    project.succeed("bundle", "create", "-o", "shop.bundle")
+
+    def change(contents: dict[str, Any]) -> None:
+        del contents["builds"]
+        contents.update({} if builds is None else {"builds": builds})
+
+    rewrite(project.path("shop.bundle"), lambda _: None, change)
+    result = project.run("bundle", "verify", "shop.bundle")
+
+    assert result.codes == ["bundle-incomplete"]
+    assert "what the build of `delta` requires" in result.err
 
 
 def test_a_list_with_another_hash_does_not_let_another_file_in(away: Project) -> None:
@@ -353,20 +434,7 @@ def test_a_lock_for_other_machines_alone_cannot_be_applied_here(project: Project
 def test_what_has_to_be_built_is_built_from_the_bundle(
     make_project: Callable[..., Project], tmp_path: object
 ) -> None:
-    project = make_project(fresh_cache=True)
-    head = '[build-system]\nrequires = ["tool"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    backend = "import tool\n" + BACKEND.replace("../calls.txt", os.devnull)
-    backend += "\ndef get_requires_for_build_wheel(config_settings=None):\n    return ['more']\n"
-    make_sdist(
-        project.index.folder,
-        "delta",
-        "1.0",
-        pyproject=head + '[project]\nname = "delta"\nversion = "1.0"\n',
-        files={"backend.py": backend, "src/delta.py": "import more\n".replace("import more", "ANSWER = 4")},
-    )
-    project.publish("tool", "1.0", requires=["deeper"])
-    project.publish("deeper", "1.0")
-    project.publish("more", "1.0")
+    project = publish_delta(make_project(fresh_cache=True))
     make_tree(project.path("core"), "core")
     make_tree(project.path("kept"), "kept")
     sources = '[sources]\ncore = { path = "core", editable = true }\nkept = { path = "kept" }\n'

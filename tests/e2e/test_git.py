@@ -319,6 +319,28 @@ def test_a_submodule_that_leads_to_what_no_repository_may_is_refused(
     assert (result.code, result.codes) == (1, ["bad-url"])
 
 
+def test_a_submodule_of_a_served_repository_does_not_lead_to_this_machine(
+    project: Project, repository: Repository, tmp_path: Path
+) -> None:
+    """What lies here would go into the wheel, and into a bundle."""
+    module = Repository(tmp_path / "private")
+    module.write("within.py", "ANSWER = 7\n")
+    module.commit()
+    repository.git("-c", "protocol.file.allow=always", "submodule", "add", "--quiet", module.url, "src/part")
+    repository.commit()
+    with GitServer(os.path.dirname(repository.folder)) as server:
+        source = f'[sources]\ncore = {{ git = "{server.url}/core/.git" }}\n'
+        project.write_manifest("core", rest=source + ALLOW)
+
+        applied = project.run("apply")
+        project.succeed("lock")
+        bundled = project.run("bundle", "create", "-o", "shop.bundle")
+
+    assert (applied.code, applied.codes) == (1, ["bad-url"])
+    assert (bundled.code, bundled.codes) == (1, ["bad-url"])
+    assert f"leads to `{module.url}`" in applied.err
+
+
 def test_a_link_out_of_the_repository_is_refused(project: Project, repository: Repository) -> None:
     os.symlink("/etc/passwd", os.path.join(repository.folder, "src", "data.py"))
     repository.commit()

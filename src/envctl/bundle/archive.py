@@ -4,7 +4,7 @@
 
     bundle.json                         what is in it; always the first member
     env.toml  pylock.toml  …            manifest, lock, and the pyproject.toml that the manifest names
-    files/<sha256>/<file name>          wheels, sdists, archives
+    files/<sha256>/<file name>          wheels, sdists, archives; packs of commits
 
 Members are regular files in the order of their paths, of one owner, mode and time. Nothing is compressed:
 what is big in it is so already, and compressors differ from one version to the next.

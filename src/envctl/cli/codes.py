@@ -71,8 +71,8 @@ cache-edited: A file in the cache was written through a hard link, with its time
     only after it was laid. The next plan shows it as drift, and `envctl apply` lays it anew.
 cache-emptied: Another command purged or pruned the cache, or somebody deleted it, while an apply was laying
     files from it. What is missing is fetched again; there is nothing to do.
-bundle-incomplete: A bundle lacks a file that its lock needs: it was made for other targets or Pythons, or is
-    damaged.
+bundle-incomplete: A bundle lacks a file or a commit that its lock needs, or what a build requires: it was
+    made for other targets or Pythons, or is damaged.
 bundle-of-another-lock: A bundle is for another lock than the project has now. Make one from this lock, or
     take the manifest and the lock that are in it.
 cache-failed: The cache folder could not be read or written, or is a file. `--cache-dir` names another one.
@@ -196,7 +196,6 @@ not-an-environment: The folder has no pyvenv.cfg or is a link. envctl neither re
 not-deleted: A part of the environment, or of its earlier generations, could not be deleted. The same command
     goes on from there.
 not-in-revision: A revision of the git repository does not hold the lock.
-not-bundled: The lock has a package from a git repository, which no bundle carries.
 not-listed: No list, or not the one that was named, asks for a package that was to be removed.
 not-locked-for: The lock does not cover this machine or this Python. `[lock] targets` and `[lock] python` say
     what it does.

@@ -14,7 +14,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
 
 from envctl.errors import MachineError, UpstreamError
 from envctl.frozen import dataclass, field
@@ -30,7 +32,7 @@ _KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 _DROPPED_PREFIXES = ("GIT_", "ENVCTL_", "PIP_", "UV_")
 
 #: Which schemes a repository may lead to, itself and through redirects and submodules, by its own.
-_PROTOCOLS = {
+PROTOCOLS = {
     "https": "https:ssh",
     "ssh": "https:ssh",
     "http": "http:https:ssh",
@@ -88,8 +90,13 @@ class Running:
         self._lock = threading.Lock()
         self._is_stopped = False
 
-    def start(self, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start a command. Raises InterruptedError when the run was stopped, and what the system does."""
+    def start(
+        self, command: Sequence[str], environ: Mapping[str, str], feed: int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
+        """Start a command that reads ``feed``, a descriptor.
+
+        Raises InterruptedError when the run was stopped, and what the system does.
+        """
         with self._lock:
             if self._is_stopped:
                 raise InterruptedError("the run was stopped")
@@ -98,7 +105,7 @@ class Running:
                 env=dict(environ),
                 # Not in the caller's folder: git would read the configuration of the repository around it.
                 cwd=os.path.abspath(os.sep),
-                stdin=subprocess.PIPE,
+                stdin=feed,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 # Away from the terminal, so that neither git nor ssh can ask there.
@@ -136,20 +143,39 @@ class Git:
     timeout: float = TIMEOUT
     running: Running = field(default_factory=Running)
 
-    def run(self, *arguments: str, folder: str | None = None, scheme: str = "file") -> bytes:
+    def run(
+        self, *arguments: str, folder: str | None = None, scheme: str = "file", feed: bytes = b""
+    ) -> bytes:
         """Run one command and return what it printed; ``scheme`` is that of the URL it is given.
 
         Raises:
             GitError: it failed.
             MachineError: `git-missing`; UpstreamError: `timeout`.
         """
-        options = [part for option in (*_OPTIONS, *self._insecure()) for part in ("-c", option)]
-        place = [] if folder is None else [f"--git-dir={folder}"]
-        environ = {**scrub(self.environ), **self._variables(scheme)}
-        code, output, errors = self._execute(["git", *options, *place, *arguments], environ)
-        if code != 0:
-            raise GitError(_USERINFO.sub("***@", errors.decode(errors="replace")))
+        with self._started(arguments, folder, scheme) as process:
+            try:
+                output, errors = process.communicate(feed, timeout=self.timeout)
+            except subprocess.TimeoutExpired as error:
+                raise UpstreamError("timeout", f"git took more than {self.timeout:.0f} s") from error
+        _refuse_failure(process.returncode, errors)
         return output
+
+    @contextmanager
+    def reading(self, *arguments: str, folder: str, feed: str) -> Iterator[IO[bytes]]:
+        """Run one command that reads the file ``feed``, and give what it prints: too much to be held.
+
+        Raises:
+            GitError: it failed, once that was read to its end; MachineError: `git-missing`.
+        """
+        with open(feed, "rb") as file, self._started(arguments, folder, "file", file.fileno()) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            assert process.stderr is not None  # noqa: S101 - likewise
+            with process.stdout as output, process.stderr as errors:
+                yield output
+                # The little that git has to say of its own fits into a pipe.
+                told = errors.read()
+            process.wait()
+        _refuse_failure(process.returncode, told)
 
     def at(self, scheme: str, url: str) -> None:
         """Refuse to leave the machine while offline.
@@ -164,9 +190,16 @@ class Git:
                 where=url,
             )
 
-    def _execute(self, command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    @contextmanager
+    def _started(
+        self, arguments: Sequence[str], folder: str | None, scheme: str, feed: int = subprocess.PIPE
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Give a command that runs; it is ended unless it was waited for."""
+        options = [part for option in (*_OPTIONS, *self._insecure()) for part in ("-c", option)]
+        place = [] if folder is None else [f"--git-dir={folder}"]
+        environ = {**scrub(self.environ), **self._variables(scheme)}
         try:
-            process = self.running.start(command, environ)
+            process = self.running.start(["git", *options, *place, *arguments], environ, feed)
         except FileNotFoundError as error:
             raise MachineError(
                 "git-missing",
@@ -174,16 +207,12 @@ class Git:
                 hints=["install git, or name the source by `path` or `url`"],
             ) from error
         try:
-            output, errors = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired as error:
-            _end(process)
-            raise UpstreamError("timeout", f"git took more than {self.timeout:.0f} s") from error
+            yield process
         except BaseException:
             _end(process)
             raise
         finally:
             self.running.forget(process)
-        return process.returncode, output, errors
 
     def _insecure(self) -> tuple[str, ...]:
         return tuple(f"http.https://{host}/.sslVerify=false" for host in self.insecure_hosts)
@@ -191,7 +220,7 @@ class Git:
     def _variables(self, scheme: str) -> dict[str, str]:
         variables = {
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": _PROTOCOLS[scheme],
+            "GIT_ALLOW_PROTOCOL": PROTOCOLS[scheme],
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
@@ -212,6 +241,11 @@ def scrub(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name in _KEPT or name.startswith(_KEPT_PREFIXES) or not name.startswith(_DROPPED_PREFIXES)
     }
+
+
+def _refuse_failure(code: int, errors: bytes) -> None:
+    if code != 0:
+        raise GitError(_USERINFO.sub("***@", errors.decode(errors="replace")))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -20,7 +20,7 @@ from envctl.scratch import scratch_folder
 from envctl.vcs.command import Git, GitError
 
 #: Where the commit that was fetched is kept, so that it is not garbage.
-_KEPT_AS = "refs/envctl/commit"
+KEPT_AS = "refs/envctl/commit"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
@@ -132,12 +132,11 @@ class Repository:
         check_url(self.url)
         if not is_commit(commit):
             raise UpstreamError("no-such-revision", f"`{commit}` is no full name of a commit", where=self.url)
-        form = "sha256" if len(commit) == 64 else "sha1"
-        self._run("init", "--quiet", "--bare", "--template=", f"--object-format={form}", folder)
+        init(self.git, folder, commit, "--bare")
         tags = ("+refs/tags/*:refs/tags/*",) if history else ()
         depth = () if history else ("--depth=1",)
         try:
-            self._fetch(folder, *depth, refs=(f"+{commit}:{_KEPT_AS}", *tags))
+            self._fetch(folder, *depth, refs=(f"+{commit}:{KEPT_AS}", *tags))
         except GitError:
             # Old servers give what a branch or tag names, and nothing else.
             try:
@@ -218,6 +217,17 @@ class Repository:
             where=self.url,
             hints=hints,
         )
+
+
+def init(git: Git, folder: str, commit: str, *options: str) -> str:
+    """Make an empty repository of the kind that a commit belongs to; return the name of its hash.
+
+    Raises:
+        GitError: as git does.
+    """
+    form = "sha256" if len(commit) == 64 else "sha1"
+    git.run("init", "--quiet", *options, "--template=", f"--object-format={form}", folder)
+    return form
 
 
 def is_commit(text: str) -> bool:

@@ -6,13 +6,13 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urljoin
 
 from envctl import atomic
 from envctl.errors import UpstreamError
-from envctl.vcs.command import Git, GitError
-from envctl.vcs.repository import check_url
+from envctl.vcs.command import PROTOCOLS, Git, GitError
+from envctl.vcs.repository import check_url, init
 
 #: Gives the folder of the bare repository that holds a commit of a URL.
 Provide = Callable[[str, str], str]
@@ -61,8 +61,7 @@ def check_out(git: Git, url: str, commit: str, target: str, provide: Provide) ->
 def _check_out(git: Git, url: str, commit: str, target: str, provide: Provide, *, depth: int) -> None:
     source = provide(url, commit)
     inside = os.path.join(target, ".git")
-    form = "sha256" if len(commit) == 64 else "sha1"
-    git.run("init", "--quiet", "--template=", f"--object-format={form}", target)
+    init(git, target, commit)
     atomic.make_directories(os.path.join(inside, "objects", "info"))
     objects = os.path.join(os.path.abspath(source), "objects")
     atomic.write(os.path.join(inside, "objects", "info", "alternates"), os.fsencode(f"{objects}\n"))
@@ -70,10 +69,7 @@ def _check_out(git: Git, url: str, commit: str, target: str, provide: Provide, *
         if os.path.exists(os.path.join(source, name)):
             shutil.copyfile(os.path.join(source, name), os.path.join(inside, name))
     git.run(f"--work-tree={target}", "checkout", "--quiet", "--force", "--detach", commit, folder=inside)
-    modules = list(_list_submodules(git, url, commit, target, source))
-    if modules and depth == _DEEPEST:
-        raise UpstreamError("bad-checkout", f"the submodules of `{url}` are nested too deeply", where=url)
-    for path, its_url, its_commit in modules:
+    for path, its_url, its_commit in _list_submodules(git, url, commit, source, depth=depth):
         place = os.path.join(target, *path.split("/"))
         if os.path.realpath(place) != os.path.join(os.path.realpath(target), *path.split("/")):
             message = f"the submodule `{path}` of `{url}` lies outside of the repository"
@@ -83,22 +79,44 @@ def _check_out(git: Git, url: str, commit: str, target: str, provide: Provide, *
         atomic.remove_tree(os.path.join(place, ".git"))
 
 
+def list_submodules(git: Git, url: str, commit: str, provide: Provide) -> Mapping[tuple[str, str], str]:
+    """Map URL and commit of each submodule of a commit, and of theirs, to the folder that ``provide`` gives.
+
+    Raises:
+        UpstreamError: `bad-checkout`, `bad-url`, `git-failed`, and what ``provide`` raises.
+    """
+    found: dict[tuple[str, str], str] = {}
+
+    def visit(url: str, commit: str, folder: str, depth: int) -> None:
+        for _, its_url, its_commit in _list_submodules(git, url, commit, folder, depth=depth):
+            if (its_url, its_commit) not in found:
+                found[its_url, its_commit] = provide(its_url, its_commit)
+                visit(its_url, its_commit, found[its_url, its_commit], depth + 1)
+
+    try:
+        visit(url, commit, provide(url, commit), 0)
+    except GitError as error:
+        message = f"the submodules of commit `{commit}` of `{url}` cannot be listed: {error.reason}"
+        raise UpstreamError("git-failed", message, where=url) from error
+    return found
+
+
 def _list_submodules(
-    git: Git, url: str, commit: str, target: str, source: str
+    git: Git, url: str, commit: str, folder: str, *, depth: int
 ) -> Iterator[tuple[str, str, str]]:
-    """List the submodules of a commit: path, URL and commit of each."""
-    modules = os.path.join(target, ".gitmodules")
-    if not os.path.isfile(modules) or os.path.islink(modules):
-        return
-    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit, folder=source)
-    links = {}
-    for line in listed.split(b"\0"):
+    """List the submodules of a commit in a bare repository: path, URL and commit of each."""
+    links, modules = {}, False
+    for line in git.run("ls-tree", "-r", "-z", "--full-tree", commit, folder=folder).split(b"\0"):
         entry, _, name = line.partition(b"\t")
         if entry.startswith(b"160000 "):
             links[os.fsdecode(name)] = entry.split(b" ")[2].decode("ascii")
-    if not links:
+        elif name == b".gitmodules":
+            modules = entry.startswith(b"100")
+    if not links or not modules:
         return
-    output = git.run("config", "--file", modules, "--null", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    if depth == _DEEPEST:
+        raise UpstreamError("bad-checkout", f"the submodules of `{url}` are nested too deeply", where=url)
+    output = git.run("config", f"--blob={commit}:.gitmodules", "--null", "--list", folder=folder)
     stated: dict[str, dict[str, str]] = {}
     for record in output.decode(errors="surrogateescape").split("\0"):
         key, _, text = record.partition("\n")
@@ -112,7 +130,11 @@ def _list_submodules(
 
 
 def _absolute(base: str, url: str) -> str:
-    """Return the URL of a submodule; one that begins with a dot is relative to that of its repository."""
+    """Return the URL of a submodule; one that begins with a dot is relative to that of its repository.
+
+    Raises:
+        UpstreamError: `bad-url`, also for one that leads from a server to this machine.
+    """
     if url.startswith(("./", "../")):
         scheme, _, rest = base.partition("://")
         host, _, path = rest.partition("/")
@@ -120,6 +142,12 @@ def _absolute(base: str, url: str) -> str:
     elif re.fullmatch(r"(?!-)[\w.-]+@(?!-)[\w.-]+:(?!/).+", url):
         url = urljoin(f"ssh://{url.partition(':')[0]}/", url.partition(":")[2])
     check_url(url)
+    scheme = base.partition(":")[0]
+    if url.partition(":")[0] not in PROTOCOLS[scheme].split(":"):
+        message = (
+            f"a submodule of `{base}` leads to `{url}`, where no repository reached over {scheme} may lead"
+        )
+        raise UpstreamError("bad-url", message, where=base)
     return url
 
 

@@ -12,15 +12,17 @@ from functools import partial
 
 from envctl import atomic
 from envctl.bundle.archive import KIND, Member, member_of, write_bundle
-from envctl.errors import BuildError, InputError, MachineError
+from envctl.bundle.contents import Build, Carried, list_builds, list_repositories
+from envctl.errors import BuildError, EnvctlError, MachineError, ResolutionError, raise_together
 from envctl.frozen import dataclass, replace
 from envctl.index.pool import Pool
 from envctl.lock.lock import Lock
-from envctl.model.artifact import Archive, Checkout, Directory, Sdist, Wheel, format_origin, identify
+from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, identify
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.selection import Pin
 from envctl.model.target import Target
 from envctl.scratch import scratch_folder
+from envctl.workflow.carrying import gather_commits
 from envctl.workflow.context import Context
 from envctl.workflow.inputs import declared
 from envctl.workflow.keys import as_wheel, strongest_digest
@@ -35,6 +37,9 @@ from envctl.workflow.staleness import is_up_to_date, refuse_stale
 #: Downloads in flight.
 _WORKERS = 8
 
+#: What keeps one package out of a bundle, whatever there is to say of others.
+_REFUSALS = {"build-not-allowed", "no-build-tool"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOptions:
@@ -45,13 +50,24 @@ class BundleOptions:
     output: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What goes into a bundle beside its texts; ``roles`` maps each role to the paths of its files."""
+
+    members: Mapping[str, Member]
+    roles: Mapping[str, Collection[str]]
+    repositories: Sequence[Carried]
+    builds: Sequence[Build]
+
+
 def create_bundle(context: Context, options: BundleOptions) -> BundleReport:
     """Gather what the lock needs for the targets into one file, which has the same bytes each time.
 
     Raises:
         CheckError: `lock-stale`, `lock-missing`.
-        InputError: `not-locked-for`, `not-bundled` for sources that cannot be carried.
-        BuildError: `build-not-allowed`, `build-failed`, `no-build-tool`.
+        InputError: `not-locked-for`.
+        BuildError: `build-failed`; `build-not-allowed`, `no-build-tool`, and with them ResolutionError where
+            build tools cannot be had, of all packages together.
         UpstreamError: as fetching does; MachineError: `cannot-write`.
     """
     run = open_run(context)
@@ -63,14 +79,10 @@ def create_bundle(context: Context, options: BundleOptions) -> BundleReport:
     adapters = make_adapters(context, situation.manifest, situation.interpreter, run.store, client)
     try:
         needs = list(list_needs(situation.manifest, lock, cells))
-        _refuse_uncarried(needs)
-        tools = _choose_tools(adapters, situation, needs)
         with scratch_folder("bundle") as place:
-            packages = _fetch(adapters, [need.pin for need in needs], os.path.join(place, "packages"))
-            extra = _fetch(adapters, tools, os.path.join(place, "tools"))
-            members = {each.path: each for each in (*_texts(situation), *packages.values(), *extra.values())}
-            roles = {"package": packages.keys(), "tool": extra.keys()}
-            contents = _contents(situation, lock, cells, members.values(), roles)
+            gathered = _gather(adapters, situation, needs, place)
+            members = {**_texts(situation), **gathered.members}
+            contents = _contents(situation, lock, cells) | _list(members.values(), gathered)
             _write(options.output, contents, list(members.values()))
     finally:
         client.close()
@@ -92,41 +104,70 @@ def _fitting(situation: Situation) -> Lock:
     return lock
 
 
-def _refuse_uncarried(needs: Iterable[Need]) -> None:
-    for need in needs:
-        if isinstance(need.pin.artifact, Checkout):
-            raise InputError(
-                "not-bundled",
-                f"`{need.pin.name}` comes from a git repository, which no bundle carries",
-                where=format_origin(need.pin.artifact),
-                hints=["name an archive or a wheel of it in `[sources]`, by `url` or `path`"],
-            )
+def _gather(adapters: Adapters, situation: Situation, needs: Sequence[Need], place: str) -> Gathered:
+    """Bring all that is needed into the folder ``place``."""
+    checkouts = [need.pin.artifact for need in needs if isinstance(need.pin.artifact, Checkout)]
+    commits = gather_commits(adapters.checkouts(), checkouts, os.path.join(place, "commits"))
+    chosen = _choose_tools(adapters, situation, needs)
+    packages = _fetch(adapters, [need.pin for need in needs], os.path.join(place, "packages"))
+    tools = _fetch(adapters, [tool for _, pins in chosen for tool in pins], os.path.join(place, "tools"))
+    roles = {
+        "package": packages.values(),
+        "tool": tools.values(),
+        "repository": [member for _, member in commits],
+    }
+    return Gathered(
+        members={each.path: each for members in roles.values() for each in members},
+        roles={role: frozenset(each.path for each in members) for role, members in roles.items()},
+        repositories=[carried for carried, _ in commits],
+        builds=[
+            replace(build, tools=tuple(tools[_key(pin.artifact)].path for pin in pins))
+            for build, pins in chosen
+        ],
+    )
 
 
-def _choose_tools(adapters: Adapters, situation: Situation, needs: Sequence[Need]) -> list[Pin]:
+def _choose_tools(
+    adapters: Adapters, situation: Situation, needs: Sequence[Need]
+) -> list[tuple[Build, Sequence[Pin]]]:
     """Choose the wheels that builds require, for every target that they are done on."""
     waiting: dict[str, tuple[Pin, dict[str, Target]]] = {}
     for need in needs:
         if as_wheel(need.pin.artifact) is None:
             _, cells = waiting.setdefault(identify(need.pin.artifact), (need.pin, {}))
             cells[need.target.label] = need.target
-    tools: list[Pin] = []
+    chosen: list[tuple[Build, Sequence[Pin]]] = []
+    problems: list[EnvctlError] = []
     builder = adapters.builder()
     # Of the same few tools for one target after the other there is nothing to tell.
     silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
     for pin, cells in waiting.values():
         # Of a folder what lies there now; the lock has only what decided its metadata.
         artifact = situation.direct.get(pin.name, pin.artifact)
-        requirements = builder.list_requirements(Pin(name=pin.name, version=pin.version, artifact=artifact))
-        for cell in cells.values():
-            for tool in silent.choose_tools(requirements, cell):
-                if as_wheel(tool.artifact) is None:
-                    raise BuildError(
-                        "no-build-tool",
-                        f"`{tool.name}` is needed to build `{pin.name}` and has no wheel for {cell.label}",
-                    )
-                tools.append(tool)
-    return tools
+        try:
+            requirements = builder.list_requirements(replace(pin, artifact=artifact))
+            for cell in cells.values():
+                tools = silent.choose_tools(requirements, cell)
+                _refuse_sources(pin, cell, tools)
+                chosen.append((Build(name=pin.name, target=cell.name, python=cell.python), tools))
+        except BuildError as error:
+            if error.code not in _REFUSALS:
+                raise
+            problems.append(error)
+        except ResolutionError as error:
+            error.where = error.where or f"the build requirements of {pin.name}"
+            problems.append(error)
+    raise_together(problems)
+    return chosen
+
+
+def _refuse_sources(pin: Pin, cell: Target, tools: Sequence[Pin]) -> None:
+    for tool in tools:
+        if as_wheel(tool.artifact) is None:
+            raise BuildError(
+                "no-build-tool",
+                f"`{tool.name}` is needed to build `{pin.name}` and has no wheel for {cell.label}",
+            )
 
 
 def _without_summaries(emit: Emit) -> Emit:
@@ -134,70 +175,75 @@ def _without_summaries(emit: Emit) -> Emit:
 
 
 def _fetch(adapters: Adapters, pins: Iterable[Pin], folder: str) -> Mapping[str, Member]:
-    """Bring the files of pins into ``folder``, each once; by digest."""
-    wanted: dict[str, tuple[str, Wheel | Sdist | Archive]] = {}
-    for pin in pins:
-        found = file_of(pin.artifact)
-        if found is not None and not isinstance(pin.artifact, Directory | Checkout):
-            wanted.setdefault(strongest_digest(found[1]) or found[0], (found[0], pin.artifact))
-    sizes = [each.size or 0 for _, each in wanted.values()]
+    """Bring the files of pins into ``folder``, each once; by `_key`."""
+    wanted = {
+        _key(pin.artifact): pin.artifact for pin in pins if isinstance(pin.artifact, Wheel | Sdist | Archive)
+    }
+    sizes = [each.size or 0 for each in wanted.values()]
     adapters.emit(Started(Phase.DOWNLOAD, sum(sizes), "bytes"))
     pool = Pool(_WORKERS)
     try:
-        pending = [
-            pool.submit(partial(_bring, adapters, artifact, name, os.path.join(folder, str(number))))
-            for number, (name, artifact) in enumerate(wanted.values())
-        ]
-        members = [each.wait() for each in pending]
+        pending = {
+            key: pool.submit(partial(_bring, adapters, artifact, os.path.join(folder, str(number))))
+            for number, (key, artifact) in enumerate(wanted.items())
+        }
+        members = {key: each.wait() for key, each in pending.items()}
     finally:
         pool.close()
     adapters.emit(Ended(Phase.DOWNLOAD, f"Gathered {len(members)} files" if members else ""))
-    return {each.sha256: each for each in members}
+    return members
 
 
-def _bring(adapters: Adapters, artifact: Wheel | Sdist | Archive, name: str, folder: str) -> Member:
+def _key(artifact: Artifact) -> str:
+    """Name a file by its digest, where one is known."""
+    filename, hashes = file_of(artifact) or ("", {})
+    return strongest_digest(hashes) or filename
+
+
+def _bring(adapters: Adapters, artifact: Wheel | Sdist | Archive, folder: str) -> Member:
     atomic.make_directories(folder)
     path = adapters.bring(artifact, folder)
-    adapters.emit(Advanced(Phase.DOWNLOAD, 0, name))
+    adapters.emit(Advanced(Phase.DOWNLOAD, 0, os.path.basename(path)))
     member = member_of("", path)
-    return Member(path=f"files/{member.sha256}/{name}", sha256=member.sha256, size=member.size, source=path)
+    return replace(member, path=f"files/{member.sha256}/{os.path.basename(path)}")
 
 
-def _texts(situation: Situation) -> list[Member]:
-    """Take the manifest, the lock, and the pyproject.toml of the lists, as they are."""
-    found = []
+def _texts(situation: Situation) -> dict[str, Member]:
+    """Take the manifest, the lock, and the pyproject.toml of the lists as they are; by path in the bundle."""
+    found = {}
     root = situation.manifest.folder
     for path in (*situation.loaded.digests, situation.lock.path):
         name = os.path.relpath(path, root).replace(os.sep, "/")
         if not name.startswith("../"):
-            found.append(member_of(name, path))
+            found[name] = member_of(name, path)
     return found
 
 
-def _contents(
-    situation: Situation,
-    lock: Lock,
-    cells: Sequence[Target],
-    members: Iterable[Member],
-    roles: Mapping[str, Collection[str]],
-) -> dict[str, object]:
+def _contents(situation: Situation, lock: Lock, cells: Sequence[Target]) -> dict[str, object]:
     root = situation.manifest.folder
     return {
-        "format_version": "1.0",
+        "format_version": "1.1",
         "kind": KIND,
         "manifest": os.path.basename(situation.manifest.path),
         "lock": os.path.relpath(lock.path, root).replace(os.sep, "/"),
         "targets": list(dict.fromkeys(cell.name for cell in cells)),
         "pythons": list(dict.fromkeys(cell.python for cell in cells)),
-        "files": [_list(each, roles) for each in sorted(members, key=lambda each: each.path)],
     }
 
 
-def _list(member: Member, roles: Mapping[str, Collection[str]]) -> dict[str, object]:
-    listed: dict[str, object] = {"path": member.path, "sha256": member.sha256, "size": member.size}
+def _list(members: Iterable[Member], gathered: Gathered) -> dict[str, object]:
+    return {
+        "files": [_describe(each, gathered.roles) for each in sorted(members, key=lambda each: each.path)],
+        "repositories": list_repositories(gathered.repositories),
+        "builds": list_builds(gathered.builds),
+    }
+
+
+def _describe(member: Member, roles: Mapping[str, Collection[str]]) -> dict[str, object]:
+    told: dict[str, object] = {"path": member.path, "sha256": member.sha256, "size": member.size}
     if member.path.startswith("files/"):
-        listed["roles"] = [role for role, digests in roles.items() if member.sha256 in digests]
-    return listed
+        told["roles"] = [role for role, paths in roles.items() if member.path in paths]
+    return told
 
 
 def _write(path: str, contents: Mapping[str, object], members: Sequence[Member]) -> None:

@@ -11,8 +11,9 @@ import hashlib
 import os
 import posixpath
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from envctl.build.source import read_static_metadata
 from envctl.errors import InputError
@@ -69,6 +70,14 @@ class Checkouts:
             ) from error
         return read_static_metadata(table, where=where)
 
+    def needs_history(self, checkout: Checkout) -> bool:
+        """Whether a build has to find its own version, which it may do from history and tags.
+
+        Raises:
+            InputError, UpstreamError: as `stated_metadata`.
+        """
+        return self.stated_metadata(checkout) is None
+
     @contextmanager
     def open(self, checkout: Checkout) -> Iterator[str]:
         """Check a commit out for a while; yields the folder that is built, which is to be changed freely.
@@ -76,13 +85,13 @@ class Checkouts:
         Raises:
             UpstreamError: `bad-checkout`, and as fetching does; InputError: `no-source`.
         """
-        history = self.stated_metadata(checkout) is None
+        history = self.needs_history(checkout)
         with scratch_folder("checkout") as place:
             target = os.path.join(place, "source")
 
             def provide(url: str, commit: str) -> str:
                 own = (url, commit) == (checkout.url, checkout.commit)
-                return self._fetch(url, commit, history=history and own)
+                return self.fetch(url, commit, history=history and own)
 
             check_out(self.git, checkout.url, checkout.commit, target, provide)
             folder = os.path.join(target, *(checkout.subdirectory or "").split("/"))
@@ -96,7 +105,7 @@ class Checkouts:
         kept = Memo(self.store.folder)
         known = kept.find(CHECKED_OUT, key)
         if known is None:
-            folder = self._fetch(checkout.url, checkout.commit, history=False)
+            folder = self.fetch(checkout.url, checkout.commit, history=False)
             if subdirectory != "." and not has_folder(self.git, folder, checkout.commit, subdirectory):
                 raise _no_folder(checkout)
             path = posixpath.normpath(posixpath.join(subdirectory, "pyproject.toml"))
@@ -105,28 +114,49 @@ class Checkouts:
             kept.keep(CHECKED_OUT, key, known)
         return None if known == _NONE else known
 
-    def _fetch(self, url: str, commit: str, *, history: bool) -> str:
-        """Bring a commit into the store, if it is not there; return the folder of its bare repository."""
-        keys = [_key(url, commit, "history")] + ([] if history else [_key(url, commit, "alone")])
-        for key in keys:
-            entry = self.store.get(REPOSITORIES, key)
+    def find(self, url: str, commit: str, *, history: bool) -> str | None:
+        """Find the bare repository of a commit in the store: its folder."""
+        kinds = ["history"] if history else ["history", "alone"]
+        if not history or self.git.offline:
+            kinds.append("carried")
+        for kind in kinds:
+            entry = self.store.get(REPOSITORIES, _key(url, commit, kind))
             if entry is not None:
                 return entry.tree
-        self.emit(Started(Phase.DOWNLOAD))
-        self.emit(Advanced(Phase.DOWNLOAD, 0, url))
-        repository = Repository(self.git, url)
+        return None
+
+    def keep(self, url: str, commit: str, kind: str, fill: Callable[[str], None]) -> str:
+        """Put the bare repository of a commit into the store; ``fill`` makes it in a folder. Return it.
+
+        Its ``kind`` is ``alone``, ``history``, or ``carried``: with what a bundle has of the history, which
+        serves where nothing else can be had.
+        """
 
         def produce(folder: str) -> dict[str, object]:
-            repository.fetch(commit, folder, history=history)
+            fill(folder)
             return {"url": url, "commit": commit}
 
+        return self.store.add(REPOSITORIES, _key(url, commit, kind), produce).tree
+
+    def fetch(self, url: str, commit: str, *, history: bool) -> str:
+        """Bring a commit into the store, if it is not there; return the folder of its bare repository.
+
+        Raises:
+            UpstreamError: `no-such-revision`, `git-failed`, `offline`; MachineError: `git-missing`.
+        """
+        found = self.find(url, commit, history=history)
+        if found is not None:
+            return found
+        self.emit(Started(Phase.DOWNLOAD))
+        self.emit(Advanced(Phase.DOWNLOAD, 0, url))
+        summary = ""
         try:
-            entry = self.store.add(REPOSITORIES, keys[-1], produce)
-        except BaseException:
-            self.emit(Ended(Phase.DOWNLOAD))
-            raise
-        self.emit(Ended(Phase.DOWNLOAD, f"Fetched commit {commit[:12]} of {url}"))
-        return entry.tree
+            fill = partial(Repository(self.git, url).fetch, commit, history=history)
+            made = self.keep(url, commit, "history" if history else "alone", fill)
+            summary = f"Fetched commit {commit[:12]} of {url}"
+        finally:
+            self.emit(Ended(Phase.DOWNLOAD, summary))
+        return made
 
 
 def make_git(settings: Settings) -> Git:

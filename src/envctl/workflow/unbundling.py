@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from envctl import atomic
 from envctl.bundle.archive import Bundle, open_bundle
+from envctl.bundle.contents import Build, read_builds, read_repositories
 from envctl.environment.configuration import choose_executable, read_configuration
 from envctl.errors import EnvctlError, InputError, raise_together
 from envctl.frozen import replace
@@ -22,14 +24,18 @@ from envctl.manifest.manifest import Index
 from envctl.manifest.parse import parse as parse_manifest
 from envctl.manifest.project import find_project
 from envctl.manifest.urls import file_url
-from envctl.model.artifact import Archive, Artifact, Directory, Sdist, Wheel
+from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, identify
 from envctl.model.selection import Pin
+from envctl.model.settings import Settings
 from envctl.scratch import scratch_folder
+from envctl.store.store import Store
 from envctl.workflow.built import find_places
+from envctl.workflow.carrying import take_commit
+from envctl.workflow.checkouts import Checkouts, make_git
 from envctl.workflow.context import Run
 from envctl.workflow.inputs import declared
 from envctl.workflow.keys import as_wheel, strongest_digest
-from envctl.workflow.needed import choose_cells, file_of, list_needs
+from envctl.workflow.needed import Need, choose_cells, file_of, list_needs
 from envctl.workflow.prepare import Situation, choose_for, survey
 from envctl.workflow.remote import Adapters, make_adapters
 from envctl.workflow.results import BundleReport
@@ -37,18 +43,21 @@ from envctl.workflow.sources import list_local_paths
 from envctl.workflow.staleness import is_up_to_date, refuse_stale
 
 
-def verify_bundle(path: str) -> BundleReport:
+def verify_bundle(settings: Settings, path: str) -> BundleReport:
     """Check a bundle offline: every file is what its list says, and its lock finds all that it needs in it.
+
+    That is: every file, every commit with its submodules, and what is required to build on each target.
 
     Raises:
         InputError: `no-file`, `bad-bundle`, `bundle-incomplete`; all that is missing is told together.
+        MachineError: `git-missing`, where commits are to be looked at.
     """
     with open_bundle(path) as bundle:
         bundle.check()
-        return _compare(bundle)
+        return _compare(bundle, replace(settings, offline=True))
 
 
-def _compare(bundle: Bundle) -> BundleReport:
+def _compare(bundle: Bundle, settings: Settings) -> BundleReport:
     """Compare what the lock of a bundle needs with what is in it."""
     folder = os.path.dirname(bundle.path)  # where it would be laid out: nothing is read there
     texts = {
@@ -68,13 +77,7 @@ def _compare(bundle: Bundle) -> BundleReport:
     )
     cells = choose_cells(manifest, lock, _names(bundle, "targets"), _names(bundle, "pythons"))
     needs = list(list_needs(manifest, lock, cells))
-    digests = {str(each["sha256"]) for each in bundle.contents["files"]}
-    problems: dict[str, EnvctlError] = {}
-    for need in needs:
-        found = file_of(need.pin.artifact)
-        if found is not None and not _is_in(found[1], digests):
-            problems.setdefault(found[0], _incomplete(bundle, need.pin.name, found[0], need.target.label))
-    raise_together(list(problems.values()))
+    raise_together(_find_lacking(bundle, needs, settings))
     return BundleReport(
         path=bundle.path,
         targets=_names(bundle, "targets"),
@@ -99,15 +102,61 @@ def _names(bundle: Bundle, key: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_in(hashes: Mapping[str, str], digests: set[str]) -> bool:
-    return hashes.get("sha256", "").lower() in digests
+def _find_lacking(bundle: Bundle, needs: Sequence[Need], settings: Settings) -> list[EnvctlError]:
+    """Say what needs do not find in a bundle: each file, commit and build tool once."""
+    digests = {str(each["sha256"]) for each in bundle.contents["files"] if "roles" in each}
+    builds = read_builds(bundle)
+    problems: dict[str, EnvctlError] = {}
+    for need in needs:
+        found = file_of(need.pin.artifact)
+        if found is not None and found[1].get("sha256", "").lower() not in digests:
+            lacking = f"`{found[0]}`"
+            problems.setdefault(lacking, _incomplete(bundle, need, lacking))
+        for lacking in _lacking_tools(bundle, builds, need):
+            problems.setdefault(lacking, _incomplete(bundle, need, lacking))
+    checkouts = {
+        identify(need.pin.artifact): need for need in needs if isinstance(need.pin.artifact, Checkout)
+    }
+    if checkouts:
+        with scratch_folder("bundle") as place:
+            # Where nothing is yet, so that all of it has to be in the bundle.
+            taken = Checkouts(git=make_git(settings), store=Store(place), emit=lambda _: None)
+            problems |= _find_lacking_commits(bundle, checkouts.values(), taken)
+    return list(problems.values())
 
 
-def _incomplete(bundle: Bundle, name: str, filename: str, target: str) -> InputError:
+def _lacking_tools(bundle: Bundle, builds: Mapping[tuple[str, str, str], Build], need: Need) -> Iterator[str]:
+    if as_wheel(need.pin.artifact) is not None:
+        return
+    build = builds.get((need.pin.name, need.target.name, need.target.python))
+    if build is None:
+        yield f"what the build of `{need.pin.name}` requires"
+        return
+    for path in build.tools:
+        if "tool" not in bundle.files.get(path, {}).get("roles", ()):
+            yield f"`{path.rpartition('/')[2]}`"
+
+
+def _find_lacking_commits(
+    bundle: Bundle, needs: Iterable[Need], checkouts: Checkouts
+) -> Mapping[str, EnvctlError]:
+    carried = read_repositories(bundle)
+    problems: dict[str, EnvctlError] = {}
+    for need in needs:
+        assert isinstance(need.pin.artifact, Checkout)  # noqa: S101 - the caller chose them
+        try:
+            take_commit(bundle, carried, checkouts, need.pin.artifact, partial(_incomplete, bundle, need))
+        except EnvctlError as error:
+            problems.setdefault(str(error), error)
+    return problems
+
+
+def _incomplete(bundle: Bundle, need: Need, lacking: str) -> InputError:
     targets, pythons = (", ".join(_names(bundle, key)) for key in ("targets", "pythons"))
     return InputError(
         "bundle-incomplete",
-        f"`{os.path.basename(bundle.path)}` lacks `{filename}`, which `{name}` needs on {target}",
+        f"`{os.path.basename(bundle.path)}` lacks {lacking}, which `{need.pin.name}` needs on"
+        f" {need.target.label}",
         where=bundle.path,
         hints=[
             f"it is for {targets} with Python {pythons}",
@@ -161,30 +210,32 @@ def _find_missing(run: Run, situation: Situation, lock: Lock) -> list[Pin]:
 
 
 def _obtain(run: Run, situation: Situation, bundle: Bundle, pins: Sequence[Pin], place: str) -> None:
-    label = situation.target.label
-    local = [_bring(bundle, pin, place, label) for pin in pins]
-    with _offered(
-        run, situation, bundle, place if any(as_wheel(pin.artifact) is None for pin in pins) else None
-    ) as adapters:
+    needs = [Need(pin, situation.target) for pin in pins]
+    commits = {need.pin.name: need for need in needs if isinstance(need.pin.artifact, Checkout)}
+    if commits:
+        settings = replace(run.context.settings, offline=True)
+        checkouts = Checkouts(git=make_git(settings), store=run.store, emit=run.context.emit)
+        raise_together(list(_find_lacking_commits(bundle, commits.values(), checkouts).values()))
+    local = [_bring(bundle, need, place) for need in needs]
+    has_builds = any(as_wheel(pin.artifact) is None for pin in pins)
+    with _offered(run, situation, bundle, place if has_builds else None) as adapters:
         adapters.obtain(local)
 
 
-def _bring(bundle: Bundle, pin: Pin, place: str, label: str) -> Pin:
-    """Lay the file of a pin out; the pin then says that it lies there. A folder is where it is."""
-    found = file_of(pin.artifact)
+def _bring(bundle: Bundle, need: Need, place: str) -> Pin:
+    """Lay the file of a pin out; the pin then says that it lies there. All else is where it is."""
+    found = file_of(need.pin.artifact)
     if found is None:
-        if isinstance(pin.artifact, Directory):
-            return pin
-        raise _incomplete(bundle, pin.name, pin.name, label)
+        return need.pin
     filename, hashes = found
     listed = next((path for path in bundle.files if _is_for(bundle, path, hashes)), None)
     if listed is None:
-        raise _incomplete(bundle, pin.name, filename, label)
+        raise _incomplete(bundle, need, f"`{filename}`")
     folder = os.path.join(place, hashlib.sha256(listed.encode()).hexdigest())
     atomic.make_directories(folder)
     target = os.path.join(folder, os.path.basename(listed))
     bundle.extract(listed, target)
-    return replace(pin, artifact=_relocated(pin.artifact, target))
+    return replace(need.pin, artifact=_relocated(need.pin.artifact, target))
 
 
 def _is_for(bundle: Bundle, path: str, hashes: Mapping[str, str]) -> bool:

@@ -31,9 +31,10 @@ def configure(parser: Parser) -> None:
     )
     add_format(parser)
     parser.description = (
-        "A bundle holds the manifest, the lock, every file that its environments need on the targets, and "
-        "what builds require. Made twice it has the same bytes. `envctl apply --bundle FILE` installs from "
-        "it with the network shut. `create` changes neither manifest nor lock; `verify` asks nobody."
+        "A bundle holds the manifest, the lock, every file and commit that its environments need on the "
+        "targets, and what builds require. Made twice it has the same bytes. `envctl apply --bundle FILE` "
+        "installs from it with the network shut. `create` changes neither manifest nor lock; `verify` asks "
+        "nobody."
     )
     parser.examples = (
         "envctl bundle create -o shop.bundle",
@@ -63,7 +64,7 @@ def run(arguments: Namespace, console: Console) -> int:
     else:
         from envctl.workflow.unbundling import verify_bundle
 
-        report = verify_bundle(resolve_path(arguments, arguments.bundle))
+        report = verify_bundle(context.settings, resolve_path(arguments, arguments.bundle))
     deliver(
         console,
         arguments.format,
