@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-
-import pytest
 
 from envctl.cli.settings import KEYS
 from support.company import make_authority, nginx, proxy
@@ -19,23 +15,6 @@ from support.wheels import make_wheel
 
 DOCS = Path(__file__).parents[2] / "docs"
 LOGIN = ("robot", "s3cret-word")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """An empty folder, an index with a password that has `acme-sdk` and an old `idna`, and empty settings."""
-    index, config = tmp_path / "index", tmp_path / "config" / "config.toml"
-    config.parent.mkdir()
-    config.touch()
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "cache" / "home").mkdir(parents=True)
-    with IndexServer(index, max_age=0) as server:
-        yield Project(
-            folder=os.fspath(tmp_path / "shop"),
-            cache=os.fspath(tmp_path / "cache"),
-            index=server,
-            environ={"ENVCTL_CONFIG": os.fspath(config)},
-        )
 
 
 def test_following_the_page_about_private_indexes(project: Project, tmp_path: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from support.backends import make_tree, wrap_installed
 from support.pages import follow
@@ -18,25 +14,9 @@ from support.wheels import make_wheel
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """An empty folder, and settings of a user for whom the public index is on loopback."""
-    index, config = tmp_path / "index", tmp_path / "config.toml"
-    for name in ("click", "idna", "certifi"):
-        make_wheel(index, name, "1.0")
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "cache" / "home").mkdir(parents=True)
-    with IndexServer(index) as server:
-        config.write_text(f'[mirrors]\npypi = "{server.url}"\n', encoding="utf-8")
-        yield Project(
-            folder=os.fspath(tmp_path / "shop"),
-            cache=os.fspath(tmp_path / "cache"),
-            index=server,
-            environ={"ENVCTL_CONFIG": os.fspath(config)},
-        )
-
-
 def test_following_the_page_about_monorepos_gives_what_it_shows(project: Project) -> None:
+    for name in ("click", "idna", "certifi"):
+        make_wheel(project.index.folder, name, "1.0")
     for name in ("hatchling", "editables"):
         wrap_installed(project.index.folder, name)
 

@@ -7,14 +7,13 @@ loopback that takes the place of the public one through the user's settings: so 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from support.pages import follow, read_blocks
 from support.project import Project
-from support.server import IndexServer
 from support.wheels import make_wheel
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-environment.md"
@@ -57,9 +56,9 @@ FLASK_FILES = {
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Project]:
-    """An empty folder, and settings of a user for whom the public index is on loopback."""
-    index, config = tmp_path / "index", tmp_path / "config.toml"
+def shop(project: Project) -> Project:
+    """An index with what the tutorial installs."""
+    index = project.index.folder
     for name, version, requires in RELEASES:
         make_wheel(index, name, version, requires=requires)
     make_wheel(
@@ -70,22 +69,13 @@ def shop(tmp_path: Path) -> Iterator[Project]:
         files=FLASK_FILES,
         scripts={"flask": "flask.app:main"},
     )
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "cache" / "home").mkdir(parents=True)
-    with IndexServer(index) as server:
-        config.write_text(f'[mirrors]\npypi = "{server.url}"\n', encoding="utf-8")
-        yield Project(
-            folder=os.fspath(tmp_path / "shop"),
-            cache=os.fspath(tmp_path / "cache"),
-            index=server,
-            environ={"ENVCTL_CONFIG": os.fspath(config)},
-        )
+    return project
 
 
 def test_following_the_tutorial_gives_what_it_shows(shop: Project) -> None:
     wrong = follow(shop, TUTORIAL.read_text(encoding="utf-8"))
 
-    assert wrong == []
+    assert "\n".join(wrong) == ""
     assert set(os.listdir(shop.folder)) == {"env.toml", "pylock.toml"}
 
 
@@ -102,6 +92,8 @@ def test_output_that_the_tutorial_does_not_show_right_is_noticed(shop: Project) 
     page = "```console\n$ envctl init\nWrote something else\n$ false\n$ envctl init\n```\n"
 
     assert follow(shop, page) == [
-        "`envctl init` does not print 'Wrote something else'",
+        "`envctl init`: line 1 is shown as 'Wrote something else', where 'Wrote env.toml' stands",
+        "    Wrote env.toml",
+        "    Next: edit it, look at `envctl plan`, then `envctl apply`.",
         "`false` exits with 1:",
     ]

@@ -13,8 +13,15 @@ from support.project import TIMEOUT, Project, find_command
 VARIES = (
     (re.compile(r"\b(python) ?3\.\d+(\.\d+\w*)?", re.IGNORECASE), r"\1 3"),
     (re.compile(r"\b\d+ files\b"), "N files"),
+    (re.compile(r"-?\b[\d.,]+ [kMGT]?B\b"), "SIZE"),
+    (re.compile(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+Z"), "TIME"),
+    (re.compile(r"\b\d+ (second|minute|hour|day|month|year)s?\b"), "AGE"),
+    (re.compile(r"\b[\d.]+ (ms|s)\b"), "AGE"),
     (re.compile(r"\s+"), " "),
 )
+
+#: What stands in a log, and on a terminal has been told by a bar: pages need not show it.
+UNSEEN = re.compile(r"Unpacked \d+ packages?|Gathered \d+ files?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,36 @@ def level(line: str) -> str:
     return line.strip()
 
 
-def is_shown(line: str, output: Sequence[str]) -> bool:
-    """Whether a line of the page is a line of the output; ``…`` stands for anything."""
-    pattern = ".*".join(re.escape(level(part)) for part in line.split("…"))
-    return any(re.fullmatch(pattern.replace(".*", " ?.* ?"), level(each)) for each in output)
+def is_left_out(line: str) -> bool:
+    """Whether a line of the page stands for any number of lines."""
+    return line.strip() == "…"
+
+
+def is_same(shown: str, printed: str) -> bool:
+    """Whether a line of the page is one of the output; ``…`` within it stands for anything."""
+    pattern = " ?.* ?".join(re.escape(level(part)) for part in shown.split("…"))
+    return re.fullmatch(pattern, level(printed)) is not None
+
+
+def find_difference(shown: Sequence[str], printed: Sequence[str]) -> str | None:
+    """Hold what a page shows against what was printed, line by line and in order; None where it is the same.
+
+    Else it tells the line of the page up to which it is, or the one of the output that the page lacks.
+    """
+    # For each number of lines of the page, after how many of the output these can end.
+    ends = {0}
+    for number, line in enumerate(shown):
+        if is_left_out(line):
+            following = set(range(min(ends), len(printed) + 1))
+        else:
+            following = {end + 1 for end in ends if end < len(printed) and is_same(line, printed[end])}
+        if not following:
+            there = printed[max(ends)] if max(ends) < len(printed) else "its end"
+            return f"line {number + 1} is shown as {line!r}, where {there!r} stands"
+        ends = following
+    if len(printed) not in ends:
+        return f"{printed[max(ends)]!r} is printed, and not shown"
+    return None
 
 
 def run_line(project: Project, command: str) -> tuple[int, list[str]]:
@@ -93,8 +126,10 @@ def follow(project: Project, page: str) -> list[str]:
         elif block.language == "console":
             for command, shown in block.steps():
                 code, output = run_line(project, command)
-                missing = [line for line in shown if line.strip(" …") and not is_shown(line, output)]
-                wrong += [f"`{command}` does not print {line!r}" for line in missing]
+                output = [line for line in output if not UNSEEN.match(line)]
+                difference = find_difference(shown, output) if shown else None
+                if difference is not None:
+                    wrong += [f"`{command}`: {difference}", *(f"    {line}" for line in output)]
                 if code != 0 and not any(line.startswith("error: ") for line in shown):
                     return [*wrong, f"`{command}` exits with {code}:", *output]
     return wrong

@@ -277,7 +277,7 @@ def test_many_targets_are_one_phase() -> None:
 
     assert [type(each) for each in events if isinstance(each, Started | Ended)] == [Started, Ended]
     assert [each.summary for each in events if isinstance(each, Ended)] == [
-        "Resolved 1 packages for 6 targets"
+        "Resolved 1 package for 6 targets"
     ]
 
 

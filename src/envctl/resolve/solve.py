@@ -50,10 +50,15 @@ def solve(
     try:
         universe = Universe(request, target, shelf or Shelf(catalog, request.direct))
         resolution = _solve(universe, emit)
-        summary = f"Resolved {len(resolution.packages)} packages"
+        summary = summarise(len(resolution.packages))
     finally:
         emit(Ended(Phase.RESOLVE, summary))
     return resolution
+
+
+def summarise(count: int) -> str:
+    """Say how many packages were resolved."""
+    return f"Resolved {count} package{'' if count == 1 else 's'}"
 
 
 def _solve(universe: Universe, emit: Emit) -> Resolution:

@@ -33,7 +33,7 @@ from envctl.resolve.files import Yardstick
 from envctl.resolve.listing import Shelf
 from envctl.resolve.port import Catalog, ListedFile, Metadata, Project
 from envctl.resolve.request import Reference, Request
-from envctl.resolve.solve import solve
+from envctl.resolve.solve import solve, summarise
 from envctl.workflow.context import Released
 from envctl.workflow.forks import Forks, resolve_forks
 from envctl.workflow.patches import Cuts, cut_targets, find_cuts, is_about_patches, minor_of
@@ -141,7 +141,7 @@ def resolve_targets(
         for notice in tell(done):
             emit(notice)
         count = len({name for resolution in done for name in resolution.packages})
-        summary = f"Resolved {count} packages"
+        summary = summarise(count)
         if len(targets) > 1:
             summary += f" for {len(targets)} targets"
     finally:
