@@ -41,6 +41,7 @@ from envctl.workflow.remote import Adapters, make_adapters
 from envctl.workflow.results import BundleReport
 from envctl.workflow.sources import list_local_paths
 from envctl.workflow.staleness import is_up_to_date, refuse_stale
+from envctl.workflow.toolsources import ToolSources
 
 
 def verify_bundle(settings: Settings, path: str) -> BundleReport:
@@ -269,7 +270,9 @@ def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) 
         emit=run.context.emit,
     )
     try:
-        yield make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
+        adapters = make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
+        near = ToolSources(situation.manifest, known={}, make_origins=None)
+        yield replace(adapters, sources=near)
     finally:
         client.close()
 
