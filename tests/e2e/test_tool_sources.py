@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,24 @@ def test_another_source_of_it_builds_anew(monorepo: Project) -> None:
 
     assert (from_index, lay_again(monorepo)) == (9, 1)
     assert lay_again(monorepo, "--offline") == 1
+
+
+def test_projects_that_have_a_tool_from_different_places_do_not_take_turns(
+    monorepo: Project, make_project: Callable[..., Project]
+) -> None:
+    other = make_project()
+    other = Project(folder=other.folder, cache=monorepo.cache, index=monorepo.index)
+    publish_sdist(monorepo, requires='"tool"', more=_STAMP)
+    allow(monorepo, "delta", rest='[sources]\ntool = { path = "tool" }')
+    allow(other, "delta")
+    for project in (monorepo, other):
+        project.apply()
+    before = calls(monorepo)
+
+    found = [lay_again(project, "--offline") for project in (monorepo, other, monorepo)]
+
+    assert found == [1, 9, 1]
+    assert calls(monorepo) == before
 
 
 def test_a_wheel_of_this_machine_builds(monorepo: Project) -> None:
