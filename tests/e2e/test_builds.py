@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from support.backends import BACKEND, allow, calls, publish_sdist
-from support.project import Project
+from support.project import TIMEOUT, Project
 from support.wheels import make_wheel
 
 # Permission.
@@ -397,9 +397,9 @@ def build_wheel(*a):
 
 
 def _are_gone(project: Project) -> bool:
-    """Whether they are; who was killed a moment ago may need another one to be gone."""
+    """Whether they are; who was killed a moment ago may need another one to be gone, on a busy machine a long one."""
     numbers = project.read("pids.txt").split()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + TIMEOUT
     while any(map(_runs, numbers)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not any(map(_runs, numbers))
@@ -416,14 +416,17 @@ def _runs(number: str) -> bool:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
 def test_a_backend_that_hangs_is_ended_with_all_that_it_started(fresh: Project) -> None:
-    started = time.monotonic()
+    err, codes = "", [""]
 
-    err, codes = run_failing(fresh, _HANG.format(path=fresh.path("pids.txt")), rest="timeout = 10")
+    # The limit counts from the beginning of a build: on a busy machine a backend may not get to hang in it.
+    for limit in (5, 20, 80):
+        err, codes = run_failing(fresh, _HANG.format(path=fresh.path("pids.txt")), rest=f"timeout = {limit}")
+        if "| waiting" in err:
+            break
 
     assert codes == ["build-timeout"]
     assert "| waiting" in err
     assert "[build] timeout" in err
-    assert time.monotonic() - started < 100
     assert _are_gone(fresh)
 
 

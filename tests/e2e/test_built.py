@@ -223,6 +223,41 @@ def test_what_leads_to_the_same_tools_builds_nothing(built: Project) -> None:
     assert calls(built) == ["delta wheel"]
 
 
+def test_an_environment_stays_with_what_it_was_laid_from_whatever_others_build(
+    built: Project, make_project: Callable[..., Project]
+) -> None:
+    other = make_project()
+    other = Project(folder=other.folder, cache=built.cache, index=built.index)
+    allow(other, "delta")
+    other.apply()
+    release(built, "2.0", 2)
+    other.apply("--reinstall", "delta")
+    built.publish("alpha", "1.0")
+    built.write_manifest("alpha", "delta", rest='[build]\nallow = ["delta"]')
+
+    plan = built.apply()["plan"]
+
+    assert changes_of(plan) == {"package.alpha": "create"}
+    assert (answer(built), answer(other)) == (1, 2)
+    assert lay_again(built) == 2
+
+
+def test_a_package_that_was_damaged_is_mended_with_what_it_was_laid_from(
+    built: Project, make_project: Callable[..., Project]
+) -> None:
+    other = make_project()
+    other = Project(folder=other.folder, cache=built.cache, index=built.index)
+    allow(other, "delta")
+    release(built, "2.0", 2)
+    other.apply()
+    other.apply("--reinstall", "delta")
+    os.unlink(built.site("delta.py"))
+
+    built.apply()
+
+    assert answer(built) == 1
+
+
 # What may happen to the record.
 
 

@@ -12,8 +12,11 @@ from envctl.cli.settings import make_settings
 from envctl.workflow.context import Context, Place, Remote, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envctl.index.client import IndexClient
     from envctl.manifest.manifest import Manifest
+    from envctl.model.artifact import Artifact
     from envctl.model.interpreter import Interpreter
     from envctl.model.state import State
     from envctl.plan.goal import Goal
@@ -80,12 +83,18 @@ def _make_remote(context: Context, manifest: Manifest, interpreter: Interpreter,
 
 
 def _make_adapters(
-    context: Context, manifest: Manifest, interpreter: Interpreter, store: Store, client: IndexClient
+    context: Context,
+    manifest: Manifest,
+    interpreter: Interpreter,
+    store: Store,
+    client: IndexClient,
+    *,
+    known: Mapping[str, Artifact],
 ) -> Adapters:
     """Load what fetches and builds, now that it is needed."""
     from envctl.workflow.remote import make_adapters
 
-    return make_adapters(context, manifest, interpreter, store, client)
+    return make_adapters(context, manifest, interpreter, store, client, known=known)
 
 
 def resolve_path(arguments: Namespace, path: str) -> str:

@@ -32,8 +32,11 @@ def find_direct(request: Request, target: Target) -> Mapping[str, Artifact]:
     That is what sources name, and what the references stand for whose markers hold. Two that hold for one
     project are in conflict, which a resolution finds and explains; here the first one counts.
     """
+    references = (*_of_lists(request), *request.references)
+    if not references:
+        return request.direct  # not copied: what is in it may be settled only when it is asked for
     found = dict(request.direct)
-    for reference in (*_of_lists(request), *request.references):
+    for reference in references:
         artifact = request.direct.get(reference.url)
         if artifact is not None and reference.name not in found and _holds(reference, target):
             found[reference.name] = artifact

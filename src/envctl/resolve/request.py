@@ -149,12 +149,14 @@ def request_for(
     *,
     by: str,
     where: str = "",
+    direct: Mapping[str, Artifact] | None = None,
     constraints: tuple[AnyRequirement, ...] = (),
     permission: Permission | None = None,
 ) -> Request:
     """Make a request of a plain list, such as the requirements of a build; ``by`` says whose they are."""
     return Request(
         base=tuple(Asked(requirement=requirement, by=by, where=where) for requirement in requirements),
+        direct={} if direct is None else direct,
         constraints=constraints,
         permission=permission or Permission(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from envctl.environment.processes import Process
 from envctl.errors import CancelledError, SwitchError
@@ -20,10 +20,11 @@ from envctl.workflow.context import Context, Run
 from envctl.workflow.edits import FileEdit, laid_out, refuse_moved
 from envctl.workflow.goals import find_place
 from envctl.workflow.holding import hold_site
+from envctl.workflow.keys import as_wheel
 from envctl.workflow.later import compile_later
 from envctl.workflow.obtain import obtain
 from envctl.workflow.plan import Prepared, open_run, prepare
-from envctl.workflow.receipts import make_receipt, renew_receipt
+from envctl.workflow.receipts import make_receipt, read_built, renew_receipt
 from envctl.workflow.remarks import tell_running
 from envctl.workflow.results import PlanOptions, Report
 from envctl.workflow.verdicts import pronounce_again, refuse_policy
@@ -153,7 +154,7 @@ def _obtain_and_switch(
         known=list_known(prepared.state, goal.interpreter),
         pruned=pruned(prepared.state, prepared.plan.changes),
         replacements=tuple(replacements),
-        receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal)),
+        receipt=make_receipt(goal, judged, lock_digest=_lock_digest_after(goal), built=_name_built(placed)),
         link=choose_setting(settings.link, goal.install.link, settings.fallback_link),
         switch=goal.install.switch,
         allow_overwrite=goal.install.allow_overwrite,
@@ -176,6 +177,11 @@ def _obtain_and_switch(
         )
         _tell_damage(placed, wrong, run.context.emit)
     return number
+
+
+def _name_built(placed: Sequence[Placed]) -> Mapping[str, str]:
+    """Give the keys of what was built, by project name."""
+    return {each.pin.name: each.wheel.key for each in placed if as_wheel(each.pin.artifact) is None}
 
 
 def _tell_damage(placed: Sequence[Placed], wrong: Sequence[Entry], emit: Emit) -> None:
@@ -226,5 +232,7 @@ def _compile_now(run: Run, goal: Goal, placed: tuple[Placed, ...]) -> tuple[Plac
 def _renew(prepared: Prepared) -> None:
     """Remember that these inputs lead to no change, so that the next plan need not find out again."""
     goal = prepared.goal
-    labels = make_receipt(goal, prepared.plan, lock_digest=_lock_digest_after(goal))
+    labels = make_receipt(
+        goal, prepared.plan, lock_digest=_lock_digest_after(goal), built=read_built(goal.path)
+    )
     renew_receipt(goal.path, labels, retimed=prepared.state.times.retimed)

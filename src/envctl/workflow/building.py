@@ -49,7 +49,7 @@ from envctl.store.entry import Entry
 from envctl.store.store import Store
 from envctl.wheel.unpack import Unpacked, unpack
 from envctl.workflow.archives import read_unpacked
-from envctl.workflow.built import Stated, find_key, keep_record, make_key, state_build, state_wheel
+from envctl.workflow.built import Stated, find_keys, keep_record, make_key, state_build, state_wheel
 from envctl.workflow.jobs import Job, Jobs, Task
 from envctl.workflow.keys import (
     BUILT,
@@ -247,8 +247,8 @@ class Builder:
         return data
 
     def _recall_metadata(self, stated: Stated) -> bytes | None:
-        key = find_key(self.kept, stated, self.inputs.sources)
-        return None if key is None else self.kept.find(BUILT_METADATA, key)
+        keys = find_keys(self.kept, stated, self.inputs.sources)
+        return self.kept.find(BUILT_METADATA, keys[0]) if keys else None
 
     def _build_wheel(self, pin: Pin, folder: str, kind: str, *, where: str) -> Entry:
         self.emit(Started(Phase.BUILD, 1))

@@ -3,7 +3,7 @@
 A build's tools are known once its requirements have been resolved and its backend was asked for more. What
 leads to them is known before that: texts, constraints, indexes. So there are two names::
 
-    <cache>/built-with-v1/…/<stated>     a record: the tools as they were resolved the last time, and the key
+    <cache>/built-with-v1/…/<stated>     a record: tools as they were resolved, the last first, and keys
     <cache>/built-v2/…/<key>             the wheel, by what made it: those tools among it, by their digests
     <cache>/built-metadata-v2/…/<key>    what a backend said of metadata, likewise
 
@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from envctl.build.digest import digest_code
 from envctl.build.environ import choose_shaping
@@ -29,6 +30,9 @@ from envctl.model.tables import BuildInputs
 from envctl.receipt import describe_file
 from envctl.store.store import Store
 from envctl.workflow.keys import BUILT, BUILT_WITH, WHEELS, as_wheel, wheel_key
+
+#: How many sets of tools are remembered of what is stated: projects of one cache may have it from elsewhere.
+_MOST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,29 +96,41 @@ def make_key(stated: Stated, tools: Sequence[Tool]) -> str:
 
 
 def keep_record(memo: Memo, stated: Stated, tools: Sequence[Tool], key: str) -> None:
-    """Remember which tools a build has led to, and the key of what they made."""
+    """Remember which tools a build has led to, and the key of what they made; what it led to before, too."""
     listed = sorted([tool.name, tool.version, tool.digest, tool.origin] for tool in tools)
-    memo.keep(BUILT_WITH, stated.digest, json.dumps({"key": key, "tools": listed}).encode())
+    before = [each for each in _read_record(memo, stated) if each["key"] != key]
+    record = [{"key": key, "tools": listed}, *before[: _MOST - 1]]
+    memo.keep(BUILT_WITH, stated.digest, json.dumps(record).encode())
 
 
-def find_key(memo: Memo, stated: Stated, sources: Mapping[str, tuple[str, ...]]) -> str | None:
-    """Return the key of what was made the last time; None where that is not known.
+def find_keys(memo: Memo, stated: Stated, sources: Mapping[str, tuple[str, ...]]) -> Sequence[str]:
+    """Return the keys of what was made, that of the last time first; none where that is not known.
 
-    Nor is it where one of the tools comes from somewhere else now, or from a folder that was edited.
+    Of what was made by a tool that comes from somewhere else now, or from a folder that was edited, there is
+    none.
     """
+    origins: dict[str, str] = {}
+
+    def is_from_there(name: str, origin: str) -> bool:
+        if name not in origins:
+            origins[name] = describe_origin(sources.get(name))
+        return origins[name] == origin
+
+    return [
+        each["key"]
+        for each in _read_record(memo, stated)
+        if all(is_from_there(name, origin) for name, _, _, origin in each["tools"])
+    ]
+
+
+def _read_record(memo: Memo, stated: Stated) -> list[Any]:
     data = memo.find(BUILT_WITH, stated.digest)
-    if data is None:
-        return None
-    record = json.loads(data)
-    for name, _, _, origin in record["tools"]:
-        if origin != describe_origin(sources.get(name)):
-            return None
-    return str(record["key"])
+    return [] if data is None else list(json.loads(data))
 
 
-def read_key(answer: bytes) -> str:
-    """Read the key out of a record."""
-    return str(json.loads(answer)["key"])
+def read_keys(answer: bytes) -> Sequence[str]:
+    """Read the keys out of a record."""
+    return [str(each["key"]) for each in json.loads(answer)]
 
 
 def describe_origin(source: tuple[str, ...] | None) -> str:
@@ -136,10 +152,14 @@ def find_places(
     inputs: BuildInputs,
     interpreter: Interpreter,
     environ: Mapping[str, str],
+    *,
+    laid: Mapping[str, str] | None = None,
 ) -> Mapping[str, tuple[str, str]]:
     """Say in which bucket and under which key the wheels of pins lie, by project name.
 
-    What has to be built and was not, as far as is known, has none.
+    What has to be built and was not, as far as is known, has none. ``laid`` are the keys of what an
+    environment was laid from: as long as nothing speaks against one of them, it goes before what others in
+    the same cache have built since.
     """
     memo = Memo(store.folder)
     places: dict[str, tuple[str, str]] = {}
@@ -148,9 +168,10 @@ def find_places(
         if wheel is not None:
             places[pin.name] = WHEELS, wheel_key(wheel)
             continue
-        key = find_key(memo, state_wheel(pin, inputs, interpreter, environ), inputs.sources)
-        if key is not None:
-            places[pin.name] = BUILT, key
+        keys = find_keys(memo, state_wheel(pin, inputs, interpreter, environ), inputs.sources)
+        if keys:
+            own = (laid or {}).get(pin.name, "")
+            places[pin.name] = BUILT, own if own in keys else keys[0]
     return places
 
 

@@ -7,8 +7,10 @@ its build requires, chosen for each target as a lock's are. So it is the same fo
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+
+from packaging.requirements import Requirement
 
 from envctl import atomic
 from envctl.bundle.archive import KIND, Member, member_of, write_bundle
@@ -17,7 +19,7 @@ from envctl.errors import BuildError, EnvctlError, MachineError, ResolutionError
 from envctl.frozen import dataclass, replace
 from envctl.index.pool import Pool
 from envctl.lock.lock import Lock
-from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, identify
+from envctl.model.artifact import Archive, Artifact, Checkout, Sdist, Wheel, identify, is_local
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started
 from envctl.model.selection import Pin
 from envctl.model.target import Target
@@ -138,18 +140,16 @@ def _choose_tools(
             cells[need.target.label] = need.target
     chosen: list[tuple[Build, Sequence[Pin]]] = []
     problems: list[EnvctlError] = []
-    builder = adapters.builder()
-    # Of the same few tools for one target after the other there is nothing to tell.
-    silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
+    asked: dict[str, Sequence[Requirement]] = {}
     for pin, cells in waiting.values():
         # Of a folder what lies there now; the lock has only what decided its metadata.
         artifact = situation.direct.get(pin.name, pin.artifact)
         try:
-            requirements = builder.list_requirements(replace(pin, artifact=artifact))
             for cell in cells.values():
-                tools = silent.choose_tools(requirements, cell)
-                _refuse_sources(pin, cell, tools)
-                chosen.append((Build(name=pin.name, target=cell.name, python=cell.python), tools))
+                wheels = _choose_wheels(adapters, asked, replace(pin, artifact=artifact), cell)
+                tools = {_key(wheel.artifact): wheel for wheel in wheels}
+                build = Build(name=pin.name, target=cell.name, python=cell.python)
+                chosen.append((build, tuple(tools.values())))
         except BuildError as error:
             if error.code not in _REFUSALS:
                 raise
@@ -161,13 +161,33 @@ def _choose_tools(
     return chosen
 
 
-def _refuse_sources(pin: Pin, cell: Target, tools: Sequence[Pin]) -> None:
-    for tool in tools:
-        if as_wheel(tool.artifact) is None:
-            raise BuildError(
-                "no-build-tool",
-                f"`{tool.name}` is needed to build `{pin.name}` and has no wheel for {cell.label}",
-            )
+def _choose_wheels(
+    adapters: Adapters, asked: dict[str, Sequence[Requirement]], pin: Pin, cell: Target
+) -> Iterator[Pin]:
+    """Choose the wheels that a build requires on a target.
+
+    A tool that is a folder is where it is: carried is what its own build requires. ``asked`` remembers what
+    backends said.
+    """
+    # Of the same few tools for one target after the other there is nothing to tell.
+    silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
+    waiting, seen = [pin], {identify(pin.artifact)}
+    while waiting:
+        built = waiting.pop()
+        key = identify(built.artifact)
+        if key not in asked:
+            asked[key] = adapters.builder().list_requirements(built)
+        for tool in silent.choose_tools(asked[key], cell):
+            if as_wheel(tool.artifact) is not None:
+                yield tool
+            elif not is_local(tool.artifact):
+                raise BuildError(
+                    "no-build-tool",
+                    f"`{tool.name}` is needed to build `{built.name}` and has no wheel for {cell.label}",
+                )
+            elif identify(tool.artifact) not in seen:
+                seen.add(identify(tool.artifact))
+                waiting.append(tool)
 
 
 def _without_summaries(emit: Emit) -> Emit:

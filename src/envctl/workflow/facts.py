@@ -14,6 +14,7 @@ from envctl.store.store import Store
 from envctl.transaction.blueprint import Placed
 from envctl.workflow.built import find_places
 from envctl.workflow.keys import WHEELS, as_wheel, wheel_key
+from envctl.workflow.receipts import read_built
 
 #: Lines of a hook that are told; the rest is counted.
 MOST_LINES = 3
@@ -34,9 +35,10 @@ def find_absent(selection: Selection, store: Store) -> Mapping[str, int | None]:
 
 def look_into_store(store: Store, goal: Goal, environ: Mapping[str, str]) -> FindWheel:
     """Find wheels in the store; those that are not there yet are not known."""
+    laid = read_built(goal.path)
 
     def find(pin: Pin) -> tuple[str, Mapping[str, object]] | None:
-        place = find_places(store, [pin], goal.build, goal.interpreter, environ).get(pin.name)
+        place = find_places(store, [pin], goal.build, goal.interpreter, environ, laid=laid).get(pin.name)
         return None if place is None else store.describe(*place)
 
     return find

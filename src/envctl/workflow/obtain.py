@@ -17,6 +17,7 @@ from envctl.workflow.built import find_places
 from envctl.workflow.context import Run
 from envctl.workflow.direct_url import format_direct_url
 from envctl.workflow.keys import BYTECODE, as_wheel, bytecode_key
+from envctl.workflow.receipts import read_built
 
 
 def obtain(
@@ -55,8 +56,12 @@ def _is_moving(pin: Pin, names: Collection[str]) -> bool:
 
 
 def find_stored(run: Run, goal: Goal, pins: Sequence[Pin]) -> Mapping[str, Entry]:
-    """Take from the store what is there, checked; by project name."""
-    places = find_places(run.store, pins, goal.build, goal.interpreter, run.context.settings.environ)
+    """Take from the store what is there, checked; by project name.
+
+    What was built is what the environment was laid from, if it is there and nothing moved that went in.
+    """
+    environ, laid = run.context.settings.environ, read_built(goal.path)
+    places = find_places(run.store, pins, goal.build, goal.interpreter, environ, laid=laid)
     found = dict(zip(places, run.store.get_all(list(places.values())), strict=True))
     return {
         pin.name: entry

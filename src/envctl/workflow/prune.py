@@ -40,7 +40,7 @@ from envctl.store.store import Store
 from envctl.trust import read_kept
 from envctl.unchanged import LOCK_RECEIPTS
 from envctl.workflow.answers import ANSWERS
-from envctl.workflow.built import read_key
+from envctl.workflow.built import read_keys
 from envctl.workflow.context import Context
 from envctl.workflow.goals import GOALS
 from envctl.workflow.inputs import MANIFESTS
@@ -213,7 +213,7 @@ def _find_orphans(store: Store, things: Sequence[Thing]) -> list[Thing]:
         for thing in things
         if not thing.is_whole
         or (thing.bucket == BYTECODE and _is_lost_bytecode(thing, wheels, compilers))
-        or (thing.bucket == BUILT_WITH and _find_built(store, thing) not in built)
+        or (thing.bucket == BUILT_WITH and built.isdisjoint(_find_built(store, thing)))
         or (not thing.is_entry and _is_of_something_gone(store, thing))
     ]
 
@@ -237,11 +237,11 @@ def _is_lost_bytecode(
     )
 
 
-def _find_built(store: Store, thing: Thing) -> str | None:
-    """Name what the tools have made that something was kept of; None for what is damaged or gone."""
+def _find_built(store: Store, thing: Thing) -> Sequence[str]:
+    """Name what the tools of a record have made, newest first; nothing for one that is damaged or gone."""
     data = _read(store, thing)
     answer = None if data is None else parse_answer(data, thing.key)
-    return None if answer is None else read_key(answer)
+    return () if answer is None else read_keys(answer)
 
 
 def _is_of_something_gone(store: Store, thing: Thing) -> bool:
@@ -330,7 +330,7 @@ def _make_lots(store: Store, things: Sequence[Thing]) -> Iterator[_Lot]:
         if thing.bucket == BYTECODE:
             followers.setdefault(thing.about.get("wheel"), []).append(thing)
         elif thing.bucket == BUILT_WITH:
-            followers.setdefault(_find_built(store, thing), []).append(thing)
+            followers.setdefault(next(iter(_find_built(store, thing)), None), []).append(thing)
     for thing in things:
         if thing.bucket not in {BYTECODE, BUILT_WITH}:
             yield _Lot(things=(thing, *followers.get(thing.key, ())))

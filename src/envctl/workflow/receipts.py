@@ -8,6 +8,7 @@ Labels, beside ``tree``, which the environment itself is digested under::
     stat PATH             size and mtime of the base interpreter's file
     options               ``-`` when nothing but the manifest shaped the plan
     remarks               ``-`` when a plan would have nothing to say but "No changes"
+    built NAME            the key in the store of a package that was built and laid
     until                 the day (ISO) from which time alone may change a verdict, or ``-``
 
 ``cli/fast.py`` looks at them again without knowing what they mean.
@@ -34,15 +35,25 @@ from envctl.receipt import (
     TREE,
     describe_file,
     format_receipt,
+    read_receipt,
 )
 from envctl.treedigest import measure_tree
 from envctl.version import VERSION
 from envctl.workflow import insecure
 
+#: How labels begin that say which wheel of the store a package is; its name follows.
+_BUILT = "built "
 
-def make_receipt(goal: Goal, plan: Plan, *, lock_digest: str | None) -> Mapping[str, str]:
-    """Make the labels of an apply; ``lock_digest`` (hexadecimal) is of the lock as it is after it."""
+
+def make_receipt(
+    goal: Goal, plan: Plan, *, lock_digest: str | None, built: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Make the labels of an apply; ``lock_digest`` (hexadecimal) is of the lock as it is after it.
+
+    ``built`` has the keys of what was built, by project name.
+    """
     return {
+        **{f"{_BUILT}{name}": key for name, key in built.items()},
         "options": "from" if "from" in plan.inputs.options else "-",
         "remarks": "some" if has_remarks(plan) else "-",
         "version": VERSION,
@@ -52,6 +63,12 @@ def make_receipt(goal: Goal, plan: Plan, *, lock_digest: str | None) -> Mapping[
         **{f"{FILE}{path}": digest for path, digest in goal.files.items()},
         f"{FILE}{goal.lock.path}": f"sha256:{lock_digest}" if lock_digest else ABSENT,
     }
+
+
+def read_built(environment: str) -> Mapping[str, str]:
+    """Read from the receipt of an environment what it was laid from, as far as that was built."""
+    labels = read_receipt(os.path.join(environment, *RECEIPT.split("/"))) or {}
+    return {label.removeprefix(_BUILT): key for label, key in labels.items() if label.startswith(_BUILT)}
 
 
 def has_remarks(plan: Plan) -> bool:

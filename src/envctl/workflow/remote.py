@@ -36,12 +36,15 @@ from envctl.workflow.built import describe_origin, find_places
 from envctl.workflow.catalog import JoinedCatalog
 from envctl.workflow.checkouts import Checkouts, make_git
 from envctl.workflow.compiling import compile_entries
-from envctl.workflow.context import Context, Remote
+from envctl.workflow.context import Context, Remote, open_memo
 from envctl.workflow.digests import add_digests
 from envctl.workflow.fetching import Fetcher, gather, pin_wheel
 from envctl.workflow.jobs import Jobs
 from envctl.workflow.keys import as_wheel
+from envctl.workflow.locks import load_lock
+from envctl.workflow.origins import Origins
 from envctl.workflow.resolver import Resolver
+from envctl.workflow.toolsources import ToolSources
 from envctl.workflow.workbench import Workshop, lay_workshop
 
 #: Seconds in which builds that were ended have to be gone.
@@ -54,23 +57,41 @@ def make_remote(context: Context, manifest: Manifest, interpreter: Interpreter, 
 
 
 def make_adapters(
-    context: Context, manifest: Manifest, interpreter: Interpreter, store: Store, client: IndexClient
+    context: Context,
+    manifest: Manifest,
+    interpreter: Interpreter,
+    store: Store,
+    client: IndexClient,
+    *,
+    known: Mapping[str, Artifact] | None = None,
 ) -> Adapters:
-    """Make what fetches and builds in one run."""
-    return Adapters(
+    """Make what fetches and builds in one run; ``known`` is what it has settled of the manifest's sources."""
+
+    def make_origins() -> Origins:
+        return Origins(
+            old=load_lock(manifest, memo=open_memo(context.settings)).lock,
+            released=frozenset(),
+            find_commit=adapters.checkouts().find_commit,
+            fetch_archive=adapters.fetcher().settle_archive,
+        )
+
+    adapters = Adapters(
         context=context,
         manifest=manifest,
         interpreter=interpreter,
         store=store,
         client=client,
         git=make_git(context.settings),
+        sources=ToolSources(manifest, known=known or {}, make_origins=make_origins),
     )
+    return adapters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
     """What fetches and builds in one run; see `Remote` for what it does.
 
+    ``sources`` is what build requirements come from that come from no index, by name.
     ``chain`` names the projects that are being built, each for the one before it; ``anew`` says that of tools
     that have to be built themselves the tools are chosen anew, too.
     """
@@ -81,6 +102,7 @@ class Adapters:
     store: Store
     client: IndexClient
     git: Git
+    sources: Mapping[str, Artifact]
     processes: Processes = field(default_factory=Processes)
     chain: tuple[str, ...] = ()
     anew: bool = False
@@ -228,14 +250,15 @@ class Adapters:
         )
 
     def choose_tools(self, requirements: Sequence[Requirement], target: Target) -> Sequence[Pin]:
-        """Choose what builds require on a target: a wheel of each project where there is one.
+        """Choose what builds require on a target: its source, or a wheel of each project where there is one.
 
         Raises:
-            ResolutionError, UpstreamError; BuildError: `no-build-tool`.
+            ResolutionError, UpstreamError, InputError; BuildError: `no-build-tool`, `build-cycle`.
         """
         request = request_for(
             requirements,
             by="build-system.requires",
+            direct=self.sources,
             constraints=self.manifest.build.constraints,
             permission=permission_from(self.manifest.build),
         )

@@ -7,10 +7,10 @@ when a wheel has to be obtained, or when only a source distribution or a source 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from envctl.frozen import replace
 from envctl.index.client import IndexClient
@@ -43,8 +43,21 @@ if TYPE_CHECKING:
     from envctl.workflow.origins import Origins
     from envctl.workflow.remote import Adapters
 
-#: Makes what fetches and builds, over the client of the run.
-MakeAdapters = Callable[[Context, Manifest, Interpreter, "Store", IndexClient], "Adapters"]
+
+class MakeAdapters(Protocol):
+    """Makes what fetches and builds, over the client of the run; ``known`` fills with what it settles."""
+
+    def __call__(
+        self,
+        context: Context,
+        manifest: Manifest,
+        interpreter: Interpreter,
+        store: Store,
+        client: IndexClient,
+        *,
+        known: Mapping[str, Artifact],
+    ) -> Adapters:
+        """Make it; called once."""
 
 
 class Resolver:
@@ -61,7 +74,10 @@ class Resolver:
         self._context = context
         self._manifest = manifest
         self._client = make_client(context, manifest)
-        self._make_adapters = partial(make_adapters, context, manifest, interpreter, store, self._client)
+        self._settled: dict[str, Artifact] = {}
+        self._make_adapters = partial(
+            make_adapters, context, manifest, interpreter, store, self._client, known=self._settled
+        )
         self._made: Adapters | None = None
         self._listener = Listener(context.emit)
         self._settings_before: str | None = None
@@ -181,7 +197,9 @@ class Resolver:
         is_direct = any(isinstance(one, GitSource | UrlSource) for one in manifest.sources.values())
         if not is_direct and not any(True for _ in list_references(manifest)):
             return {}
-        return self._origins(old, released).settle(manifest)
+        settled = self._origins(old, released).settle(manifest)
+        self._settled.update(settled)
+        return settled
 
     def _discover(
         self, manifest: Manifest, old: Lock | None, released: Released, reference: Reference, by: str

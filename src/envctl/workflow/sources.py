@@ -104,7 +104,7 @@ def _list_local(manifest: Manifest) -> Iterator[tuple[str, PathSource, str]]:
     """List what the manifest itself names on this machine: under which key, as what, and where it stands."""
     name = os.path.basename(manifest.path)
     for key, source in manifest.sources.items():
-        local = _as_local(source)
+        local = as_local(source)
         if local is not None:
             yield key, local, f"{name}: sources.{key}"
     for asked in list_references(manifest):
@@ -120,7 +120,8 @@ def list_references(manifest: Manifest) -> Iterator[Asked]:
     return (one for several in lists for one in several if one.requirement.url)
 
 
-def _as_local(source: Source) -> PathSource | None:
+def as_local(source: Source) -> PathSource | None:
+    """Return a source as one of this machine; None for any other."""
     match source:
         case PathSource():
             return source

@@ -37,10 +37,12 @@ from envctl.workflow.inputs import declared
 from envctl.workflow.keys import as_wheel, strongest_digest
 from envctl.workflow.needed import Need, choose_cells, file_of, list_needs
 from envctl.workflow.prepare import Situation, choose_for, survey
+from envctl.workflow.receipts import read_built
 from envctl.workflow.remote import Adapters, make_adapters
 from envctl.workflow.results import BundleReport
 from envctl.workflow.sources import list_local_paths
 from envctl.workflow.staleness import is_up_to_date, refuse_stale
+from envctl.workflow.toolsources import ToolSources
 
 
 def verify_bundle(settings: Settings, path: str) -> BundleReport:
@@ -204,7 +206,8 @@ def _refuse_other(bundle: Bundle, situation: Situation) -> None:
 def _find_missing(run: Run, situation: Situation, lock: Lock) -> list[Pin]:
     environ, inputs = run.context.settings.environ, situation.manifest.build_inputs
     pins = list(choose_for(situation, lock).pins.values())
-    places = find_places(run.store, pins, inputs, situation.interpreter, environ)
+    laid = read_built(situation.declaration.path)
+    places = find_places(run.store, pins, inputs, situation.interpreter, environ, laid=laid)
     found = dict(zip(places, run.store.get_all(list(places.values())), strict=True))
     return [pin for pin in pins if found.get(pin.name) is None]
 
@@ -269,7 +272,9 @@ def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) 
         emit=run.context.emit,
     )
     try:
-        yield make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
+        adapters = make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
+        near = ToolSources(situation.manifest, known={}, make_origins=None)
+        yield replace(adapters, sources=near)
     finally:
         client.close()
 
