@@ -63,7 +63,7 @@ def make_adapters(
         interpreter=interpreter,
         store=store,
         client=client,
-        git=make_git(context.settings),
+        git=make_git(context.settings, context.emit),
     )
 
 
