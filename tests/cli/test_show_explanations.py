@@ -129,7 +129,7 @@ def test_a_cooldown_says_until_when() -> None:
     )
 
     assert tell_obstacle(found) == (
-        "is too new for `[lock] exclude-newer`: uploaded 2026-01-02, so it counts from 2026-01-09"
+        "is too new for `exclude-newer`: uploaded 2026-01-02, so it counts from 2026-01-09"
         ", where os_name == 'nt'"
     )
 

@@ -227,6 +227,46 @@ def test_the_password_of_a_proxy_is_found_nowhere(shop: Shop, tmp_path: Path) ->
     assert "s3cret-w0rd" not in shop.seen.read_text("utf-8")
 
 
+# netrc
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            f"machine 127.0.0.1 login {USER} passwort {SECRET}\n".encode(),
+            "cannot be parsed and is passed over: look at line 1",
+        ),
+        (f"machine 127.0.0.1 login {USER} password {SECRET}".encode("latin-1"), "is no text in UTF-8"),
+        (None, "there is no file"),
+    ],
+    ids=["syntax", "encoding", "missing"],
+)
+def test_who_is_refused_is_told_what_is_wrong_with_netrc(
+    shop: Shop, content: bytes | None, told: str
+) -> None:
+    path = shop.secrets / "netrc"
+    if content is not None:
+        path.write_bytes(content)
+
+    result = shop.run("lock", environ={"NETRC": str(path)})
+
+    assert result.codes == ["index-error"]
+    assert result.err.count("[bad-netrc]") == 1
+    assert told in result.err
+    assert "s3cret" not in result.err
+
+
+def test_a_netrc_that_is_wrong_is_nobodys_trouble_where_no_password_is_wanted(shop: Shop) -> None:
+    shop.project.index.credentials = None
+    (shop.secrets / "netrc").write_text("nonsense { machine")
+
+    result = shop.run("lock", environ={"NETRC": str(shop.secrets / "netrc")})
+
+    assert result.code == 0
+    assert "netrc" not in result.err
+
+
 # The keyring
 
 
@@ -297,6 +337,33 @@ def test_where_the_keyring_has_nothing_the_index_has_refused(shop: Shop) -> None
 
     assert result.codes == ["index-error"]
     assert "ENVCTL_INDEX_MY_INDEX_USERNAME" in result.err
+
+
+def test_a_keyring_that_hangs_is_given_up_and_told_of(shop: Shop) -> None:
+    environ = by_keyring(shop)
+    (shop.secrets / "canary.py").write_text("import time\ntime.sleep(600)\n")
+
+    result = shop.run("lock", environ={**environ, "ENVCTL_TIMEOUT": "1"})
+
+    assert result.codes == ["index-error"]
+    assert "[keyring-silent]" in result.err
+    assert "ENVCTL_KEYRING=never" in result.err
+
+
+def test_a_keyring_that_asks_for_its_own_password_gets_none_and_prints_nothing(shop: Shop) -> None:
+    environ = by_keyring(shop)
+    text = (shop.secrets / "canary.py").read_text("utf-8")
+    asks = "    def get_credential(self, service, username):\n        print('unlock it')\n"
+    asks += "        import getpass; getpass.getpass('Master password: ')\n"
+    (shop.secrets / "canary.py").write_text(
+        text.replace("    def get_credential(self, service, username):\n", asks), "utf-8"
+    )
+
+    result = shop.run("lock", environ=environ)
+
+    assert result.codes == ["index-error"]
+    assert "aster password" not in result.out + result.err
+    assert "unlock it" not in result.out + result.err
 
 
 # Several indexes on one host

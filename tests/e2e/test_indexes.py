@@ -246,6 +246,7 @@ def test_a_release_too_new_for_its_index_is_told_with_the_index(shop: Project) -
     result = shop.run("lock")
 
     assert result.code == 1
+    assert "gamma 2.0 does not count because of `exclude-newer`: uploaded" in result.err
     assert "`[lock] exclude-newer = { gamma = false }`" in result.err
     assert "`[[index]] exclude-newer` of the index loop lets it in" in result.err
 

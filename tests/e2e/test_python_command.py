@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tarfile
 import threading
@@ -253,6 +254,23 @@ def test_an_interrupted_installation_leaves_nothing_that_is_found(machine: Machi
     assert machine.project.run("python", "find", VERSION).codes == ["no-python"]
     machine.project.succeed("python", "install", VERSION)
     assert not [name for name in os.listdir(machine.pythons) if name.startswith(".new-")]
+
+
+@movable
+def test_a_disk_that_is_full_leaves_nothing(machine: Machine, archive: Path) -> None:
+    machine.offer(archive)
+    machine.pythons.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", os.fspath(machine.pythons)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        result = machine.project.run("python", "install", VERSION)
+        left = [name for name in os.listdir(machine.pythons) if name != ".lock"]
+    finally:
+        subprocess.run(["umount", os.fspath(machine.pythons)], check=True)
+
+    assert (result.code, result.codes) == (1, ["disk-full"])
+    assert left == []
 
 
 # List and find.

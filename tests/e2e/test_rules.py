@@ -248,7 +248,7 @@ class TestExcludeNewer:
         result = aging.run("lock")
 
         assert (result.code, result.codes) == (1, ["no-matching-version"])
-        assert "because of `[lock] exclude-newer`: uploaded 20" in result.err
+        assert "because of `exclude-newer`: uploaded 20" in result.err
         assert "lets it in, which gives delta 2.0" in result.err
 
     def test_a_server_that_gives_no_upload_times_is_told_of(self, aging: Project) -> None:

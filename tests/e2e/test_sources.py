@@ -238,6 +238,20 @@ def test_a_backend_that_fails_is_shown_with_its_output(core: Project) -> None:
     assert not {".venv", ".venv.envctl", "pylock.toml"} & core.snapshot().keys()
 
 
+def test_a_backend_that_knows_no_editable_builds_is_told_with_what_to_write(core: Project) -> None:
+    backend = core.read("core/backend.py").replace("def build_editable", "def _build_editable")
+    core.write("core/backend.py", backend)
+    text = core.read("env.toml")
+    core.write("env.toml", text.replace('path = "core"', 'path = "core", editable = true'))
+
+    result = core.run("apply")
+
+    assert (result.code, result.codes) == (1, ["no-editable"])
+    assert "hint: write `editable = false` for this source" in result.err
+    core.write("env.toml", text)
+    core.succeed("apply")
+
+
 def test_metadata_that_is_dynamic_is_asked_of_the_backend(core: Project) -> None:
     text = core.read("core/pyproject.toml").replace('version = "1.0"', 'dynamic = ["version"]')
     core.write("core/pyproject.toml", text)

@@ -105,7 +105,7 @@ def test_what_git_says_is_told_without_passwords() -> None:
     git = Git(environ={"PATH": os.environ["PATH"]})
 
     with pytest.raises(GitError) as caught:
-        git.run("ls-remote", "--end-of-options", "http://me:secret@127.0.0.1:9/a.git", scheme="http")
+        git.run("ls-remote", "--end-of-options", url := "http://me:secret@127.0.0.1:9/a.git", url=url)
 
     assert "127.0.0.1" in caught.value.output
     assert "secret" not in caught.value.output
@@ -116,6 +116,6 @@ def test_a_scheme_leads_to_no_other() -> None:
     git = Git(environ={"PATH": os.environ["PATH"]})
 
     with pytest.raises(GitError) as caught:
-        git.run("ls-remote", "--end-of-options", "file:///srv/a.git", scheme="https")
+        git.run("ls-remote", "--end-of-options", "file:///srv/a.git", url="https://host.example/a.git")
 
     assert "not allowed" in caught.value.output

@@ -29,7 +29,8 @@ bad-metadata: The metadata of a release is no valid core metadata, so nobody can
     is of another package or version. As a warning: the release was passed over.
 bad-name: A name in the manifest or in pyproject.toml is no valid name of a package, group, extra or
     environment.
-bad-netrc: The netrc file cannot be parsed, and no user name or password is taken from it.
+bad-netrc: A server refuses, and the netrc file is not there, cannot be read or cannot be parsed: nothing is
+    taken from it.
 bad-path: A path in the manifest is not usable where it stands: no folder, or outside of where it may be.
 bad-plan: The file is no saved plan that this envctl can read. `envctl plan --out FILE` writes one.
 bad-proxy: The address of the proxy in the settings or the variables cannot be used.
@@ -188,7 +189,7 @@ no-such-file: A file that the lock or an index names is not on the server any mo
 no-such-generation: There is no generation of that number, or none to roll back to. `envctl history` lists
     them.
 no-such-package: No index that may serve it lists a package of that name.
-no-upload-time: A release was passed over because `[lock] exclude-newer` limits uploads, and its index does
+no-upload-time: A release was passed over because `exclude-newer` limits uploads, and its index does
     not say when it was uploaded.
 no-usable-file: The release has no file that can be used on this platform and Python.
 not-a-plain-file: Something in the cache is neither a file nor a folder. It is not used.

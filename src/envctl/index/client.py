@@ -317,11 +317,12 @@ class IndexClient:
         urls = {index.name: settings.mirrors.get(index.name, index.url) for index in self._indexes}
         remote = {name: url for name, url in urls.items() if not is_local(url)}
         found = credentials.find_logins(remote, settings.environ, places=self._places)
-        if found.bad_netrc is not None:
-            message = f"`{found.bad_netrc}` cannot be parsed and is passed over"
-            self._emit(Notice("debug", "bad-netrc", message))
-        ask = None if settings.keyring == "never" else self._ask_keyring
-        return credentials.Credentials(found.logins, ask=ask, at_once=settings.keyring == "always")
+        return credentials.Credentials(
+            found.logins,
+            ask=None if settings.keyring == "never" else self._ask_keyring,
+            at_once=settings.keyring == "always",
+            netrc_fault=found.netrc_fault,
+        )
 
     def _ask_keyring(self, url: str, user: str | None) -> tuple[str, str] | None:
         from envctl.index import keyring  # noqa: PLC0415 - subprocesses, which few indexes need

@@ -25,7 +25,7 @@ from envctl.index.proxy import choose_proxy
 from envctl.index.tls import choose_identity, make_context, make_insecure_context
 from envctl.index.translate import FAILURES, refuse_proxy, translate
 from envctl.index.transport import Response, Timeouts, TransientError
-from envctl.model.events import Emit, Notice
+from envctl.model.events import Emit, insecure_host
 from envctl.model.settings import Identity, Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -125,10 +125,7 @@ class Connections:
             if host in self._told:
                 return
             self._told.add(host)
-        message = (
-            f"the certificate of `{host}` is not checked, as your settings say: anybody can pretend to be it"
-        )
-        self._emit(Notice("warning", "insecure-host", message))
+        self._emit(insecure_host(host))
 
     def _pool(self, way: _Way) -> _Transport:
         with self._lock:

@@ -44,12 +44,21 @@ class Credentials:
     path with the URL. Another scheme, host or port gets nothing.
     """
 
-    __slots__ = ("_accounts", "_ask", "_at_once", "_lock")
+    __slots__ = ("_accounts", "_ask", "_at_once", "_lock", "netrc_fault")
 
     def __init__(
-        self, logins: Iterable[tuple[str, Login | None]], *, ask: AskKeyring | None, at_once: bool = False
+        self,
+        logins: Iterable[tuple[str, Login | None]],
+        *,
+        ask: AskKeyring | None,
+        at_once: bool = False,
+        netrc_fault: str | None = None,
     ) -> None:
-        """``logins`` are of index URLs; ``ask`` is called when one refuses, or ``at_once`` otherwise."""
+        """``logins`` are of index URLs; ``ask`` is called when one refuses, or ``at_once`` otherwise.
+
+        ``netrc_fault`` is that of `Found`.
+        """
+        self.netrc_fault = netrc_fault
         self._accounts = [_Account(url, login) for url, login in logins]
         self._ask = ask
         self._at_once = at_once
@@ -103,10 +112,10 @@ def _count_shared(one: list[str], other: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The logins of index URLs, and the netrc that was passed over because it cannot be parsed."""
+    """The logins of index URLs, and a sentence about the netrc that was passed over, where one was."""
 
     logins: tuple[tuple[str, Login | None], ...]
-    bad_netrc: str | None
+    netrc_fault: str | None
 
 
 def find_logins(
@@ -118,7 +127,7 @@ def find_logins(
     (``NETRC``, else ``.netrc`` or ``_netrc`` in the home folder). A user name without a password takes the
     password from netrc where that is about the same user. For places that have no index there is netrc alone.
     """
-    table, bad = _read_netrc(environ)
+    table, fault = _read_netrc(environ)
     found: list[tuple[str, Login | None]] = []
     for name, url in indexes.items():
         prefix = f"ENVCTL_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
@@ -135,21 +144,26 @@ def find_logins(
     found += [
         (url, _look_up(table, find_origin(url)[1])) for url in places if find_origin(url) not in known_origins
     ]
-    return Found(tuple(found), bad)
+    return Found(tuple(found), fault)
 
 
 def _read_netrc(environ: Mapping[str, str]) -> tuple[netrc.netrc | None, str | None]:
-    """Read netrc; also return its path where it cannot be parsed."""
+    """Read netrc; also say what is wrong with the one that is there, or that is named and is not."""
     home = environ.get("HOME") or environ.get("USERPROFILE")
     named = environ.get("NETRC")
     paths = [named] if named else [os.path.join(home, name) for name in (".netrc", "_netrc")] if home else []
     for path in paths:
         try:
             return netrc.netrc(path), None
-        except OSError:
-            continue
-        except (netrc.NetrcParseError, UnicodeDecodeError):  # its message may quote a password
-            return None, path
+        except FileNotFoundError:
+            if named:
+                return None, f"there is no file `{path}`, which NETRC names"
+        except OSError as error:
+            return None, f"`{path}` cannot be read and is passed over: {error.strerror}"
+        except netrc.NetrcParseError as error:  # what else it says may quote a password
+            return None, f"`{path}` cannot be parsed and is passed over: look at line {error.lineno}"
+        except UnicodeDecodeError:
+            return None, f"`{path}` is no text in UTF-8 and is passed over"
     return None, None
 
 

@@ -168,12 +168,21 @@ class Fetcher:
                     refused = response.status in _REFUSALS and find_origin(response.url) == find_origin(url)
                     if refused and self._credentials.learn(url, sent):
                         continue
+                    if refused:
+                        self._tell_of_netrc()
                     yield response if until is None else _Bounded(response, until)
                     return
         except TransientError as error:
             if until is not None and time.monotonic() > until:
                 raise _give_up(url) from error
             raise
+
+    def _tell_of_netrc(self) -> None:
+        """Say, to who is refused, that their netrc was passed over; it is nobody's trouble otherwise."""
+        fault = self._credentials.netrc_fault
+        if fault is not None and fault not in self._told:
+            self._told.add(fault)
+            self._emit(Notice("warning", "bad-netrc", fault))
 
     def _until(self, default: float | None) -> float | None:
         seconds = default if self._timeout is None else self._timeout

@@ -12,9 +12,9 @@ import ssl
 import sys
 
 from envctl.errors import MachineError
+from envctl.index.authorities import choose_authorities
 from envctl.model.settings import Identity, Settings
 
-_BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 #: Where distributions keep all certificates in one file. Interpreters that were built elsewhere may look in
 #: other places than the system they run on has.
 _SYSTEM_BUNDLES = (
@@ -31,9 +31,7 @@ def make_context(
 ) -> ssl.SSLContext:
     """Make the context of connections whose server has to prove who it is, and may ask for ``identity``.
 
-    A bundle of the settings goes before ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``,
-    each a file or a folder; ``SSL_CERT_DIR`` is a folder beside them. With any of them the system is not
-    asked.
+    With authorities that somebody names the system is not asked.
 
     Raises:
         MachineError: `bad-ca-bundle`, `bad-client-certificate`.
@@ -63,15 +61,9 @@ def choose_identity(settings: Settings, host: str, port: int) -> Identity | None
 
 
 def _trust_named(settings: Settings) -> ssl.SSLContext | None:
-    bundle, folder = settings.ca_bundle, None
-    if bundle is None:
-        environ = settings.environ
-        bundle = next((environ[key] for key in _BUNDLE_VARIABLES if environ.get(key)), None)
-        folder = environ.get("SSL_CERT_DIR") or None
+    bundle, folder = choose_authorities(settings)
     if bundle is None and folder is None:
         return None
-    if bundle is not None and os.path.isdir(bundle):
-        bundle, folder = None, bundle
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         for path in (folder or "").split(os.pathsep):

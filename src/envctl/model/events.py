@@ -70,6 +70,14 @@ class Notice:
     hints: tuple[str, ...] = ()
 
 
+def insecure_host(host: str) -> Notice:
+    """Say that anybody can pretend to be a host, for the settings of the machine let it prove nothing."""
+    message = (
+        f"the certificate of `{host}` is not checked, as your settings say: anybody can pretend to be it"
+    )
+    return Notice("warning", "insecure-host", message)
+
+
 Event = Started | Advanced | Grew | Ended | Notice
 Emit = Callable[[Event], None]
 

@@ -259,9 +259,7 @@ def _reason(fact: Unusable, conflict: Conflict) -> str:
         case RefusalKind.NO_BINARY:
             return "has wheels only that `[build] no-binary` rules out"
         case RefusalKind.TOO_NEW:
-            return (
-                f"does not count because of `[lock] exclude-newer`: {fact.details[0] if fact.details else ''}"
-            )
+            return f"does not count because of `exclude-newer`: {fact.details[0] if fact.details else ''}"
         case RefusalKind.YANKED:
             given = next((detail for detail in fact.details if detail), "")
             return "is yanked" + (f": {given}" if given else "")

@@ -17,9 +17,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
+from urllib.parse import urlsplit
 
 from envctl.errors import MachineError, UpstreamError
 from envctl.frozen import dataclass, field
+from envctl.model.events import Emit, ignore, insecure_host
+from envctl.model.settings import Identity
 
 #: Variables of git that say how to reach a server, and not which repository or which work tree is meant.
 _KEPT = frozenset(
@@ -63,6 +66,15 @@ _OPTIONS = (
     f"http.lowSpeedTime={_PATIENCE}",
 )
 
+#: What git prints after the reason why the other side could not be asked.
+_SAYS_NOTHING = frozenset(
+    {
+        "fatal: Could not read from remote repository.",
+        "Please make sure you have the correct access rights",
+        "and the repository exists.",
+    }
+)
+
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -77,6 +89,8 @@ class GitError(Exception):
     def reason(self) -> str:
         """The line that says most: the last that git itself calls fatal or an error."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        # That it could not read is what everybody knows by then; who ended before says why.
+        lines = [line for line in lines if line not in _SAYS_NOTHING] or lines
         told = [line for line in lines if line.startswith(("fatal: ", "error: ", "ERROR: "))]
         line = told[-1].partition(": ")[2] if told else (lines[-1] if lines else "it gives no reason")
         return line.replace("`", "'")
@@ -130,29 +144,31 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """Git with the machine's settings. ``proxy`` and ``ca_bundle`` are as in the user's settings.
+    """Git with the machine's settings, which are as in `Settings`.
 
-    ``timeout`` is seconds for one command.
+    ``authorities`` are the file and the folder of certificates to trust, None for what git itself does.
+    ``timeout`` is seconds for one command; ``told`` are the hosts that ``emit`` was told of.
     """
 
     environ: Mapping[str, str]
     offline: bool = False
     proxy: str | None = None
-    ca_bundle: str | None = None
+    authorities: tuple[str | None, str | None] = (None, None)
+    client_certificates: Mapping[str, Identity] = field(default_factory=dict)
     insecure_hosts: tuple[str, ...] = ()
     timeout: float = TIMEOUT
+    emit: Emit = ignore
+    told: set[str] = field(default_factory=set)
     running: Running = field(default_factory=Running)
 
-    def run(
-        self, *arguments: str, folder: str | None = None, scheme: str = "file", feed: bytes = b""
-    ) -> bytes:
-        """Run one command and return what it printed; ``scheme`` is that of the URL it is given.
+    def run(self, *arguments: str, folder: str | None = None, url: str = "file:", feed: bytes = b"") -> bytes:
+        """Run one command and return what it printed; ``url`` is that of the repository it asks.
 
         Raises:
             GitError: it failed.
             MachineError: `git-missing`; UpstreamError: `timeout`.
         """
-        with self._started(arguments, folder, scheme) as process:
+        with self._started(arguments, folder, url) as process:
             try:
                 output, errors = process.communicate(feed, timeout=self.timeout)
             except subprocess.TimeoutExpired as error:
@@ -167,7 +183,7 @@ class Git:
         Raises:
             GitError: it failed, once that was read to its end; MachineError: `git-missing`.
         """
-        with open(feed, "rb") as file, self._started(arguments, folder, "file", file.fileno()) as process:
+        with open(feed, "rb") as file, self._started(arguments, folder, "file:", file.fileno()) as process:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             assert process.stderr is not None  # noqa: S101 - likewise
             with process.stdout as output, process.stderr as errors:
@@ -178,7 +194,7 @@ class Git:
         _refuse_failure(process.returncode, told)
 
     def at(self, scheme: str, url: str) -> None:
-        """Refuse to leave the machine while offline.
+        """Refuse to leave the machine while offline, and say once where anybody could answer.
 
         Raises:
             UpstreamError: `offline`.
@@ -189,15 +205,22 @@ class Git:
                 f"the repository `{url}` has to be asked, and `--offline` forbids it",
                 where=url,
             )
+        host = urlsplit(url).netloc
+        if scheme == "https" and host not in self.told and not self._is_checked(url):
+            self.told.add(host)
+            self.emit(insecure_host(host))
+
+    def _is_checked(self, url: str) -> bool:
+        return set(self.insecure_hosts).isdisjoint(_list_places(url))
 
     @contextmanager
     def _started(
-        self, arguments: Sequence[str], folder: str | None, scheme: str, feed: int = subprocess.PIPE
+        self, arguments: Sequence[str], folder: str | None, url: str, feed: int = subprocess.PIPE
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Give a command that runs; it is ended unless it was waited for."""
-        options = [part for option in (*_OPTIONS, *self._insecure()) for part in ("-c", option)]
+        options = [part for option in (*_OPTIONS, *self._introduce(url)) for part in ("-c", option)]
         place = [] if folder is None else [f"--git-dir={folder}"]
-        environ = {**scrub(self.environ), **self._variables(scheme)}
+        environ = {**scrub(self.environ), **self._variables(url.partition(":")[0])}
         try:
             process = self.running.start(["git", *options, *place, *arguments], environ, feed)
         except FileNotFoundError as error:
@@ -214,8 +237,18 @@ class Git:
         finally:
             self.running.forget(process)
 
-    def _insecure(self) -> tuple[str, ...]:
-        return tuple(f"http.https://{host}/.sslVerify=false" for host in self.insecure_hosts)
+    def _introduce(self, url: str) -> Iterator[str]:
+        """Yield options: whether a server has to prove who it is, and who to be for it; for its URL alone."""
+        if not url.startswith("https:"):
+            return
+        key = f"http.https://{urlsplit(url).netloc}/"
+        if not self._is_checked(url):
+            yield f"{key}.sslVerify=false"
+        known = (self.client_certificates.get(place) for place in (*_list_places(url), "*"))
+        identity = next(filter(None, known), None)
+        if identity is not None:
+            yield f"{key}.sslCert={identity[0]}"
+            yield f"{key}.sslKey={identity[1] or identity[0]}"
 
     def _variables(self, scheme: str) -> dict[str, str]:
         variables = {
@@ -229,9 +262,18 @@ class Git:
         }
         if self.proxy is not None:
             variables |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), self.proxy)
-        if self.ca_bundle is not None:
-            variables["GIT_SSL_CAINFO"] = self.ca_bundle
+        bundle, folder = self.authorities
+        if bundle is not None:
+            variables["GIT_SSL_CAINFO"] = bundle
+        if folder is not None:
+            variables["GIT_SSL_CAPATH"] = folder
         return variables
+
+
+def _list_places(url: str) -> tuple[str, str]:
+    """List what settings may call the host of an https URL."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 443}", parts.hostname or ""
 
 
 def scrub(environ: Mapping[str, str]) -> dict[str, str]:

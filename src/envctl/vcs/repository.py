@@ -188,7 +188,7 @@ class Repository:
         return commit if is_commit(commit) else None
 
     def _run(self, *arguments: str, folder: str | None = None) -> bytes:
-        return self.git.run(*arguments, folder=folder, scheme=self.scheme)
+        return self.git.run(*arguments, folder=folder, url=self.url)
 
     def _refuse_revision(self, wanted: Revision) -> UpstreamError:
         what = {"branch": "branch", "tag": "tag", "rev": "branch, tag or commit"}.get(wanted.kind, "")
@@ -211,6 +211,15 @@ class Repository:
             hints = ["a helper for credentials, or netrc, tells git who you are; it is not asked for here"]
         elif "Permission denied" in error.output or "Host key verification" in error.output:
             hints = ["`ssh` must get in without a question: an agent with the key, and the host known"]
+        elif "certificate" in error.output and self.scheme == "https":
+            hints = [
+                "name the authority's certificate with `ca-bundle` in config.toml or SSL_CERT_FILE",
+                "a server that wants a client certificate is shown the one that `client-certificate` names",
+            ]
+        elif "dubious ownership" in error.output:
+            hints = [
+                "it belongs to another user: `git config --global --add safe.directory FOLDER` lets it in"
+            ]
         return UpstreamError(
             "git-failed",
             f"the repository `{self.url}` cannot be read: {error.reason}",

@@ -18,10 +18,11 @@ from functools import partial
 from envctl.build.source import read_static_metadata
 from envctl.errors import InputError
 from envctl.frozen import dataclass
+from envctl.index.authorities import choose_authorities
 from envctl.manifest.manifest import GitSource
 from envctl.memo import Memo
 from envctl.model.artifact import Checkout, format_origin
-from envctl.model.events import Advanced, Emit, Ended, Phase, Started
+from envctl.model.events import Advanced, Emit, Ended, Phase, Started, ignore
 from envctl.model.settings import Settings
 from envctl.resolve.port import Metadata
 from envctl.scratch import scratch_folder
@@ -33,6 +34,8 @@ from envctl.workflow.keys import CHECKED_OUT, REPOSITORIES
 
 #: What is remembered of a tree without a ``pyproject.toml``; no file begins so.
 _NONE = b"\0"
+
+_GIT_AUTHORITIES = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +162,23 @@ class Checkouts:
         return made
 
 
-def make_git(settings: Settings) -> Git:
-    """Make git with the machine's settings."""
+def make_git(settings: Settings, emit: Emit = ignore) -> Git:
+    """Make git with the machine's settings; what its own variables say of authorities goes before others'."""
+    bundle, folders = choose_authorities(settings)
+    if settings.ca_bundle is None and not settings.environ.keys().isdisjoint(_GIT_AUTHORITIES):
+        bundle, folders = None, None
     return Git(
         environ=settings.environ,
         offline=settings.offline,
         proxy=settings.proxy,
-        ca_bundle=settings.ca_bundle,
+        # It takes one folder, and runs in another than this.
+        authorities=(
+            bundle and os.path.abspath(bundle),
+            folders and os.path.abspath(folders.split(os.pathsep)[0]),
+        ),
+        client_certificates=settings.client_certificates,
         insecure_hosts=settings.insecure_hosts,
+        emit=emit,
     )
 
 

@@ -86,7 +86,7 @@ def ask_repositories(
     `git-missing`.
     """
     settings = bench.run.context.settings
-    git = replace(make_git(settings), timeout=settings.timeout or _PATIENCE)
+    git = replace(make_git(settings, bench.run.context.emit), timeout=settings.timeout or _PATIENCE)
     wanted: dict[str, set[Revision]] = {}
     for each in followed:
         if not each.wanted.is_commit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -110,8 +111,9 @@ def install_python(context: Context, request: str) -> InstalledPython:
                 archive = _fetch(context, build, place)
                 _put(context, build, archive, root=root, target=target)
     except OSError as error:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise MachineError(
-            "cannot-write",
+            "disk-full" if is_full else "cannot-write",
             f"Python could not be installed in `{root}`: {error.strerror or error}",
             where=root,
         ) from error

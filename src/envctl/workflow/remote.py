@@ -81,7 +81,7 @@ def make_adapters(
         interpreter=interpreter,
         store=store,
         client=client,
-        git=make_git(context.settings),
+        git=make_git(context.settings, context.emit),
         sources=ToolSources(manifest, known=known or {}, make_origins=make_origins),
     )
     return adapters
@@ -255,6 +255,8 @@ class Adapters:
         Raises:
             ResolutionError, UpstreamError, InputError; BuildError: `no-build-tool`, `build-cycle`.
         """
+        if not requirements:
+            return ()
         request = request_for(
             requirements,
             by="build-system.requires",

@@ -196,7 +196,7 @@ def _say_requirement(obstacle: Obstacle) -> str:
 def _say_cooldown(obstacle: Obstacle) -> str:
     uploaded = f"uploaded {obstacle.detail}" if obstacle.detail else "its index does not say when it came"
     until = f", so it counts from {obstacle.until}" if obstacle.until else ""
-    return f"is too new for `[lock] exclude-newer`: {uploaded}{until}"
+    return f"is too new for `exclude-newer`: {uploaded}{until}"
 
 
 def _versions(judged: Judged) -> str:
