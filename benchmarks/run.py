@@ -213,9 +213,14 @@ class Cases:
 
     def fresh_uv(self) -> None:
         remove(self.load.uv_venv)
-        self.load.call(
-            [self.uv, "venv", "-q", "-p", self.load.python, self.load.uv_venv], self.load.uv_folder
-        )
+        self.load.call(self._uv_make(), self.load.uv_folder)
+
+    def _uv_make(self) -> list[str]:
+        return [self.uv, "venv", "-q", "-p", self.load.python, self.load.uv_venv]
+
+    def _after_venv(self, command: list[str]) -> list[str]:
+        first, then = (" ".join(f"'{word}'" for word in each) for each in (self._uv_make(), command))
+        return ["/bin/sh", "-c", f"{first} && exec {then}"]
 
     def no_envctl(self) -> None:
         remove(self.load.venv, self.load.venv + ".envctl")
@@ -363,6 +368,12 @@ class Cases:
         return [
             Side("envctl", [self.envctl, "apply", "-q"], self.no_envctl, load.project),
             Side("uv", self._uv_sync(load.pins), self.fresh_uv, load.uv_folder),
+            Side(
+                "uv +venv",
+                self._after_venv(self._uv_sync(load.pins)),
+                lambda: remove(load.uv_venv),
+                load.uv_folder,
+            ),
             Side("uv +pyc", self._uv_sync(load.pins, "--compile-bytecode"), self.fresh_uv, load.uv_folder),
             *self._pip_install(load.pins, self.fresh_pip),
         ]
