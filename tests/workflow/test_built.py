@@ -127,9 +127,10 @@ def test_an_edit_of_a_folder_is_another_origin(tmp_path: Path) -> None:
     assert describe_origin(source) != before
 
 
-def test_another_file_at_a_path_is_another_origin(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["path", "url"])
+def test_another_file_at_a_place_is_another_origin(tmp_path: Path, kind: str) -> None:
     wheel = tmp_path / "tool-1.0-py3-none-any.whl"
-    source = ("path", os.fspath(wheel), "")
+    source = (kind, os.fspath(wheel) if kind == "path" else wheel.as_uri(), "")
     nothing = describe_origin(source)
     wheel.write_bytes(b"1")
     before = describe_origin(source)

@@ -138,9 +138,13 @@ def describe_origin(source: tuple[str, ...] | None) -> str:
     if source is None:
         return ""
     text = " ".join(source)
-    if source[0] != "path":
+    kind, path, subdirectory = source[0], source[1], source[-1]
+    if kind == "url" and path[:5].lower() == "file:":
+        from envctl.manifest.references import find_path, locate  # noqa: PLC0415 - few tools come so
+
+        kind, path = "path", find_path(locate(path).url)
+    if kind != "path":
         return text
-    _, path, subdirectory = source
     if os.path.isdir(path):
         return f"{text} {digest_code(os.path.join(path, subdirectory))}"
     return f"{text} {describe_file(path)}"
