@@ -113,6 +113,7 @@ def shop(make_project: Callable[..., Project], tmp_path: Path) -> Iterator[Shop]
         project.index.redirects["/files/beta-1.0-py3-none-any.whl"] = other.file_url(
             "beta-1.0-py3-none-any.whl"
         )
+        project.index.redirects["/simple/alpha/"] = f"{other.url}alpha/"
         lines = [f'python = "{PYTHON}"', 'dependencies = ["alpha", "delta"]']
         lines += ["[[index]]", 'name = "my-index"', f'url = "{shop.url}"', "[build]", 'allow = ["delta"]']
         project.write("env.toml", "\n".join([*lines, ""]))
