@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from e2e.conftest import publish_basics
 from support.company import Authority, make_authority, nginx, proxy, pypiserver
-from support.project import PYTHON, Project
+from support.project import PYTHON, Project, find_command
+from support.repositories import GitServer, make_core, needs_git
 
 BASICS = {"alpha": "1.0", "beta": "1.0"}
 
@@ -91,6 +95,34 @@ def test_variables_name_the_authority(shop: Project, authority: Authority, front
     shop.succeed("apply", environ={variable: authority.certificate})
 
     assert shop.installed() == BASICS
+
+
+def test_a_certificate_that_the_system_trusts(shop: Project, front: str, authority: Authority) -> None:
+    """The authority takes the place of the system's own, where nobody but the command sees it."""
+    # It is None, whatever typeshed says, where there is no such file.
+    system = str(ssl.get_default_verify_paths().cafile)
+    unshare = shutil.which("unshare")
+    if unshare is None or not os.path.isfile(system):
+        pytest.skip("there is no file of authorities to put another over")
+    declare(shop, f"{front}/simple/")
+    mount = f"mount --bind '{authority.certificate}' '{os.path.realpath(system)}'"
+    if subprocess.run([unshare, "-m", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    command = f'{mount} && exec "$@" lock'
+
+    without = shop.run("lock")
+    done = subprocess.run(
+        [unshare, "-m", "sh", "-c", command, "sh", *find_command()],
+        cwd=shop.folder,
+        env=shop.variables(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert without.codes == ["tls-failed"]
+    assert done.returncode == 0, done.stderr
+    assert shop.locked() == BASICS
 
 
 def test_a_folder_of_authorities(shop: Project, authority: Authority, front: str, tmp_path: Path) -> None:
@@ -236,3 +268,40 @@ def test_a_proxy_that_is_not_there_is_what_the_error_is_about(shop: Project) -> 
     assert (result.code, result.codes) == (1, ["proxy-failed"])
     assert "the proxy `http://127.0.0.1:9` refuses the connection" in result.err
     assert "HTTPS_PROXY" in result.err
+
+
+# All of it
+
+
+@needs_git
+def test_an_index_and_a_repository_behind_everything_at_once_and_offline_then(
+    shop: Project, authority: Authority, tmp_path: Path
+) -> None:
+    core = make_core(tmp_path / "repositories" / "core")
+    with ExitStack() as stack:
+        index = stack.enter_context(pypiserver(shop.index.folder, tmp_path, login="robot:s3cret-word"))
+        git = stack.enter_context(GitServer(os.path.dirname(core.folder)))
+        behind = index.removesuffix("/simple/")
+        first = stack.enter_context(nginx(behind, authority, tmp_path / "first", wants_client=True))
+        second = stack.enter_context(nginx(git.url, authority, tmp_path / "second", wants_client=True))
+        address = stack.enter_context(proxy(tmp_path / "proxy", login="me:s3cret-proxy"))
+        declare(shop, f"{first}/simple/")
+        text = shop.read("env.toml").replace('["alpha"]', '["alpha", "core"]')
+        rest = f'[sources]\ncore = {{ git = "{second}/core/.git" }}\n[build]\nallow = ["core"]\n'
+        shop.write("env.toml", text + rest)
+        environ = configure(
+            shop,
+            f'ca-bundle = "{authority.certificate}"',
+            f'client-certificate = "{authority.client}"',
+            f'proxy = "http://me:s3cret-proxy@{address}"',
+        )
+        environ |= {"no_proxy": "", "NO_PROXY": "", "ENVCTL_INDEX_COMPANY_USERNAME": "robot"}
+        shop.succeed("apply", environ={**environ, "ENVCTL_INDEX_COMPANY_PASSWORD": "s3cret-word"})
+    shutil.rmtree(shop.path(".venv"))
+
+    shop.succeed("apply", "--offline", environ=environ)
+
+    assert shop.installed() == {**BASICS, "core": "1.0"}
+    files = [path for path in (*Path(shop.folder).rglob("*"), *Path(shop.cache).rglob("*")) if path.is_file()]
+    found = [path for path in files if b"s3cret" in path.read_bytes() and path.name != "config.toml"]
+    assert found == []

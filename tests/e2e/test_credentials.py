@@ -52,8 +52,15 @@ class Canary(keyring.backend.KeyringBackend):
 #: The backend of the sdist writes down what it sees.
 _WATCHING = """\
 import json
+found = dict(os.environ)
+for parent in (os.getppid(), "self"):
+    try:
+        with open(f"/proc/{{parent}}/environ", "rb") as environ:
+            found[f"of process {{parent}}"] = environ.read().decode("utf-8", "replace")
+    except OSError:
+        pass
 with open({path!r}, "w") as seen:
-    json.dump(dict(os.environ), seen)
+    json.dump(found, seen)
 """
 
 
@@ -106,6 +113,7 @@ def shop(make_project: Callable[..., Project], tmp_path: Path) -> Iterator[Shop]
         project.index.redirects["/files/beta-1.0-py3-none-any.whl"] = other.file_url(
             "beta-1.0-py3-none-any.whl"
         )
+        project.index.redirects["/simple/alpha/"] = f"{other.url}alpha/"
         lines = [f'python = "{PYTHON}"', 'dependencies = ["alpha", "delta"]']
         lines += ["[[index]]", 'name = "my-index"', f'url = "{shop.url}"', "[build]", 'allow = ["delta"]']
         project.write("env.toml", "\n".join([*lines, ""]))
@@ -411,6 +419,41 @@ def test_a_manifest_with_credentials_is_refused_without_showing_them(shop: Shop,
 
 
 # Programs that are started
+
+
+def test_interpreters_that_are_looked_at_see_no_credentials(shop: Shop) -> None:
+    programs = shop.secrets / "bin"
+    programs.mkdir()
+    (programs / "python3.99").write_text(f'#!/bin/sh\nenv >> "{shop.secrets}/python.log"\nexit 1\n')
+    (programs / "python3.99").chmod(0o755)
+    environ = {
+        **by_variables(shop),
+        "ENVCTL_CLIENT_KEY_PASSWORD": "s3cret-key",
+        "https_proxy": "http://me:s3cret-proxy@127.0.0.1:9",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    shop.run("python", "list", environ=environ)
+
+    seen = (shop.secrets / "python.log").read_text("utf-8")
+    assert "PATH=" in seen
+    assert "ENVCTL_INDEX" not in seen
+    assert "s3cret" not in seen
+
+
+@needs_git
+def test_git_that_reads_an_earlier_lock_sees_no_credentials(shop: Shop) -> None:
+    programs, real = shop.secrets / "bin", shutil.which("git")
+    programs.mkdir()
+    (programs / "git").write_text(f'#!/bin/sh\nenv >> "{shop.secrets}/git.log"\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+    shop.run("diff", "HEAD", environ={**by_variables(shop), "PATH": path})
+
+    seen = (shop.secrets / "git.log").read_text("utf-8")
+    assert "PATH=" in seen
+    assert SECRET not in seen
 
 
 @needs_git

@@ -59,6 +59,62 @@ def test_a_page_of_links_on_a_server(shop: Project) -> None:
     assert not any(path.startswith("/simple/") for path in shop.index.paths())
 
 
+@pytest.fixture
+def flat(shop: Project) -> Project:
+    """The shop with a flat page on a server, which gives digests."""
+    page = b"".join(map(shop.index.html_page, shop.index.projects()))
+    shop.index.pages["/downloads.html"] = ("text/html", page)
+    declare(shop, f'url = "{shop.index.origin}/downloads.html"', "flat = true")
+    return shop
+
+
+def test_a_page_of_links_on_a_server_serves_offline_and_is_asked_for_by_what_is_known_of_it(
+    flat: Project,
+) -> None:
+    flat.succeed("apply")
+
+    flat.succeed("lock", "--upgrade")
+
+    asked = [headers for _, path, headers in flat.index.requests if path == "/downloads.html"]
+    assert ["if-none-match" in headers for headers in asked] == [False, True]
+    flat.index.stop()
+    os.remove(flat.path("pylock.toml"))
+    flat.succeed("apply", "--offline", "--reinstall", "alpha")
+    assert flat.locked() == BASICS
+
+
+@pytest.mark.parametrize("control", ["no-store", "max-age=600"])
+def test_a_page_of_links_on_a_server_is_kept_as_it_says(flat: Project, control: str) -> None:
+    flat.index.cache_control = control
+    flat.succeed("lock")
+
+    flat.succeed("lock", "--upgrade")
+    offline = flat.run("lock", "--upgrade", "--offline")
+
+    is_kept = control != "no-store"
+    assert flat.index.paths().count("/downloads.html") == (1 if is_kept else 2)
+    assert offline.code == (0 if is_kept else 1)
+
+
+def test_a_damaged_page_of_links_in_the_cache_is_asked_for_again(flat: Project) -> None:
+    flat.index.cache_control = "max-age=600"
+    flat.succeed("lock")
+    for path in (Path(flat.cache) / "envctl").glob("pages-*/*/*.page"):
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"alpha-1.0", b"alpha-9.0"))
+
+    flat.succeed("lock", "--upgrade")
+
+    assert flat.locked() == BASICS
+    assert flat.index.paths().count("/downloads.html") == 2
+
+
+def test_a_page_of_links_that_is_not_there_is_refused(shop: Project) -> None:
+    declare(shop, f'url = "{shop.index.origin}/downloads.html"', "flat = true")
+
+    assert shop.run("lock").codes == ["index-error"]
+
+
 def test_a_page_of_links_that_is_a_file(shop: Project, tmp_path: Path) -> None:
     page = tmp_path / "downloads.html"
     page.write_bytes(links(shop, absolute=False))

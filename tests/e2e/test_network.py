@@ -162,6 +162,19 @@ def test_a_time_limit_for_all_of_it_is_kept(shop: Project) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_server_that_accepts_and_says_nothing_is_given_up(shop: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        shop.write("env.toml", shop.read("env.toml").replace(f":{shop.index.port}/", f":{port}/"))
+        began = time.monotonic()
+
+        result = shop.run("lock", environ={"ENVCTL_TIMEOUT": "1"})
+
+    assert (result.code, result.codes) == (1, ["timeout"])
+    assert "127.0.0.1" in result.err
+    assert time.monotonic() - began < 20
+
+
 def trickle(listener: socket.socket) -> None:
     """Answer everybody with a body that never ends."""
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from environment.test_interpreters import Machine as Pythons
+from environment.test_managers import PLACES
 from support.documents import validate
 from support.project import PYTHON, Project, changes_of, reasons_of
 from support.pythons import describe_build, is_movable, make_python, pack_python, write_list
@@ -286,6 +287,26 @@ def test_a_list_says_of_each_python_whose_it_is_and_whether_it_fits(project: Pro
     assert all(each["version"].startswith(f"{PYTHON}.") for each in fitting)
     assert all(each["reason"] for each in document["pythons"] if not each["fits"])
     assert any(line.startswith(f"* cpython {PYTHON}.") for line in text.splitlines())
+
+
+def test_pythons_of_all_managers_are_listed_with_whose_they_are(project: Project, tmp_path: Path) -> None:
+    others = Pythons(tmp_path)
+    found = {}
+    for manager, path in PLACES.items():
+        folder, name = os.path.split(path)
+        found[others.install("3.71.4", folder=folder, name=name)] = manager
+    (tmp_path / "miniforge3" / "envs" / "work" / "conda-meta").mkdir()
+    (tmp_path / "brew" / "opt").mkdir()
+    cellar = tmp_path / "brew" / "Cellar" / "python@3.71" / "3.71.4"
+    (tmp_path / "brew" / "opt" / "python@3.71").symlink_to(cellar)
+    environ = {"HOME": os.fspath(tmp_path), "HOMEBREW_PREFIX": os.fspath(tmp_path / "brew")}
+
+    listed = project.succeed("python", "list", "--json", environ=environ).json["pythons"]
+    chosen = project.succeed("python", "find", "3.71", environ=environ).out.strip()
+
+    managers = {os.path.realpath(each["executable"]): each["manager"] for each in listed}
+    assert {path: managers.get(path) for path in found} == found
+    assert found[os.path.realpath(chosen)] != "conda"
 
 
 def test_variants_are_listed_and_taken_only_when_asked_for(project: Project, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from envctl.build.shield import shield
+
 #: Seconds between the friendly signal and the one that cannot be refused.
 GRACE = 3.0
 
@@ -40,6 +42,7 @@ class Processes:
         ``deadline`` is a moment of `time.monotonic`. Raises `subprocess.TimeoutExpired` when it has come, and
         `OSError` when the program cannot be started.
         """
+        shield()
         process = self._start(command, cwd=cwd, environ=environ, output=output)
         try:
             return process.wait(max(deadline - time.monotonic(), 0.0))

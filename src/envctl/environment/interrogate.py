@@ -11,6 +11,7 @@ from typing import Any
 import packaging
 from packaging.tags import compatible_tags, cpython_tags, platform_tags
 
+from envctl.children import hide_passwords
 from envctl.errors import MachineError
 
 #: Seconds after which an interpreter that does not answer counts as broken.
@@ -57,7 +58,7 @@ def broken(executable: str, reason: str) -> MachineError:
 
 
 def _run(executable: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    clean = {name: value for name, value in environ.items() if not name.startswith(_HIDDEN)}
+    clean = {name: value for name, value in hide_passwords(environ).items() if not name.startswith(_HIDDEN)}
     try:
         done = subprocess.run(
             [executable, "-I", "-S", "-B", _SCRIPT, _PACKAGING],

@@ -7,9 +7,10 @@ from operator import itemgetter
 
 from packaging.version import InvalidVersion, Version
 
+from envctl.frozen import replace
 from envctl.index.filename import split_filename
-from envctl.index.listing import encode_record, make_head
-from envctl.index.page import Page
+from envctl.index.listing import FLAT, describe_blob, encode_record, make_head, parse_head
+from envctl.index.page import JSON, Page, parse_page
 
 #: The versions of one project, newest first, each with the texts of its entries.
 Grouped = Sequence[tuple[Version, Sequence[str]]]
@@ -60,6 +61,28 @@ def compact(page: Page, name: str, *, etag: str | None, modified: str | None, ex
             name, base=page.base, etag=etag, modified=modified, expires=expires, status=page.status
         ),
     )
+
+
+def compact_flat(page: Page, *, etag: str | None, modified: str | None, expires: int) -> bytes:
+    """Make the record of a page that has the files of many projects: one blob, a page of the Simple API."""
+    entries = ",".join(entry for _, entry in page.entries)
+    return encode_record(
+        head=make_head(
+            FLAT, base=page.base, etag=etag, modified=modified, expires=expires, status=page.status
+        ),
+        versions=["0"],
+        blobs=[f'{{"meta":{{"api-version":"1.0"}},"files":[{entries}]}}'.encode()],
+    )
+
+
+def open_flat(record: bytes) -> Page | None:
+    """Read what `compact_flat` made; None for a damaged one."""
+    head = parse_head(record, lambda offset, size: record[offset : offset + size])
+    blob = b"" if head is None else record[head.offset :]
+    if head is None or head.spans != describe_blob(blob):
+        return None
+    page = parse_page(blob, content_type=JSON, url=head.base)
+    return replace(page, status=head.status)
 
 
 def encode_project(versions: Grouped, *, head: Mapping[str, object]) -> bytes:

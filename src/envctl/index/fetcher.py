@@ -18,7 +18,7 @@ from envctl.errors import UpstreamError
 from envctl.index import local
 from envctl.index.answer import Fetched, Missing, NotModified, Stated
 from envctl.index.archive import MAXIMAL_METADATA, NoRangesError, open_ranges, read_metadata
-from envctl.index.compact import compact
+from envctl.index.compact import compact, compact_flat, open_flat
 from envctl.index.credentials import Credentials
 from envctl.index.download import Download
 from envctl.index.hashes import Verifier, check_hashes
@@ -73,6 +73,7 @@ class Fetcher:
     def page(self, served: Served, name: str, known: Head | None) -> Fetched | NotModified | Missing:
         """Fetch the page of a project and return its record, or that the index has no such project.
 
+        That of a flat index has all projects, and has to be there; its record is one of `compact_flat`.
         ``known`` is the head of an earlier record: if the index says that it still holds, so does this.
 
         Raises:
@@ -81,13 +82,14 @@ class Fetcher:
         until = self._until(_PATIENCE)
         return self._retry(lambda: self._page(served, name, known, until))
 
-    def flat_projects(self, served: Served) -> Mapping[str, Project]:
-        """Return all projects of a flat index: a folder, a page that is a file, or a page of a server."""
-        if served.is_local:
-            return local.read_flat(find_path(served.url), index=served.name)
-        until = self._until(_PATIENCE)
-        page = self._retry(lambda: self._flat_page(served, until))
-        return local.open_projects(page, index=served.name)
+    def local_flat(self, served: Served) -> Mapping[str, Project]:
+        """Return all projects of a flat index of this machine: a folder, or a page that is a file."""
+        return local.read_flat(find_path(served.url), index=served.name)
+
+    def open_flat(self, record: bytes, served: Served) -> Mapping[str, Project] | None:
+        """Return all projects of the page of a flat index; None for a damaged record."""
+        page = open_flat(record)
+        return None if page is None else local.open_projects(page, index=served.name)
 
     def local_project(self, served: Served, name: str) -> Project | None:
         """Return a project of an index that is a tree of folders on this machine."""
@@ -199,10 +201,10 @@ class Fetcher:
             headers["If-None-Match"] = known.etag
         if known is not None and known.modified:
             headers["If-Modified-Since"] = known.modified
-        url = served.project_url(name)
+        url = served.url if served.flat else served.project_url(name)
         with self.get(url, headers, until=until) as response:
             control = response.headers.get("cache-control", "")
-            if response.status in {404, 410}:
+            if response.status in {404, 410} and not served.flat:
                 return Missing(may_keep(control))
             etag, modified = response.headers.get("etag"), response.headers.get("last-modified")
             keep, max_age = may_keep(control), read_max_age(control, response.headers.get("age", ""))
@@ -217,16 +219,10 @@ class Fetcher:
 
         def parse() -> Fetched:
             page = self._parse(body, response, served)
-            return Fetched(compact(page, name, etag=etag, modified=modified, expires=expires), keep)
+            make = compact_flat if served.flat else partial(compact, name=name)
+            return Fetched(make(page, etag=etag, modified=modified, expires=expires), keep)
 
         return self._parser.call(parse)
-
-    def _flat_page(self, served: Served, until: float | None) -> Page:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
-        with self.get(served.url, headers, until=until) as response:
-            raise_for_status(response, index=served.name)
-            body = read_body(response, limit=MAXIMAL_PAGE)
-        return self._parser.call(lambda: self._parse(body, response, served))
 
     def _parse(self, body: bytearray, response: Response, served: Served) -> Page:
         kind = response.headers.get("content-type", "")

@@ -13,20 +13,19 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from envctl.children import hide_secrets
 from envctl.index.location import find_origin, strip
 from envctl.model.events import Emit, Notice
 
 #: Seconds. With a person there, the time to find and type a master password.
 _PATIENCE, _PATIENCE_WITH_A_PERSON = 10.0, 120.0
-#: What a keyring has no business to see.
-_SECRET = ("ENVCTL_INDEX_", "ENVCTL_CLIENT_KEY_PASSWORD")
 
 
 class Keyring:
     """The keyring of the person who runs this."""
 
     def __init__(self, environ: Mapping[str, str], emit: Emit, *, timeout: float | None = None) -> None:
-        self._environ = {key: value for key, value in environ.items() if not key.startswith(_SECRET)}
+        self._environ = hide_secrets(environ)
         self._emit = emit
         self._timeout = timeout
 

@@ -26,6 +26,8 @@ from envctl.index.entry import decode_entry
 from envctl.resolve.port import ListedFile
 
 _MAGIC = "envctl-page 1 "
+#: The name under which the page of a flat index is kept; no project has it.
+FLAT = ""
 #: The first line is never longer.
 _LONGEST_LINE = 140
 
@@ -78,12 +80,17 @@ def encode_record(
     *, head: Mapping[str, object], versions: Sequence[str] = (), blobs: Sequence[bytes] = ()
 ) -> bytes:
     """Make a record of a head without versions, the versions' texts and their blobs, newest first."""
-    spans = " ".join(f"{len(blob)}:{zlib.crc32(blob):08x}" for blob in blobs)
+    spans = " ".join(map(describe_blob, blobs))
     fields = {**head, "versions": " ".join(versions), "spans": spans}
     text = json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
     size = sum(map(len, blobs))
     line = f"{_MAGIC}{len(text)} {size} {hashlib.sha256(text).hexdigest()}\n"
     return b"".join((line.encode("ascii"), text, *blobs))
+
+
+def describe_blob(blob: bytes) -> str:
+    """Write the span of a blob: its length and its checksum."""
+    return f"{len(blob)}:{zlib.crc32(blob):08x}"
 
 
 def parse_head(data: bytes, read: Callable[[int, int], bytes]) -> Head | None:

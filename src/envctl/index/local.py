@@ -17,7 +17,7 @@ from envctl.index.archive import read_metadata
 from envctl.index.compact import Grouped, encode_project, group_files
 from envctl.index.listing import LazyVersions, make_head, open_record
 from envctl.index.location import make_file_url
-from envctl.index.page import Page, parse_page
+from envctl.index.page import JSON, Page, parse_page
 from envctl.resolve.port import ListedFile, Project
 
 
@@ -149,7 +149,7 @@ def _read_page(path: str, index: str) -> Page | None:
     except OSError as error:
         message = f"`{path}` of index `{index}` cannot be read: {os.strerror(error.errno or 0)}"
         raise UpstreamError("index-unreachable", message, where=path) from error
-    kind = "application/vnd.pypi.simple.v1+json" if path.endswith(".json") else "text/html"
+    kind = JSON if path.endswith(".json") else "text/html"
     return parse_page(data, content_type=kind, url=make_file_url(path))
 
 

@@ -18,8 +18,9 @@ from envctl.frozen import dataclass
 from envctl.index.anchors import Anchor, scan_anchors
 from envctl.index.entry import refuse_page, resolve_link
 
+JSON = "application/vnd.pypi.simple.v1+json"
 #: What is asked for: JSON by preference.
-ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _API_MAJOR = 1
 _API_MINOR = 4  # PEP 792
 #: Above this many bytes a page is counted before it is parsed: 64 MB of `{},` would become gigabytes.
@@ -58,7 +59,7 @@ def parse_page(body: bytes | bytearray, *, content_type: str, url: str) -> Page:
             encrypted.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == "application/vnd.pypi.simple.v1+json":
+    if kind == JSON:
         page = _parse_json(body, url)
     elif kind in {"application/vnd.pypi.simple.v1+html", "text/html"}:
         page = _parse_html(body, url)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from envctl.errors import EnvctlError, UpstreamError
 from envctl.index.answer import Missing, NotModified
 from envctl.index.cache import Cache, StoredRecord
-from envctl.index.listing import ListedProject, encode_record, make_head, open_record, refresh_record
+from envctl.index.listing import FLAT, ListedProject, encode_record, make_head, open_record, refresh_record
 from envctl.index.location import find_path
 from envctl.index.pool import Pending
 from envctl.index.served import Served, choose_indexes
@@ -156,6 +156,13 @@ class Pages:
 
     def _renew(self, served: Served, name: str, stored: StoredRecord | None) -> ListedProject | None:
         """Fetch a page, or learn that the one in the cache is still right."""
+        record, is_kept = self._update(served, name, stored)
+        if record is None:
+            return None
+        return self._open_kept(served, name, record) if is_kept else open_record(record, index=served.name)
+
+    def _update(self, served: Served, name: str, stored: StoredRecord | None) -> tuple[bytes | None, bool]:
+        """Ask for a page; return its record, None where there is no such project, and whether it was kept."""
         known = None if stored is None or stored.head.missing else stored.head
         answer = self._fetcher().page(served, name, known)
         if isinstance(answer, Missing):
@@ -165,23 +172,20 @@ class Pages:
                 self._cache.keep_page(served.url, name, encode_record(head=make_head(name, missing=True)))
             else:
                 self._cache.drop_page(served.url, name)
-            return None
+            return None, answer.keep
         record = self._refresh(stored, answer) if isinstance(answer, NotModified) else answer.record
         if record is None:  # damaged: ask for all of it
-            return self._renew(served, name, None)
-        if not answer.keep:
+            return self._update(served, name, None)
+        if answer.keep:
+            self._cache.keep_page(served.url, name, record)
+        else:
             self.seen.add_other()
             self._cache.drop_page(served.url, name)
-            return open_record(record, index=served.name)
-        self._cache.keep_page(served.url, name, record)
-        return self._open_kept(served, name, record)
+        return record, answer.keep
 
     def _refresh(self, stored: StoredRecord | None, answer: NotModified) -> bytes | None:
-        if stored is None:
-            return None
-        try:
-            data = stored.read_all()
-        except OSError:
+        data = None if stored is None else _read_whole(stored)
+        if data is None:
             return None
         expires = int(self._clock()) + answer.max_age
         return refresh_record(data, expires=expires, etag=answer.etag, modified=answer.modified)
@@ -207,8 +211,30 @@ class Pages:
         with self._lock:
             pending = self._flat.get(served.name)
             if pending is None:
-                pending = self._flat[served.name] = Pending(lambda: self._fetcher().flat_projects(served))
+                pending = self._flat[served.name] = Pending(lambda: self._find_flat(served))
         return pending.wait()
+
+    def _find_flat(self, served: Served) -> Mapping[str, Project]:
+        """Return all projects of a flat index."""
+        if served.is_local:
+            return self._fetcher().local_flat(served)
+        stored = self._cache.find_page(served.url, FLAT)
+        if stored is not None and self._is_fresh(stored):
+            record = _read_whole(stored)
+        else:
+            record, _ = self._update(served, FLAT, stored)
+        projects = None if record is None else self._fetcher().open_flat(record, served)
+        if projects is None:  # damaged
+            record, _ = self._update(served, FLAT, None)
+            projects = self._fetcher().open_flat(record or b"", served)
+        return projects or {}
+
+
+def _read_whole(stored: StoredRecord) -> bytes | None:
+    try:
+        return stored.read_all()
+    except OSError:
+        return None
 
 
 def _is_quarantined(status: str | None) -> bool:

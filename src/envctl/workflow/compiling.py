@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from envctl.children import hide_passwords
 from envctl.model.events import Advanced, Emit, Ended, Phase, Started, ignore
 from envctl.model.interpreter import Interpreter
 from envctl.store.entry import Entry
@@ -70,7 +71,9 @@ def _compile(entry: Entry, target: str, interpreter: Interpreter) -> Mapping[str
 
 
 def _run(command: Sequence[str], data: bytes) -> bytes:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ = hide_passwords(
+        {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    )
     return subprocess.run(
         list(command), input=data, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
     ).stdout

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
+from envctl.children import hide_passwords
 from envctl.model.interpreter import Interpreter
 from envctl.store.entry import Entry
 from envctl.store.store import Store
@@ -73,7 +74,7 @@ def _start(command: list[str], data: bytes) -> None:
             (os.POSIX_SPAWN_DUP2, theirs, 0),
             *((os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (1, 2)),
         ]
-        os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+        os.posix_spawn(sys.executable, command, hide_passwords(os.environ), file_actions=actions, setsid=True)
         os.close(theirs)
         theirs = -1
         while data:

@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 
+from envctl.children import hide_secrets
 from envctl.errors import InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.model.settings import Settings
@@ -106,7 +107,9 @@ def _ask(folder: str, environ: Mapping[str, str], *words: str) -> subprocess.Com
 
 
 def _make_environ(settings: Settings) -> Mapping[str, str]:
-    environ = {name: value for name, value in settings.environ.items() if name not in _OF_A_HOOK}
+    environ = {
+        name: value for name, value in hide_secrets(settings.environ).items() if name not in _OF_A_HOOK
+    }
     environ |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     if settings.offline:
         environ["GIT_NO_LAZY_FETCH"] = "1"  # of a partial clone git would fetch what is not there
