@@ -61,6 +61,10 @@ together count="100" seed="1":
 drift count="200" seed="4":
     {{bin}}/python tests/torture/drift.py --count {{count}} --seed {{seed}}
 
+# bundles damaged or forged, and installed from; see tests/torture/bundles.py --help
+bundles count="100" seed="1":
+    {{bin}}/python tests/torture/bundles.py --count {{count}} --seed {{seed}}
+
 # every long run, one after the other, with its figures written into docs/explanation/reliability.md
 torture-all seed="1":
     -{{bin}}/python tests/torture/kill.py --trials 1000 --seed {{seed}} --record
@@ -71,6 +75,7 @@ torture-all seed="1":
     -{{bin}}/python tests/torture/rot.py --count 200 --seed {{seed}} --record
     -{{bin}}/python tests/torture/together.py --count 170 --seed {{seed}} --record
     -{{bin}}/python tests/torture/drift.py --count 400 --seed {{seed}} --record
+    -{{bin}}/python tests/torture/bundles.py --count 500 --seed {{seed}} --record
 
 # envctl beside uv and pip on a recorded index; see benchmarks/README.md
 bench *arguments:

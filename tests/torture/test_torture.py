@@ -55,6 +55,12 @@ def test_damage_of_the_cache_reaches_nobody() -> None:
     assert run("rot.py", "--count", "6", "--seed", "7") == "trials 6, failures 0, seed 7"
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.slow
+def test_a_bundle_that_was_damaged_installs_nothing_else() -> None:
+    assert run("bundles.py", "--count", "10", "--seed", "7") == "trials 10, failures 0, seed 7"
+
+
 @pytest.mark.slow
 def test_commands_at_once_leave_one_of_their_results() -> None:
     assert run("together.py", "--count", "5", "--seed", "7") == "trials 5, failures 0, seed 7"

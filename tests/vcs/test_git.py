@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from envctl.errors import UpstreamError
 from envctl.vcs.command import Git, GitError, scrub
 from envctl.vcs.repository import check_url, is_commit
-from support.repositories import needs_git
+from support.repositories import Repository, needs_git
 
 
 @pytest.mark.parametrize(
@@ -119,3 +120,33 @@ def test_a_scheme_leads_to_no_other() -> None:
         git.run("ls-remote", "--end-of-options", "file:///srv/a.git", url="https://host.example/a.git")
 
     assert "not allowed" in caught.value.output
+
+
+@needs_git
+def test_a_command_whose_output_is_read_tells_that_it_failed(tmp_path: Path) -> None:
+    feed = tmp_path / "feed"
+    feed.write_bytes(b"")
+
+    with pytest.raises(GitError, match="not a git repository"):
+        with Git(environ=os.environ).reading(
+            "cat-file", "--batch", folder=os.fspath(tmp_path), feed=os.fspath(feed)
+        ) as output:
+            assert output.read() == b""
+
+
+@needs_git
+def test_a_command_that_nobody_reads_to_its_end_is_ended(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "made")
+    repository.write("large.txt", "x" * 1_000_000)
+    commit = repository.commit()
+    feed = tmp_path / "feed"
+    feed.write_text(f"{commit}:large.txt\n" * 20)
+    git = Git(environ=os.environ)
+
+    with pytest.raises(ValueError, match="enough"):
+        with git.reading(
+            "cat-file", "--batch", folder=os.path.join(repository.folder, ".git"), feed=os.fspath(feed)
+        ):
+            raise ValueError("enough")
+
+    assert not git.running._processes

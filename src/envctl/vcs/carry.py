@@ -74,13 +74,13 @@ def unpack_commit(
     Raises:
         PackError: it holds another thing than that commit, with these tags.
     """
-    form = init(git, folder, commit, "--bare")
     pack = os.path.join(folder, "objects", "pack", "pack-carried.pack")
-    bring(pack)
-    with open(pack, "rb") as file:
-        count = count_objects(file, digest_size=32 if form == "sha256" else 20)
-    _write_references(folder, commit, tags or {})
     try:
+        form = init(git, folder, commit, "--bare")
+        bring(pack)
+        with open(pack, "rb") as file:
+            count = count_objects(file, digest_size=32 if form == "sha256" else 20)
+        _write_references(folder, commit, tags or {})
         git.run("index-pack", pack, folder=folder)
         _cut_off(git, folder, commit, history=tags is not None)
         needed = _list_objects(git, folder, commit, tags)

@@ -132,7 +132,10 @@ class Repository:
         check_url(self.url)
         if not is_commit(commit):
             raise UpstreamError("no-such-revision", f"`{commit}` is no full name of a commit", where=self.url)
-        init(self.git, folder, commit, "--bare")
+        try:
+            init(self.git, folder, commit, "--bare")
+        except GitError as error:
+            raise self._failed(error) from error
         tags = ("+refs/tags/*:refs/tags/*",) if history else ()
         depth = () if history else ("--depth=1",)
         try:

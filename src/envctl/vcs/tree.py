@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urljoin
 
 from envctl import atomic
@@ -79,22 +79,23 @@ def _check_out(git: Git, url: str, commit: str, target: str, provide: Provide, *
         atomic.remove_tree(os.path.join(place, ".git"))
 
 
-def list_submodules(git: Git, url: str, commit: str, provide: Provide) -> Mapping[tuple[str, str], str]:
-    """Map URL and commit of each submodule of a commit, and of theirs, to the folder that ``provide`` gives.
+def list_submodules(git: Git, url: str, commit: str, provide: Provide) -> Sequence[tuple[str, str]]:
+    """List URL and commit of each submodule of a commit, and of theirs; each is provided, once.
 
     Raises:
         UpstreamError: `bad-checkout`, `bad-url`, `git-failed`, and what ``provide`` raises.
     """
-    found: dict[tuple[str, str], str] = {}
+    found: list[tuple[str, str]] = []
 
-    def visit(url: str, commit: str, folder: str, depth: int) -> None:
+    def visit(url: str, commit: str, depth: int) -> None:
+        folder = provide(url, commit)
         for _, its_url, its_commit in _list_submodules(git, url, commit, folder, depth=depth):
             if (its_url, its_commit) not in found:
-                found[its_url, its_commit] = provide(its_url, its_commit)
-                visit(its_url, its_commit, found[its_url, its_commit], depth + 1)
+                found.append((its_url, its_commit))
+                visit(its_url, its_commit, depth + 1)
 
     try:
-        visit(url, commit, provide(url, commit), 0)
+        visit(url, commit, 0)
     except GitError as error:
         message = f"the submodules of commit `{commit}` of `{url}` cannot be listed: {error.reason}"
         raise UpstreamError("git-failed", message, where=url) from error

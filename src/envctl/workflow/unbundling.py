@@ -107,15 +107,13 @@ def _names(bundle: Bundle, key: str) -> tuple[str, ...]:
 def _find_lacking(bundle: Bundle, needs: Sequence[Need], settings: Settings) -> list[EnvctlError]:
     """Say what needs do not find in a bundle: each file, commit and build tool once."""
     digests = {str(each["sha256"]) for each in bundle.contents["files"] if "roles" in each}
-    builds = read_builds(bundle)
     problems: dict[str, EnvctlError] = {}
     for need in needs:
         found = file_of(need.pin.artifact)
         if found is not None and found[1].get("sha256", "").lower() not in digests:
             lacking = f"`{found[0]}`"
             problems.setdefault(lacking, _incomplete(bundle, need, lacking))
-        for lacking in _lacking_tools(bundle, builds, need):
-            problems.setdefault(lacking, _incomplete(bundle, need, lacking))
+    problems |= _find_lacking_tools(bundle, read_builds(bundle), needs)
     checkouts = {
         identify(need.pin.artifact): need for need in needs if isinstance(need.pin.artifact, Checkout)
     }
@@ -127,16 +125,30 @@ def _find_lacking(bundle: Bundle, needs: Sequence[Need], settings: Settings) -> 
     return list(problems.values())
 
 
-def _lacking_tools(bundle: Bundle, builds: Mapping[tuple[str, str, str], Build], need: Need) -> Iterator[str]:
-    if as_wheel(need.pin.artifact) is not None:
-        return
-    build = builds.get((need.pin.name, need.target.name, need.target.python))
+def _find_lacking_tools(
+    bundle: Bundle, builds: Mapping[tuple[str, str, str], Build], needs: Iterable[Need]
+) -> Mapping[str, EnvctlError]:
+    problems: dict[str, EnvctlError] = {}
+    for need in needs:
+        if as_wheel(need.pin.artifact) is not None:
+            continue
+        for lacking in _list_lacking_tools(bundle, builds.get(_build_of(need)), need.pin.name):
+            problems.setdefault(lacking, _incomplete(bundle, need, lacking))
+    return problems
+
+
+def _list_lacking_tools(bundle: Bundle, build: Build | None, name: str) -> list[str]:
     if build is None:
-        yield f"what the build of `{need.pin.name}` requires"
-        return
-    for path in build.tools:
-        if "tool" not in bundle.files.get(path, {}).get("roles", ()):
-            yield f"`{path.rpartition('/')[2]}`"
+        return [f"what the build of `{name}` requires"]
+    return [
+        f"`{path.rpartition('/')[2]}`"
+        for path in build.tools
+        if "tool" not in bundle.files.get(path, {}).get("roles", ())
+    ]
+
+
+def _build_of(need: Need) -> tuple[str, str, str]:
+    return need.pin.name, need.target.name, need.target.python
 
 
 def _find_lacking_commits(
@@ -214,11 +226,17 @@ def _find_missing(run: Run, situation: Situation, lock: Lock) -> list[Pin]:
 
 def _obtain(run: Run, situation: Situation, bundle: Bundle, pins: Sequence[Pin], place: str) -> None:
     needs = [Need(pin, situation.target) for pin in pins]
-    commits = {need.pin.name: need for need in needs if isinstance(need.pin.artifact, Checkout)}
+    builds = read_builds(bundle)
+    # A machine that is no target by its name builds with the tools of one that it can do as well.
+    problems = dict(
+        _find_lacking_tools(bundle, builds, [need for need in needs if _build_of(need) in builds])
+    )
+    commits = [need for need in needs if isinstance(need.pin.artifact, Checkout)]
     if commits:
         settings = replace(run.context.settings, offline=True)
         checkouts = Checkouts(git=make_git(settings), store=run.store, emit=run.context.emit)
-        raise_together(list(_find_lacking_commits(bundle, commits.values(), checkouts).values()))
+        problems |= _find_lacking_commits(bundle, commits, checkouts)
+    raise_together(list(problems.values()))
     local = [_bring(bundle, need, place) for need in needs]
     has_builds = any(as_wheel(pin.artifact) is None for pin in pins)
     with _offered(run, situation, bundle, place if has_builds else None) as adapters:
