@@ -33,7 +33,7 @@ VARIES = (
 )
 
 #: What stands in a log, and on a terminal has been told by a bar: pages need not show it.
-UNSEEN = re.compile(r"Unpacked \d+ packages?|Gathered \d+ files?")
+UNSEEN = re.compile(r"Unpacked \d+ packages?")
 
 
 @dataclass(frozen=True, slots=True)
