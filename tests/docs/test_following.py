@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from support.pages import find_difference
+from support.pages import HOW_TO, find_difference, read_blocks
 
 PRINTED = (
     "Resolved 3 packages",
@@ -41,3 +43,12 @@ def test_what_is_left_out_may_be_anything_and_what_varies_may_differ(shown: list
 )  # fmt: skip
 def test_another_line_another_order_and_a_line_too_few_are_noticed(shown: list[str], told: str) -> None:
     assert find_difference(shown, PRINTED) == told
+
+
+@pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_that_shows_output_is_followed(page: Path) -> None:
+    blocks = read_blocks(page.read_text(encoding="utf-8"))
+    shows = any(shown for block in blocks if block.language == "console" for _, shown in block.steps())
+    tests = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+
+    assert not shows or any(f'"{page.stem}"' in text or f'"{page.name}"' in text for text in tests)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.backends import make_tree, wrap_installed
-from support.pages import follow
+from support.pages import hold, read_page
 from support.project import Project
 from support.repositories import GitServer, Repository, move, needs_git
 from support.server import IndexServer
 from support.wheels import make_wheel
-
-PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
 def test_following_the_page_about_monorepos_gives_what_it_shows(project: Project) -> None:
@@ -20,7 +18,7 @@ def test_following_the_page_about_monorepos_gives_what_it_shows(project: Project
     for name in ("hatchling", "editables"):
         wrap_installed(project.index.folder, name)
 
-    assert follow(project, (PAGES / "work-in-a-monorepo.md").read_text(encoding="utf-8")) == []
+    hold(project, read_page("work-in-a-monorepo"))
 
 
 @needs_git
@@ -30,14 +28,10 @@ def test_following_the_page_about_repositories_gives_what_it_shows(project: Proj
     repository.commit()
     make_wheel(tmp_path / "files", "blob", "1.0")
     make_wheel(tmp_path / "files", "blob", "1.0", tag="py3-none-win_amd64")
-    page = (PAGES / "use-a-git-repository-or-a-url.md").read_text(encoding="utf-8")
+    page = read_page("use-a-git-repository-or-a-url")
 
     with GitServer(tmp_path / "repositories") as git, IndexServer(tmp_path / "files") as files:
         page = page.replace("https://git.example", git.url)
         page = page.replace("https://files.example", files.url.replace("/simple/", "/files"))
-        before, line, after = page.partition("The lock holds the commit.")
-        assert line
 
-        assert follow(project, before) == []
-        move(repository)
-        assert follow(project, after) == []
+        hold(project, page, {"The lock holds the commit.": lambda: move(repository)})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.pages import follow, read_blocks
+from support.pages import follow, hold, read_blocks
 from support.project import Project
 from support.wheels import make_wheel
 
@@ -73,9 +73,8 @@ def shop(project: Project) -> Project:
 
 
 def test_following_the_tutorial_gives_what_it_shows(shop: Project) -> None:
-    wrong = follow(shop, TUTORIAL.read_text(encoding="utf-8"))
+    hold(shop, TUTORIAL.read_text(encoding="utf-8"))
 
-    assert "\n".join(wrong) == ""
     assert set(os.listdir(shop.folder)) == {"env.toml", "pylock.toml"}
 
 

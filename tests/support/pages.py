@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
 
 from support.project import TIMEOUT, Project, find_command
+from support.wheels import make_wheel
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 
 #: What differs from machine to machine, and what stands in its place when lines are compared.
 VARIES = (
     (re.compile(r"\b(python) ?3\.\d+(\.\d+\w*)?", re.IGNORECASE), r"\1 3"),
-    (re.compile(r"\b\d+ files\b"), "N files"),
+    (re.compile(r"(-> |from |to )3\.1\d\.\d+\b"), r"\1 3"),
+    (re.compile(r"\b\d+ files?\b"), "N files"),
+    (re.compile(r"\b\d+ entr(y|ies)\b"), "N entries"),
+    (re.compile(r"\b[\d,]+ bytes instead of [\d,]+"), "N bytes instead"),
     (re.compile(r"-?\b[\d.,]+ [kMGT]?B\b"), "SIZE"),
-    (re.compile(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+Z"), "TIME"),
+    (re.compile(r"\b\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "COMMIT"),
     (re.compile(r"\b\d+ (second|minute|hour|day|month|year)s?\b"), "AGE"),
     (re.compile(r"\b[\d.]+ (ms|s)\b"), "AGE"),
     (re.compile(r"\s+"), " "),
 )
 
 #: What stands in a log, and on a terminal has been told by a bar: pages need not show it.
-UNSEEN = re.compile(r"Unpacked \d+ packages?|Gathered \d+ files?")
+UNSEEN = re.compile(r"Unpacked \d+ packages?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,24 @@ class Block:
         starts = [number for number, line in enumerate(self.lines) if line.startswith("$ ")]
         for start, end in zip(starts, [*starts[1:], len(self.lines)], strict=True):
             yield self.lines[start][2:], self.lines[start + 1 : end]
+
+
+def read_page(name: str) -> str:
+    """Read one of the how-to pages."""
+    return (HOW_TO / f"{name}.md").read_text(encoding="utf-8")
+
+
+def offer(project: Project, *releases: str, requires: Sequence[str] = (), **details: Any) -> None:
+    """Put wheels on the index: ``name version``, all of them alike."""
+    for release in releases:
+        name, version = release.split()
+        make_wheel(project.index.folder, name, version, requires=requires, **details)
+
+
+def declare(project: Project, *dependencies: str, rest: str = "") -> None:
+    """Write a manifest."""
+    quoted = ", ".join(f'"{each}"' for each in dependencies)
+    project.write("env.toml", f'python = ">=3.11"\ndependencies = [{quoted}]\n{rest}')
 
 
 def read_blocks(page: str) -> tuple[Block, ...]:
@@ -103,21 +133,40 @@ def run_line(project: Project, command: str) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
-def follow(project: Project, page: str) -> list[str]:
+def follow(
+    project: Project, page: str, prepare: Mapping[str, Callable[[], object]] | None = None
+) -> list[str]:
     """Follow a page: write its files, set its variables, run its commands. What is not as it says is returned.
 
     A block of TOML is the manifest, or the file that its first line names as a comment: ``config.toml`` is the
-    user's settings. A command that fails ends it, unless the page shows its error: what would follow is not
-    what the page talks about.
+    user's settings. One that says neither which Python nor which project is added to the manifest that is
+    there. A command that fails ends it, unless the page shows its error: what would follow is not what the page
+    talks about. ``prepare`` maps texts of the page, in order, to what is done before the first block behind each
+    of them.
     """
-    wrong = []
+    wrong: list[str] = []
+    rest = page
+    for text, work in (prepare or {}).items():
+        before, found, rest = rest.partition(text)
+        assert found, f"the page does not say {text!r} there"
+        wrong += _follow_blocks(project, before)
+        work()
+    return wrong + _follow_blocks(project, rest)
+
+
+def hold(project: Project, page: str, prepare: Mapping[str, Callable[[], object]] | None = None) -> None:
+    """Follow a page, and raise AssertionError with all that is not as it says."""
+    wrong = follow(project, page, prepare)
+    if wrong:
+        raise AssertionError("\n".join(["the page shows something else than is printed:", *wrong]))
+
+
+def _follow_blocks(project: Project, page: str) -> list[str]:
+    wrong: list[str] = []
+    code = 0
     for block in read_blocks(page):
         if block.language in {"toml", "python"}:
-            named = re.fullmatch(r"# ([\w./-]+\.\w+)", block.lines[0])
-            path = project.path(named[1] if named else "env.toml")
-            if block.lines[0] == "# config.toml":
-                path = project.environ["ENVCTL_CONFIG"]
-            project.write(path, "\n".join(block.lines) + "\n")
+            _write(project, block)
         elif block.language == "sh":
             for line in block.lines:
                 name, is_set, value = line.removeprefix("export ").partition("=")
@@ -125,11 +174,35 @@ def follow(project: Project, page: str) -> list[str]:
                     project.environ[name] = value
         elif block.language == "console":
             for command, shown in block.steps():
-                code, output = run_line(project, command)
+                if command == "echo $?":
+                    code, output = 0, [str(code)]
+                else:
+                    code, output = run_line(project, command)
                 output = [line for line in output if not UNSEEN.match(line)]
                 difference = find_difference(shown, output) if shown else None
                 if difference is not None:
                     wrong += [f"`{command}`: {difference}", *(f"    {line}" for line in output)]
-                if code != 0 and not any(line.startswith("error: ") for line in shown):
+                if code != 0 and not any("error: " in line or '"envctl.error"' in line for line in shown):
                     return [*wrong, f"`{command}` exits with {code}:", *output]
     return wrong
+
+
+def _write(project: Project, block: Block) -> None:
+    named = re.fullmatch(r"# ([\w./-]+\.\w+)", block.lines[0])
+    path = project.path(named[1] if named else "env.toml")
+    if block.lines[0] == "# config.toml":
+        path = project.environ["ENVCTL_CONFIG"]
+    text = "\n".join(block.lines) + "\n"
+    if named is None and block.language == "toml":
+        stated = tomllib.loads(text)
+        if stated.keys().isdisjoint({"python", "project"}):
+            text = tomli_w.dumps(_add(tomllib.loads(project.read("env.toml")), stated))
+    project.write(path, text)
+
+
+def _add(there: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    added = {
+        key: _add(there.get(key, {}), value) if isinstance(value, dict) else value
+        for key, value in more.items()
+    }
+    return {**there, **added}
