@@ -618,6 +618,19 @@ def test_tags_that_are_none_are_refused(
         assert (result.code, result.codes) == (65, ["bad-bundle"])
 
 
+@pytest.mark.parametrize("commits", [3, ["tool"], {"tool": 1}])
+def test_a_list_of_the_commits_of_tools_that_is_none_is_refused(
+    project: Project, repository: Repository, leave: Callable[..., Project], commits: object
+) -> None:
+    declare(project, repository)
+    away = leave()
+
+    rewrite(away.path("shop.bundle"), lambda _: None, lambda listed: listed.update(tool_commits=commits))
+
+    assert away.run("bundle", "verify", "shop.bundle").codes == ["bad-bundle"]
+    assert away.run("apply", "--bundle", "shop.bundle").codes == ["bad-bundle"]
+
+
 @pytest.mark.parametrize(
     "listed",
     [
@@ -698,6 +711,45 @@ def test_build_tools_of_a_commit_are_carried_and_missed(
     assert "lacks `deeper-1.0-py3-none-any.whl`, which `core` needs" in verified.err
     assert (applied.code, applied.codes) == (65, ["bundle-incomplete"])
     assert away.installed() == {"core": "1.0", "beta": "1.0"}
+
+
+def test_a_build_tool_out_of_a_repository_is_carried(
+    project: Project, repositories: Path, leave: Callable[..., Project]
+) -> None:
+    """Its own build requires something, too."""
+    tool, core = Repository(repositories / "tool"), Repository(repositories / "core")
+    for made, name, requires in ((tool, "tool", "deeper"), (core, "core", "tool")):
+        make_tree(made.folder, name)
+        path = os.path.join(made.folder, "pyproject.toml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        made.write("pyproject.toml", text.replace("requires = []", f'requires = ["{requires}"]'))
+        made.write("backend.py", f"import {requires}\n{BACKEND}".replace("../calls.txt", os.devnull))
+        made.commit()
+    project.publish("deeper", "1.0")
+    project.publish("tool", "9.0")
+    project.write_manifest(
+        "core",
+        rest=f'[sources]\ncore = {{ git = "{core.url}" }}\ntool = {{ git = "{tool.url}", branch = "main" }}\n'
+        '[build]\nallow = ["core", "tool"]\n',
+    )
+    away = leave()
+    contents = contents_of(away.path("shop.bundle"))
+    without = away.path("without.bundle")
+    shutil.copyfile(away.path("shop.bundle"), without)
+    lose(without, "deeper-1.0-py3-none-any.whl")
+    rewrite(without, lambda _: None, lambda listed: listed["repositories"].pop())
+
+    verified, applied = away.run("bundle", "verify", without), away.run("apply", "--bundle", without)
+    away.succeed("bundle", "verify", "shop.bundle")
+    away.apply("--bundle", "shop.bundle")
+
+    validate(contents)
+    assert contents["tool_commits"] == {"tool": contents["repositories"][1]["commit"]}
+    assert verified.codes == applied.codes == ["bundle-incomplete", "bundle-incomplete"]
+    assert f"of `{tool.url}`, which `tool` needs" in applied.err
+    assert away.installed() == {"core": "1.0"}
+    assert away.is_settled("--offline")
 
 
 def test_a_bundle_is_a_plain_archive_with_the_project_in_it(

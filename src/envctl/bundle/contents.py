@@ -88,6 +88,18 @@ def read_builds(bundle: Bundle) -> Mapping[tuple[str, str, str], Build]:
     return found
 
 
+def read_tool_commits(bundle: Bundle) -> Mapping[str, str]:
+    """Read the commits of what builds require from repositories, by project name.
+
+    Raises:
+        InputError: `bad-bundle`.
+    """
+    found = bundle.contents.get("tool_commits", {})
+    if not isinstance(found, dict) or not _are_texts(found, found):
+        raise bundle.refuse("its list of the commits of build tools is none")
+    return found
+
+
 def _read_list(bundle: Bundle, key: str) -> list[dict[str, Any]]:
     found = bundle.contents.get(key, [])
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):

@@ -54,12 +54,17 @@ class BundleOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What goes into a bundle beside its texts; ``roles`` maps each role to the paths of its files."""
+    """What goes into a bundle beside its texts.
+
+    ``roles`` maps each role to the paths of its files; ``tool_commits`` maps what builds require from a
+    repository, by project name, to its commit.
+    """
 
     members: Mapping[str, Member]
     roles: Mapping[str, Collection[str]]
     repositories: Sequence[Carried]
     builds: Sequence[Build]
+    tool_commits: Mapping[str, str]
 
 
 def create_bundle(context: Context, options: BundleOptions) -> BundleReport:
@@ -108,11 +113,18 @@ def _fitting(situation: Situation) -> Lock:
 
 def _gather(adapters: Adapters, situation: Situation, needs: Sequence[Need], place: str) -> Gathered:
     """Bring all that is needed into the folder ``place``."""
-    checkouts = [need.pin.artifact for need in needs if isinstance(need.pin.artifact, Checkout)]
-    commits = gather_commits(adapters.checkouts(), checkouts, os.path.join(place, "commits"))
+    wanted = [need.pin for need in needs]
     chosen = _choose_tools(adapters, situation, needs)
-    packages = _fetch(adapters, [need.pin for need in needs], os.path.join(place, "packages"))
-    tools = _fetch(adapters, [tool for _, pins in chosen for tool in pins], os.path.join(place, "tools"))
+    required = [tool for _, pins in chosen for tool in pins]
+    commits = gather_commits(
+        adapters.checkouts(), _list_checkouts([*wanted, *required]).values(), os.path.join(place, "commits")
+    )
+    packs = {(carried.url, carried.commit): member for carried, member in commits}
+    packages = _fetch(adapters, wanted, os.path.join(place, "packages"))
+    tools = {
+        **_fetch(adapters, required, os.path.join(place, "tools")),
+        **{key: packs[each.url, each.commit] for key, each in _list_checkouts(required).items()},
+    }
     roles = {
         "package": packages.values(),
         "tool": tools.values(),
@@ -126,13 +138,21 @@ def _gather(adapters: Adapters, situation: Situation, needs: Sequence[Need], pla
             replace(build, tools=tuple(tools[_key(pin.artifact)].path for pin in pins))
             for build, pins in chosen
         ],
+        tool_commits={
+            tool.name: tool.artifact.commit for tool in required if isinstance(tool.artifact, Checkout)
+        },
     )
+
+
+def _list_checkouts(pins: Iterable[Pin]) -> Mapping[str, Checkout]:
+    """List the commits that pins are built from; by `_key`."""
+    return {_key(pin.artifact): pin.artifact for pin in pins if isinstance(pin.artifact, Checkout)}
 
 
 def _choose_tools(
     adapters: Adapters, situation: Situation, needs: Sequence[Need]
 ) -> list[tuple[Build, Sequence[Pin]]]:
-    """Choose the wheels that builds require, for every target that they are done on."""
+    """Choose what builds require, for every target that they are done on."""
     waiting: dict[str, tuple[Pin, dict[str, Target]]] = {}
     for need in needs:
         if as_wheel(need.pin.artifact) is None:
@@ -146,8 +166,8 @@ def _choose_tools(
         artifact = situation.direct.get(pin.name, pin.artifact)
         try:
             for cell in cells.values():
-                wheels = _choose_wheels(adapters, asked, replace(pin, artifact=artifact), cell)
-                tools = {_key(wheel.artifact): wheel for wheel in wheels}
+                required = _list_required(adapters, asked, replace(pin, artifact=artifact), cell)
+                tools = {_key(tool.artifact): tool for tool in required}
                 build = Build(name=pin.name, target=cell.name, python=cell.python)
                 chosen.append((build, tuple(tools.values())))
         except BuildError as error:
@@ -161,13 +181,13 @@ def _choose_tools(
     return chosen
 
 
-def _choose_wheels(
+def _list_required(
     adapters: Adapters, asked: dict[str, Sequence[Requirement]], pin: Pin, cell: Target
 ) -> Iterator[Pin]:
-    """Choose the wheels that a build requires on a target.
+    """Choose the wheels and the commits that a build requires on a target.
 
-    A tool that is a folder is where it is: carried is what its own build requires. ``asked`` remembers what
-    backends said.
+    A tool that is a folder is where it is. Carried is what the build of a folder or a commit requires, too.
+    ``asked`` remembers what backends said.
     """
     # Of the same few tools for one target after the other there is nothing to tell.
     silent = replace(adapters, context=replace(adapters.context, emit=_without_summaries(adapters.emit)))
@@ -178,14 +198,15 @@ def _choose_wheels(
         if key not in asked:
             asked[key] = adapters.builder().list_requirements(built)
         for tool in silent.choose_tools(asked[key], cell):
-            if as_wheel(tool.artifact) is not None:
+            is_wheel, is_commit = as_wheel(tool.artifact) is not None, isinstance(tool.artifact, Checkout)
+            if is_wheel or is_commit:
                 yield tool
             elif not is_local(tool.artifact):
                 raise BuildError(
                     "no-build-tool",
                     f"`{tool.name}` is needed to build `{built.name}` and has no wheel for {cell.label}",
                 )
-            elif identify(tool.artifact) not in seen:
+            if not is_wheel and identify(tool.artifact) not in seen:
                 seen.add(identify(tool.artifact))
                 waiting.append(tool)
 
@@ -215,8 +236,8 @@ def _fetch(adapters: Adapters, pins: Iterable[Pin], folder: str) -> Mapping[str,
 
 
 def _key(artifact: Artifact) -> str:
-    """Name a file by its digest, where one is known."""
-    filename, hashes = file_of(artifact) or ("", {})
+    """Name a file by its digest, where one is known; a commit by what it is."""
+    filename, hashes = file_of(artifact) or (identify(artifact), {})
     return strongest_digest(hashes) or filename
 
 
@@ -256,6 +277,7 @@ def _list(members: Iterable[Member], gathered: Gathered) -> dict[str, object]:
         "files": [_describe(each, gathered.roles) for each in sorted(members, key=lambda each: each.path)],
         "repositories": list_repositories(gathered.repositories),
         "builds": list_builds(gathered.builds),
+        "tool_commits": gathered.tool_commits,
     }
 
 

@@ -21,7 +21,7 @@ class ToolSources(Mapping[str, Artifact]):
     """By project name, the one artifact that a build requirement comes from; for several threads.
 
     ``known`` is what this run has settled for its lock, by name. ``make_origins`` makes what settles the
-    rest; without it there is nothing but what lies on this machine.
+    rest; without it there is nothing but that, and what lies on this machine.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ToolSources(Mapping[str, Artifact]):
         self._names = frozenset(
             name
             for name, source in manifest.sources.items()
-            if not isinstance(source, IndexSource) and (make_origins or as_local(source))
+            if not isinstance(source, IndexSource) and (make_origins or name in known or as_local(source))
         )
         self._found: dict[str, Artifact] = {}
         self._lock = threading.Lock()
@@ -75,6 +75,9 @@ class ToolSources(Mapping[str, Artifact]):
             # A build gets what others would get. Else an edit of its code would be in what was made by it,
             # and in no digest.
             return look_at(self._manifest, name, replace(local, editable=False), where=where)
+        known = self._known.get(name)
+        if known is not None:
+            return known
         assert isinstance(source, GitSource | UrlSource)  # noqa: S101 - nothing else has a name here
         assert self._make_origins is not None  # noqa: S101 - likewise
-        return self._known.get(name) or self._make_origins().settle_one(name, source, where=where)
+        return self._make_origins().settle_one(name, source, where=where)

@@ -12,7 +12,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from envctl import atomic
 from envctl.bundle.archive import Bundle, open_bundle
-from envctl.bundle.contents import Build, read_builds, read_repositories
+from envctl.bundle.contents import Build, read_builds, read_repositories, read_tool_commits
 from envctl.environment.configuration import choose_executable, read_configuration
 from envctl.errors import EnvctlError, InputError, raise_together
 from envctl.frozen import replace
@@ -20,7 +20,7 @@ from envctl.index.client import IndexClient
 from envctl.index.http import HttpTransport
 from envctl.lock.lock import Lock
 from envctl.lock.parse import parse as parse_lock
-from envctl.manifest.manifest import Index
+from envctl.manifest.manifest import GitSource, Index, Manifest
 from envctl.manifest.parse import parse as parse_manifest
 from envctl.manifest.project import find_project
 from envctl.manifest.urls import file_url
@@ -79,7 +79,7 @@ def _compare(bundle: Bundle, settings: Settings) -> BundleReport:
     )
     cells = choose_cells(manifest, lock, _names(bundle, "targets"), _names(bundle, "pythons"))
     needs = list(list_needs(manifest, lock, cells))
-    raise_together(_find_lacking(bundle, needs, settings))
+    raise_together(_find_lacking(bundle, manifest, needs, settings))
     return BundleReport(
         path=bundle.path,
         targets=_names(bundle, "targets"),
@@ -104,7 +104,9 @@ def _names(bundle: Bundle, key: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _find_lacking(bundle: Bundle, needs: Sequence[Need], settings: Settings) -> list[EnvctlError]:
+def _find_lacking(
+    bundle: Bundle, manifest: Manifest, needs: Sequence[Need], settings: Settings
+) -> list[EnvctlError]:
     """Say what needs do not find in a bundle: each file, commit and build tool once."""
     digests = {str(each["sha256"]) for each in bundle.contents["files"] if "roles" in each}
     problems: dict[str, EnvctlError] = {}
@@ -114,8 +116,11 @@ def _find_lacking(bundle: Bundle, needs: Sequence[Need], settings: Settings) -> 
             lacking = f"`{found[0]}`"
             problems.setdefault(lacking, _incomplete(bundle, need, lacking))
     problems |= _find_lacking_tools(bundle, read_builds(bundle), needs)
+    tools = [Need(pin, needs[0].target) for pin in _list_tool_commits(bundle, manifest) if needs]
     checkouts = {
-        identify(need.pin.artifact): need for need in needs if isinstance(need.pin.artifact, Checkout)
+        identify(need.pin.artifact): need
+        for need in (*needs, *tools)
+        if isinstance(need.pin.artifact, Checkout)
     }
     if checkouts:
         with scratch_folder("bundle") as place:
@@ -144,6 +149,22 @@ def _list_lacking_tools(bundle: Bundle, build: Build | None, name: str) -> list[
         f"`{path.rpartition('/')[2]}`"
         for path in build.tools
         if "tool" not in bundle.files.get(path, {}).get("roles", ())
+    ]
+
+
+def _list_tool_commits(bundle: Bundle, manifest: Manifest) -> list[Pin]:
+    """List what builds require from repositories that the manifest names, of the commits in the bundle."""
+    commits = read_tool_commits(bundle)
+    return [
+        Pin(
+            name=name,
+            version="",
+            artifact=Checkout(
+                vcs="git", url=source.url, commit=commits[name], subdirectory=source.subdirectory
+            ),
+        )
+        for name, source in manifest.sources.items()
+        if name in commits and isinstance(source, GitSource)
     ]
 
 
@@ -231,15 +252,18 @@ def _obtain(run: Run, situation: Situation, bundle: Bundle, pins: Sequence[Pin],
     problems = dict(
         _find_lacking_tools(bundle, builds, [need for need in needs if _build_of(need) in builds])
     )
+    has_builds = any(as_wheel(pin.artifact) is None for pin in pins)
+    tools = _list_tool_commits(bundle, situation.manifest) if has_builds else []
     commits = [need for need in needs if isinstance(need.pin.artifact, Checkout)]
+    commits += [Need(pin, situation.target) for pin in tools]
     if commits:
         settings = replace(run.context.settings, offline=True)
         checkouts = Checkouts(git=make_git(settings), store=run.store, emit=run.context.emit)
         problems |= _find_lacking_commits(bundle, commits, checkouts)
     raise_together(list(problems.values()))
     local = [_bring(bundle, need, place) for need in needs]
-    has_builds = any(as_wheel(pin.artifact) is None for pin in pins)
-    with _offered(run, situation, bundle, place if has_builds else None) as adapters:
+    known = {pin.name: pin.artifact for pin in tools}
+    with _offered(run, situation, bundle, place if has_builds else None, known) as adapters:
         adapters.obtain(local)
 
 
@@ -269,7 +293,9 @@ def _relocated(artifact: Artifact, path: str) -> Artifact:
 
 
 @contextmanager
-def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) -> Iterator[Adapters]:
+def _offered(
+    run: Run, situation: Situation, bundle: Bundle, place: str | None, known: Mapping[str, Artifact]
+) -> Iterator[Adapters]:
     """Give what unpacks and builds, for whom the build tools of the bundle are all that there is."""
     indexes: tuple[Index, ...] = ()
     if place is not None:
@@ -291,7 +317,7 @@ def _offered(run: Run, situation: Situation, bundle: Bundle, place: str | None) 
     )
     try:
         adapters = make_adapters(run.context, situation.manifest, situation.interpreter, run.store, client)
-        near = ToolSources(situation.manifest, known={}, make_origins=None)
+        near = ToolSources(situation.manifest, known=known, make_origins=None)
         yield replace(adapters, sources=near)
     finally:
         client.close()
