@@ -226,13 +226,23 @@ def test_a_repository_that_does_not_answer_is_named(
 def test_a_repository_that_hangs_is_given_up_in_time(
     project: Project, repository: Repository, server: GitServer
 ) -> None:
-    declare(project, repository, 'branch = "main"', url=f"{server.url}/core/.git").succeed("lock")
+    url = f"{server.url}/core/.git"
+    declare(project, repository, 'branch = "main"', url=url).succeed("lock")
     server.hangs = True
 
     told = project.run("outdated", environ={"ENVCTL_TIMEOUT": "1"})
     server.hangs = False
 
     assert (told.code, told.codes) == (1, ["timeout"])
+    assert f"the repository `{url}` was given up: git took more than 1 s" in told.err
+
+
+def test_a_machine_without_git_is_told_so(project: Project, repository: Repository, tmp_path: Path) -> None:
+    declare(project, repository, 'branch = "main"').succeed("lock")
+
+    told = project.run("outdated", environ={"PATH": os.fspath(tmp_path)})
+
+    assert told.codes == ["git-missing"]
 
 
 def test_a_revision_of_a_lock_that_git_has_no_name_for_is_not_asked_for(

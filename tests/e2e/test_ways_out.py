@@ -360,7 +360,7 @@ def test_a_download_that_breaks_off_on_and_on_ends_with_the_time_for_all_of_it(
     result = shop.run("apply", "--locked", environ={"ENVCTL_TIMEOUT": "1"})
 
     assert (result.code, result.codes) == (1, ["timeout"])
-    assert 3 <= len(ranges_of(shop.index, large)) < 30
+    assert 1 < len(ranges_of(shop.index, large)) < 30
     assert time.monotonic() - began < 20
 
 

@@ -191,7 +191,13 @@ class Repository:
         return commit if is_commit(commit) else None
 
     def _run(self, *arguments: str, folder: str | None = None) -> bytes:
-        return self.git.run(*arguments, folder=folder, url=self.url)
+        try:
+            return self.git.run(*arguments, folder=folder, url=self.url)
+        except UpstreamError as error:
+            if error.code != "timeout":
+                raise
+            message = f"the repository `{self.url}` was given up: {error.message}"
+            raise UpstreamError("timeout", message, where=self.url) from error
 
     def _refuse_revision(self, wanted: Revision) -> UpstreamError:
         what = {"branch": "branch", "tag": "tag", "rev": "branch, tag or commit"}.get(wanted.kind, "")
