@@ -12,6 +12,7 @@ import pytest
 from support.backends import BACKEND, allow, calls, make_tree, publish_sdist
 from support.project import Project
 from support.repositories import Repository, needs_git
+from support.wheels import make_sdist
 
 #: Makes a module whose answer is the number of the build tool; the tree stays as it is.
 _STAMP = """
@@ -282,3 +283,49 @@ def test_a_bundle_holds_a_tool_at_a_url(monorepo: Project) -> None:
 
     assert answer(other) == 3
     assert lay_again(other, "--offline") == 3
+
+
+_ASKS = "\n\ndef get_requires_for_build_wheel(config_settings=None):\n    return [{!r}]\n"
+
+
+@pytest.mark.parametrize("how", ["stated", "asked"])
+@pytest.mark.parametrize("kind", ["folder", "sdist"])
+@pytest.mark.parametrize("scheme", ["https", "git+https", "file"])
+def test_a_build_requirement_with_a_url_is_refused_with_what_to_write(
+    monorepo: Project, how: str, kind: str, scheme: str
+) -> None:
+    host = "" if scheme == "file" else "me:s3cret@host.example"
+    required = f"tool @ {scheme}://{host}/tool-7.0-py3-none-any.whl"
+    text = monorepo.read("delta/pyproject.toml")
+    monorepo.write("delta/pyproject.toml", text.replace('"tool"', f'"{required}"' if how == "stated" else ""))
+    if how == "asked":
+        late = _STAMP.replace("import tool\n", "").replace("    return", "    import tool\n    return")
+        monorepo.write("delta/backend.py", BACKEND + late + _ASKS.format(required))
+    tool = 'tool = { path = "tool" }\n'
+    if kind == "folder":
+        rest = '[sources]\ndelta = { path = "delta" }\n'
+    else:
+        names = ("pyproject.toml", "backend.py", "src/delta.py")
+        files = {name: monorepo.read("delta", name) for name in names}
+        make_sdist(monorepo.index.folder, "delta", "1.0", files=files, pyproject=files.pop("pyproject.toml"))
+        rest = '[build]\nallow = ["delta"]\n[sources]\n'
+    monorepo.write_manifest("delta", rest=rest)
+
+    result = monorepo.run("apply")
+
+    assert (result.code, result.codes) == (1, ["direct-url-refused"])
+    assert "say under `[sources]` where `tool` comes from" in result.err
+    assert "s3cret" not in result.err
+    monorepo.write_manifest("delta", rest=rest + tool)
+    monorepo.apply()
+    assert answer(monorepo) == 1
+
+
+def test_a_build_requirement_with_a_url_that_is_not_for_this_machine_is_nothing(monorepo: Project) -> None:
+    text = monorepo.read("delta/pyproject.toml")
+    required = "other @ https://host.example/other-1.0-py3-none-any.whl ; sys_platform == 'none'"
+    monorepo.write("delta/pyproject.toml", text.replace('"tool"', f'"tool", "{required}"'))
+
+    monorepo.apply()
+
+    assert answer(monorepo) == 1

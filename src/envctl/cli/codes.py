@@ -101,8 +101,8 @@ data-left: What was written into the environment in the last moment before its s
     along. It is in the generation before.
 digests-computed: An index gives no digest of its files that proves anything, so they were fetched to compute
     one. The lock pins it.
-direct-url-refused: A release requires another one by URL. That is allowed in your own lists only; name it in
-    `[sources]` to say where it comes from.
+direct-url-refused: A release, or a build, requires another one by URL. That is allowed in your own lists
+    only; name it in `[sources]` to say where it comes from.
 disk-full: There is no room left. Free some; `envctl cache purge` empties the cache.
 duplicate-name: Two names are the same once they are normalised.
 duplicate-path: Two environments have the same path.

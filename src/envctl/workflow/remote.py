@@ -44,7 +44,7 @@ from envctl.workflow.keys import as_wheel
 from envctl.workflow.locks import load_lock
 from envctl.workflow.origins import Origins
 from envctl.workflow.resolver import Resolver
-from envctl.workflow.toolsources import ToolSources
+from envctl.workflow.toolsources import ToolSources, take_out_urls
 from envctl.workflow.workbench import Workshop, lay_workshop
 
 #: Seconds in which builds that were ended have to be gone.
@@ -253,12 +253,13 @@ class Adapters:
         """Choose what builds require on a target: its source, or a wheel of each project where there is one.
 
         Raises:
-            ResolutionError, UpstreamError, InputError; BuildError: `no-build-tool`, `build-cycle`.
+            ResolutionError (`direct-url-refused`), UpstreamError, InputError; BuildError: `no-build-tool`,
+                `build-cycle`.
         """
         if not requirements:
             return ()
         request = request_for(
-            requirements,
+            take_out_urls(requirements, self.sources, target, where=self.chain[-1] if self.chain else None),
             by="build-system.requires",
             direct=self.sources,
             constraints=self.manifest.build.constraints,

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 
+from packaging.requirements import Requirement
+
+from envctl.errors import ResolutionError
 from envctl.frozen import replace
+from envctl.index.location import format_url
 from envctl.manifest.manifest import GitSource, IndexSource, Manifest, Source, UrlSource
 from envctl.model.artifact import Artifact
+from envctl.model.names import normalise
+from envctl.model.target import Target
 from envctl.workflow.origins import Origins
 from envctl.workflow.sources import as_local, look_at
 
@@ -81,3 +88,30 @@ class ToolSources(Mapping[str, Artifact]):
         assert isinstance(source, GitSource | UrlSource)  # noqa: S101 - nothing else has a name here
         assert self._make_origins is not None  # noqa: S101 - likewise
         return self._make_origins().settle_one(name, source, where=where)
+
+
+def take_out_urls(
+    requirements: Iterable[Requirement], sources: Mapping[str, Artifact], target: Target, *, where: str | None
+) -> tuple[Requirement, ...]:
+    """Return the requirements of a build without URLs: what has one comes from where ``[sources]`` says.
+
+    A stranger's build could otherwise make an installer fetch from anywhere, or read ``file:`` URLs.
+
+    Raises:
+        ResolutionError: `direct-url-refused` where ``[sources]`` does not say it.
+    """
+    found = []
+    for requirement in requirements:
+        if requirement.url is not None:
+            name, marker = normalise(requirement.name), requirement.marker
+            if name not in sources and (marker is None or marker.evaluate({**target.markers, "extra": ""})):
+                raise ResolutionError(
+                    "direct-url-refused",
+                    f"a build requires `{name} @ {format_url(requirement.url)}`, and may require no URL",
+                    where=where,
+                    hints=(f"say under `[sources]` where `{name}` comes from: builds take it from there",),
+                )
+            requirement = copy(requirement)  # noqa: PLW2901 - the same one, but for its URL
+            requirement.url = None
+        found.append(requirement)
+    return tuple(found)
