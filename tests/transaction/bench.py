@@ -21,7 +21,8 @@ from envctl.model.interpreter import Interpreter
 from envctl.model.selection import Pin
 from envctl.store.store import Store
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
-from envctl.transaction.execute import Held, execute, open_site
+from envctl.transaction.held import Held
+from envctl.transaction.opening import open_site
 from envctl.transaction.site import Site
 from envctl.wheel.unpack import unpack
 from support.wheels import make_wheel
@@ -98,16 +99,8 @@ class Bench:
         guard: Callable[[], None] | None = None,
         lock_timeout: float = 10,
     ) -> int:
-        return execute(
-            self.site,
-            blueprint,
-            store=self.store,
-            emit=self.events.append,
-            lock_timeout=lock_timeout,
-            environ=ENVIRON,
-            guard=guard,
-            keep=keep,
-        )
+        with open_site(self.site, emit=self.events.append, lock_timeout=lock_timeout) as held:
+            return held.apply(blueprint, store=self.store, environ=ENVIRON, keep=keep, guard=guard)
 
     def held(self, act: Callable[[Held], Any]) -> Any:
         """Do something with the environment held."""

@@ -200,7 +200,7 @@ def test_what_cannot_be_taken_along_any_more_is_told(bench: Bench, monkeypatch: 
     def refuse(live: str, known: object, since_ns: int) -> list[str]:
         raise OSError(errno.EIO, "input/output error", live)
 
-    monkeypatch.setattr("envctl.transaction.execute.find_fresh", refuse)
+    monkeypatch.setattr("envctl.transaction.held.find_fresh", refuse)
     bench.apply(alpha, known=frozenset())
 
     assert "data-left" in bench.codes()

@@ -15,7 +15,7 @@ import pytest
 
 from envctl.errors import BrokenError, MachineError, SwitchError
 from envctl.transaction import switch
-from envctl.transaction.execute import Held
+from envctl.transaction.held import Held
 from envctl.transaction.journal import Journal, format_journal
 from envctl.transaction.leftovers import sweep
 from envctl.transaction.lent import give_back, lend

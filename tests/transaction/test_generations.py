@@ -300,7 +300,7 @@ def test_moving_back_to_generation_is_offline_and_quick(bench: Bench) -> None:
     """It needs no store: that may be gone."""
     three_generations(bench)
     code = "import sys; sys.path[:] = " + repr(sys.path) + "\n"
-    code += "from envctl.transaction.execute import open_site\nfrom envctl.transaction.site import Site\n"
+    code += "from envctl.transaction.opening import open_site\nfrom envctl.transaction.site import Site\n"
     code += (
         f"with open_site(Site({str(bench.venv)!r}), emit=print, lock_timeout=1) as held: held.rollback()\n"
     )

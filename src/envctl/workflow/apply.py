@@ -15,7 +15,7 @@ from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
 from envctl.store.entry import Entry
 from envctl.transaction.blueprint import Blueprint, Placed, Replacement
-from envctl.transaction.execute import Held
+from envctl.transaction.held import Held
 from envctl.workflow.context import Context, Run
 from envctl.workflow.edits import FileEdit, laid_out, refuse_moved
 from envctl.workflow.goals import find_place

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from envctl.store.folder import refuse_file
-from envctl.transaction.execute import Held, open_site
+from envctl.transaction.held import Held
 from envctl.transaction.leftovers import sweep
 from envctl.transaction.lock import hold, lock_path_for
+from envctl.transaction.opening import open_site
 from envctl.transaction.site import locate
 from envctl.transaction.trash import may_detach
 from envctl.workflow.context import Context, Place

@@ -11,7 +11,7 @@ from envctl.plan.change import Plan
 from envctl.plan.digest import digest_installed
 from envctl.plan.parse import parse_plan
 from envctl.plan.staleness import compare_inputs, is_done
-from envctl.transaction.execute import Held
+from envctl.transaction.held import Held
 from envctl.workflow.apply import Confirm, carry_out
 from envctl.workflow.context import Context, Run
 from envctl.workflow.goals import find_place

@@ -1,13 +1,7 @@
-"""The transaction: an environment is held, and what is done to it is done whole or not at all.
+"""What can be done to an environment while its lock is held: apply, roll back, replace files, destroy.
 
-::
-
-    with open_site(Site(path), emit=emit, lock_timeout=60) as held:
-        …                                   # scan, plan, ask: nobody else writes meanwhile
-        number = held.apply(blueprint, store=store)
-
-What a killed run left is finished or undone when the site is opened. Up to the switch, everything that
-fails or is interrupted leaves the environment as it was; after it, the run ends as if not interrupted.
+Up to the switch, everything that fails or is interrupted leaves the environment as it was; after it, the
+run ends as if not interrupted.
 """
 
 from __future__ import annotations
@@ -33,7 +27,7 @@ from envctl.transaction.blueprint import Blueprint, Replacement
 from envctl.transaction.carry import catch_up, find_fresh
 from envctl.transaction.choice import AUTO, Way, choose_way
 from envctl.transaction.commit import commit
-from envctl.transaction.destroy import destroy, remove_place
+from envctl.transaction.destroy import destroy
 from envctl.transaction.files import plan_replacements
 from envctl.transaction.generations import (
     choose_rollback,
@@ -50,19 +44,15 @@ from envctl.transaction.generations import (
 )
 from envctl.transaction.history import Event, format_event
 from envctl.transaction.journal import Journal
-from envctl.transaction.lock import hold
 from envctl.transaction.merge import Terms, choose_everything, choose_gone
-from envctl.transaction.recover import recover
 from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse, refuse_mounted
 from envctl.transaction.space import require_space
 from envctl.transaction.stage import Draft, Staged, own_paths, stage
-from envctl.transaction.trash import empty, remove_now
+from envctl.transaction.trash import remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
 KEEP = 3
-
-_GITIGNORE = b"*\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,52 +297,6 @@ class Held:
             )
 
 
-@contextmanager
-def open_site(site: Site, *, emit: Emit, lock_timeout: float, detach: bool = False) -> Iterator[Held]:
-    """Hold an environment: refuse what must not be touched, take the lock, put right what a killed run left.
-
-    At the end the trash is emptied, by a process of its own if ``detach``. A folder that nothing needed
-    is removed again.
-
-    Raises:
-        MachineError: what `refuse` raises, before anything was written.
-        BusyError: `locked` after ``lock_timeout`` seconds.
-        BrokenError: what `recover` raises.
-    """
-    refuse(site)
-    linked: list[Entry] = []
-    with hold(site.lock, timeout=lock_timeout, emit=emit):
-        try:
-            _furnish(site)
-            recovered = recover(site, emit)
-            refuse(site)
-            yield Held(site, emit, recovered, linked)
-        finally:
-            with Shield():
-                empty(site, detach=detach, entries=linked)
-                _remove_unneeded(site)
-
-
-def execute(
-    site: Site,
-    blueprint: Blueprint,
-    *,
-    store: Store,
-    emit: Emit,
-    lock_timeout: float,
-    environ: Mapping[str, str],
-    guard: Callable[[], None] | None = None,
-    keep: int = KEEP,
-    detach: bool = False,
-) -> int:
-    """Make one generation, from taking the lock to emptying the trash; returns its number.
-
-    Raises what `open_site` and `Held.apply` do.
-    """
-    with open_site(site, emit=emit, lock_timeout=lock_timeout, detach=detach) as held:
-        return held.apply(blueprint, store=store, environ=environ, keep=keep, guard=guard)
-
-
 def _settle(draft: Draft, staged: Staged) -> None:
     """Bring a staged tree onto the disk, so that no later write may get the mtime of a file of it.
 
@@ -363,37 +307,6 @@ def _settle(draft: Draft, staged: Staged) -> None:
     atomic.flush_file_system(draft.root)
     settle(staged.newest)
     atomic.set_mtime(os.path.join(draft.root, *RECEIPT.split("/")), time.time_ns())
-
-
-def _furnish(site: Site) -> None:
-    """Make what the folder holds, and have git ignore it, whatever the project's ``.gitignore`` says."""
-    try:
-        for folder in (site.generations, site.staging):
-            if not os.path.isdir(folder):
-                atomic.make_directory(folder)
-        if not os.path.exists(f"{site.folder}/.gitignore"):
-            atomic.write(f"{site.folder}/.gitignore", _GITIGNORE)
-    except OSError:
-        pass  # on a full disk destroying still works; whoever needs the folders finds out
-
-
-def _remove_unneeded(site: Site) -> None:
-    """Remove the folder if it says nothing: no environment of ours, no generation, nothing to recover."""
-    try:
-        # What others made and we have not taken over needs no folder either.
-        if live_number(site) not in {None, ADOPTED}:
-            return
-        for folder in (site.staging, site.generations, site.trash):
-            if os.path.isdir(folder):
-                atomic.remove_directory(folder)
-        if set(os.listdir(site.folder)) <= {".gitignore", os.path.basename(site.lock)}:
-            atomic.remove(f"{site.folder}/.gitignore")
-            # Last, and still held: who waits for it notices that it is gone, and starts again.
-            atomic.remove(site.lock)
-            atomic.remove_directory(site.folder)
-            remove_place(site)
-    except OSError:
-        pass
 
 
 def _entries_of(laid: Laid) -> Iterator[Entry]:
