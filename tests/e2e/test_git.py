@@ -491,6 +491,20 @@ def test_a_dubious_repository_is_refused_before_git_sees_it(project: Project, so
     assert result.codes[0] in {"bad-url", "bad-source"}
 
 
+@pytest.mark.parametrize("more", ["@main", "@v1.2#egg=core", "#subdirectory=py"])
+def test_what_pip_writes_behind_the_url_of_a_repository_is_refused_with_what_to_write(
+    project: Project, more: str
+) -> None:
+    url = "https://host.example/group/core.git"
+    project.write_manifest("core", rest=f'[sources]\ncore = {{ git = "{url}{more}" }}')
+
+    result = project.run("plan")
+
+    assert (result.code, result.codes) == (65, ["bad-url"])
+    assert f"did you mean `{url}`?" in result.err
+    assert "`rev = …`" in result.err
+
+
 def test_a_password_for_a_repository_is_found_by_git_and_leaves_no_trace(
     make_project: Callable[..., Project], repository: Repository
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.parser
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 from envctl import atomic
@@ -18,6 +19,8 @@ from envctl.errors import UpstreamError
 
 #: Codes of the archives' own, which for a source archive are all one.
 _CODES = frozenset({"bad-archive", "unsafe-archive", "archive-too-big"})
+
+_METADATA_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
 
 
 def unpack_sdist(path: str, target: str, *, filename: str, limits: Limits | None = None) -> None:
@@ -81,7 +84,9 @@ def read_static_package_info(folder: str) -> bytes | None:
     except FileNotFoundError:
         return None
     headers = email.parser.BytesHeaderParser().parsebytes(data)
-    version = tuple(int(part) for part in headers.get("Metadata-Version", "0").split(".") if part.isdigit())
+    # What is not ASCII comes as an object of the parser's.
+    found = _METADATA_VERSION.fullmatch(str(headers.get("Metadata-Version", "")).strip())
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
     dynamic = {str(field).lower() for field in headers.get_all("Dynamic", ())}
     if version < (2, 2) or dynamic & {"version", "requires-dist", "provides-extra", "requires-python"}:
         return None

@@ -11,15 +11,20 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envctl.errors import InputError
 from envctl.frozen import dataclass
-from envctl.model.dependency import dependency_from
+from envctl.model.dependency import check_expression, dependency_from
 from envctl.resolve.port import Metadata
+
+_LONGEST_NAME = 255
+_LONGEST_REASON = 300
+#: What decides a resolution; where a backend alone tells one of these, it has to be asked.
+_DECIDING = frozenset({"version", "dependencies", "optional-dependencies", "requires-python"})
 
 LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
@@ -42,13 +47,31 @@ def read_pyproject(path: str) -> Mapping[str, Any]:
     file_name = os.path.join(path, "pyproject.toml")
     try:
         with open(file_name, "rb") as file:
-            return tomllib.load(file)
+            data = file.read()
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            "bad-pyproject", f"the project's file is not valid TOML: {error}", where=file_name
-        ) from error
+    return parse_pyproject(data, where=file_name)
+
+
+def parse_pyproject(data: bytes, *, where: str) -> Mapping[str, Any]:
+    """Parse the ``pyproject.toml`` of a source tree.
+
+    Raises:
+        InputError: `bad-pyproject` when it is not TOML.
+    """
+    try:
+        return tomllib.loads(data.decode())
+    except RecursionError as error:
+        raise InputError("bad-pyproject", "the project's file is nested too deeply", where=where) from error
+    except ValueError as error:  # of the encoding, the syntax, and an integer with thousands of digits
+        message = f"the project's file is not valid TOML: {shorten(error)}"
+        raise InputError("bad-pyproject", message, where=where) from error
+
+
+def shorten(error: Exception) -> str:
+    """Return what an exception says, which may quote a stranger's text whole."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 def parse_build_system(pyproject: Mapping[str, Any], *, where: str) -> BuildSystem:
@@ -121,13 +144,16 @@ def read_static_metadata(pyproject: Mapping[str, Any], *, where: str) -> Metadat
     project = pyproject.get("project")
     if not isinstance(project, dict) or "name" not in project or "version" not in project:
         return None
-    dynamic = set(project.get("dynamic", ()))
-    if dynamic & {"version", "dependencies", "optional-dependencies", "requires-python"}:
-        return None
     try:
+        if not _DECIDING.isdisjoint(project.get("dynamic", ())):
+            return None
         return _parse_project(project)
-    except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError) as error:
-        raise InputError("bad-pyproject", f"the `project` table is invalid: {error}", where=where) from error
+    except RecursionError as error:
+        message = "the `project` table is invalid: a marker is nested too deeply"
+        raise InputError("bad-pyproject", message, where=where) from error
+    except (ValueError, TypeError, AttributeError) as error:  # packaging's are of the first kind
+        message = f"the `project` table is invalid: {shorten(error)}"
+        raise InputError("bad-pyproject", message, where=where) from error
 
 
 def read_stated_metadata(folder: str) -> Metadata | None:
@@ -136,22 +162,27 @@ def read_stated_metadata(folder: str) -> Metadata | None:
 
 
 def _parse_project(project: Mapping[str, Any]) -> Metadata:
-    requirements = [Requirement(text) for text in project.get("dependencies", ())]
+    requirements = [parse_requirement(text) for text in project.get("dependencies", ())]
     extras = project.get("optional-dependencies", {})
     for extra, wanted in extras.items():
         requirements += [_under_extra(text, canonicalize_name(extra)) for text in wanted]
     python = project.get("requires-python")
     return Metadata(
-        name=canonicalize_name(project["name"]),
-        version=Version(project["version"]),
-        requires_python=SpecifierSet(python) if python else None,
+        name=canonicalize_name(check_expression(project["name"], longest=_LONGEST_NAME)),
+        version=Version(check_expression(project["version"], longest=_LONGEST_NAME)),
+        requires_python=SpecifierSet(check_expression(python)) if python else None,
         requirements=tuple(map(dependency_from, requirements)),
         extras=frozenset(canonicalize_name(extra) for extra in extras),
     )
 
 
+def parse_requirement(text: str) -> Requirement:
+    """Parse a requirement of a stranger. Raises ValueError, RecursionError, TypeError."""
+    return Requirement(check_expression(text))
+
+
 def _under_extra(text: str, extra: str) -> Requirement:
-    requirement = Requirement(text)
+    requirement = parse_requirement(text)
     condition = f'extra == "{extra}"'
     marker = f"({requirement.marker}) and {condition}" if requirement.marker else condition
     requirement.marker = None

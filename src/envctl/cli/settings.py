@@ -118,7 +118,7 @@ def parse_config(data: bytes, *, path: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
         table = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("bad-settings", f"the settings are not TOML: {error}", where=path) from error
     problems: list[EnvctlError] = []
     config = {}

@@ -20,6 +20,8 @@ from envctl.resolve.port import ListedFile
 #: No specifier set of the public index comes near; whoever reads it need not be afraid of it.
 _LONGEST_SPECIFIER = 1024
 _LONGEST_DIGEST = 256
+#: What a lock can hold, and every reader of one reads.
+_BIGGEST = 2**63 - 1
 
 
 #: A link without anything that resolving it could change but the host, which nearly all are.
@@ -48,7 +50,7 @@ def decode_entry(entry: Any, base: str) -> ListedFile | None:
     if (
         type(filename) is not str
         or type(link) is not str
-        or (size is not None and (type(size) is not int or size < 0))
+        or (size is not None and (type(size) is not int or not 0 <= size <= _BIGGEST))
         or (upload_time is not None and type(upload_time) is not str)
         or (requires_python is not None and type(requires_python) is not str)
     ):

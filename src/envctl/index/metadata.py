@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from envctl.errors import UpstreamError
-from envctl.model.dependency import Dependency, dependency_from
+from envctl.model.dependency import Dependency, check_expression, dependency_from
 from envctl.model.names import normalise
 from envctl.resolve.port import Metadata
 
@@ -28,7 +28,6 @@ _WANTED = frozenset(
 _MAJOR_VERSIONS = {"1", "2"}
 _FIELD = re.compile(r"([!-9;-~]*):(.*)", re.ASCII | re.DOTALL)
 #: Longer ones exist only to be slow.
-_LONGEST_REQUIREMENT = 8 * 1024
 _LONGEST_NAME = 255
 _MAXIMAL_REQUIREMENTS = 20_000
 #: Old releases say `>=3.6.*`, which PEP 440 never allowed but everybody read as `>=3.6`.
@@ -125,8 +124,7 @@ def _read_requirement(text: str, where: str) -> Dependency:
 
 @lru_cache(maxsize=16_384)
 def _parse_specifier(text: str) -> SpecifierSet:
-    if len(text) > _LONGEST_REQUIREMENT:
-        raise InvalidSpecifier(text[:_LONGEST_NAME])
+    check_expression(text)
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -136,8 +134,7 @@ def _parse_specifier(text: str) -> SpecifierSet:
 @lru_cache(maxsize=16_384)
 def _parse_requirement(text: str) -> Dependency:
     """Parse a requirement, each text once: releases of a project mostly repeat each other's."""
-    if len(text) > _LONGEST_REQUIREMENT:
-        raise InvalidRequirement(text[:_LONGEST_NAME])
+    check_expression(text)
     try:
         return dependency_from(Requirement(text))
     except InvalidRequirement:

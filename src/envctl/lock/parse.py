@@ -25,11 +25,11 @@ from packaging.pylock import (
 
 from envctl.errors import InputError
 from envctl.lock.lock import Lock
+from envctl.model.dependency import check_expression
 from envctl.model.digest import digest_value
 
 # Longer ones are not worth a regular expression's time.
 _LONGEST_NAME = 255
-_LONGEST_TEXT = 8192
 _DEEPEST = 100
 
 _HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
@@ -55,10 +55,10 @@ def parse(data: bytes, *, path: str, allowed_paths: Collection[str] | None = ())
         pylock = Pylock.from_dict(table)
     except UnicodeDecodeError as error:
         raise _bad("it is not UTF-8", path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise _bad(f"it is not TOML: {error}", path) from error
     except PylockValidationError as error:
         raise _bad(str(error), path) from error
+    except ValueError as error:  # TOMLDecodeError, and that of an integer with thousands of digits
+        raise _bad(f"it is not TOML: {error}", path) from error
     except RecursionError as error:
         raise _bad("it is nested too deeply", path) from error
     for position, package in enumerate(pylock.packages):
@@ -105,8 +105,14 @@ def _check_sizes(table: Mapping[str, object]) -> None:
 
 
 def _check_expression(value: object, context: str) -> None:
-    if isinstance(value, str) and (len(value) > _LONGEST_TEXT or value.count("(") > _DEEPEST):
-        raise PylockValidationError("Too long or nested too deeply", context=context)
+    if not isinstance(value, str):
+        return
+    if value.count("(") > _DEEPEST:
+        raise PylockValidationError("Nested too deeply", context=context)
+    try:
+        check_expression(value)
+    except ValueError as error:
+        raise PylockValidationError(f"Of no use, {error}", context=context) from error
 
 
 def _problems(package: Package, folder: str, allowed_paths: Collection[str] | None) -> Iterator[str]:

@@ -27,6 +27,9 @@ from envctl.model.names import normalise
 DEFAULT_INDEX = Index(name="pypi", url="https://pypi.org/simple/")
 
 #: For each kind of source, the keys that may stand beside it.
+#: The URL of a repository, and what pip's way to write one has behind it.
+_ADDRESS = re.compile(r"(.*?)(?:(?<=\.git)@[^/#]*)?(?:#.*)?", re.DOTALL)
+
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     "path": ("editable", "subdirectory"),
     "index": (),
@@ -206,6 +209,11 @@ def _parse_git(
         )
         return None
     if not check_url(document, (*key, "git"), url, schemes=GIT_SCHEMES) or not is_right:
+        return None
+    place = _ADDRESS.fullmatch(url)
+    if place is not None and place[1] != url:
+        hint = f"did you mean `{place[1]}`? A revision is `rev = …`, a folder in it `subdirectory = …`"
+        document.refuse("bad-url", (*key, "git"), f"is {show(url)}, which says more than where it is", hint)
         return None
     return GitSource(
         url=url,

@@ -6,6 +6,7 @@ they said is kept in their own normalised spelling, and they are asked again onl
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
     from packaging.requirements import Requirement
 
+#: Characters of one requirement, and digits of one number: no release of the public index comes near.
+LONGEST_REQUIREMENT = 8 * 1024
+_MOST_DIGITS = 1000
 
 #: A requirement that was just parsed, or was parsed before.
 AnyRequirement: TypeAlias = "Requirement | Dependency"
@@ -101,3 +105,19 @@ def parse_marker(text: str) -> Marker:
     from packaging.markers import Marker  # noqa: PLC0415 - 25 ms; what it says is mostly known already
 
     return Marker(text)
+
+
+def check_expression(text: str, *, longest: int = LONGEST_REQUIREMENT) -> str:
+    """Return a stranger's version, specifier, marker or requirement, before any parser of these sees it.
+
+    Raises:
+        ValueError: it exists only to be slow, or has a number that Python refuses to read (of more than 4,300
+            digits).
+    """
+    if len(text) > longest:
+        message = f"it has {len(text):,} characters"
+        raise ValueError(message)
+    if len(text) > _MOST_DIGITS and re.search(rf"[0-9]{{{_MOST_DIGITS}}}", text):
+        message = f"it has a number of more than {_MOST_DIGITS:,} digits"
+        raise ValueError(message)
+    return text

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from envctl.build.source import read_static_metadata
+from envctl.build.source import parse_pyproject, read_static_metadata
 from envctl.errors import InputError
 from envctl.frozen import dataclass
 from envctl.index.authorities import choose_authorities
@@ -65,13 +64,7 @@ class Checkouts:
         data = self._read_pyproject(checkout)
         if data is None:
             return None
-        try:
-            table = tomllib.loads(data.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                "bad-pyproject", f"the project's file is not valid TOML: {error}", where=where
-            ) from error
-        return read_static_metadata(table, where=where)
+        return read_static_metadata(parse_pyproject(data, where=where), where=where)
 
     def needs_history(self, checkout: Checkout) -> bool:
         """Whether a build has to find its own version, which it may do from history and tags.

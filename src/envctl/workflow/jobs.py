@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from envctl import atomic
 from envctl.build.backend import Backend, moment_in
 from envctl.build.log import LogFile
 from envctl.build.process import Processes
-from envctl.build.source import parse_build_system, read_pyproject, refuse_outside
+from envctl.build.source import parse_build_system, parse_requirement, read_pyproject, refuse_outside, shorten
 from envctl.errors import BuildError, InputError, MachineError
 from envctl.frozen import dataclass
 from envctl.manifest.manifest import BuildSettings
@@ -134,6 +134,7 @@ def _open_log(path: str) -> LogFile:
 
 def _parse_requirements(texts: Sequence[str], where: str) -> list[Requirement]:
     try:
-        return [Requirement(text) for text in texts]
-    except InvalidRequirement as error:
-        raise InputError("bad-pyproject", f"a build requirement is invalid: {error}", where=where) from error
+        return [parse_requirement(text) for text in texts]
+    except (ValueError, RecursionError) as error:
+        message = f"a build requirement is invalid: {shorten(error)}"
+        raise InputError("bad-pyproject", message, where=where) from error
