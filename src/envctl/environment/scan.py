@@ -32,8 +32,8 @@ def scan(path: str, *, verify: str = "stat", lives_at: str | None = None) -> Sta
     that the tree is made for, when it is looked at somewhere else: in staging, among the generations.
 
     What cannot be an environment is told by the state's owner and reason; no exception is raised for what
-    lies on the disk. One of another user is looked at like any other: `status` and `run` ask of it in the
-    images that root makes for others. A tree that changes places with another one meanwhile is
+    lies on the disk. One of another user is looked at like any other, as in an image that root makes for a
+    service: who may change it is not asked here. A tree that changes places with another one meanwhile is
     looked at again, so that what is told is of one of them.
     """
     path = os.path.abspath(path)
