@@ -21,6 +21,10 @@ types:
 layers:
     {{bin}}/lint-imports
 
+# the images of the page about Docker, built by Buildah; as root on Linux
+images:
+    {{bin}}/pytest tests/docs/test_images.py
+
 # all tests but those that need the public index
 test *arguments:
     {{bin}}/pytest -n auto {{arguments}}

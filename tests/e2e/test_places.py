@@ -392,6 +392,47 @@ def test_a_store_of_another_user_is_refused(land: Land) -> None:
     assert "[cache-not-ours]" in land.envctl("apply", "--yes", code=1).err
 
 
+def test_what_another_user_made_can_be_asked_and_run_and_not_changed(land: Land) -> None:
+    """As in an image: root makes it, and a service runs it."""
+    land.apply(1)
+    land.sh("chown -hR 12345 .venv .venv.envctl")
+
+    status = land.envctl("status", "--check")
+    listed = land.envctl("list")
+    run = land.envctl("run", "tool")
+
+    assert "fits the lock" in status.out
+    assert "other" in listed.out
+    assert (run.out, run.err) == ("1\n", "")
+    land.declare("tool==2", "other==1")
+    for command in (["plan"], ["apply", "--yes"], ["destroy", "--yes"]):
+        refused = land.envctl(*command, code=1)
+        assert "belongs to another user (uid 12345) [not-ours]" in refused.err
+    assert land.sh("stat -c %u .venv/bin/tool") == "12345"
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_what_names_another(land: Land) -> None:
+    land.declare("tool==1")
+    land.sh("mkdir ../cache; mount -t tmpfs -o ro,mode=700 none ../cache")
+
+    refused = land.envctl("apply", code=1)
+
+    assert "[no-lock]" in refused.err
+    assert "ENVCTL_CACHE_DIR names another folder" in refused.err
+
+
+def test_a_read_only_container_with_a_volume_is_all_that_an_apply_needs(land: Land) -> None:
+    land.declare("tool==1", "other==1")
+    land.envctl("lock")
+    os.mkdir(land.venv)
+    land.sh("mount --bind . .; cd $PWD; mount -o remount,ro,bind .; mount -t tmpfs none .venv")
+
+    land.envctl("apply", "--locked", "--yes")
+
+    assert land.version() == "1"
+    assert land.envctl("run", "tool").out == "1\n"
+
+
 @pytest.mark.slow
 def test_a_file_with_all_the_links_it_can_have_gets_a_new_inode(land: Land) -> None:
     """ext4 has room for 65,000; one is left."""

@@ -31,8 +31,9 @@ def scan(path: str, *, verify: str = "stat", lives_at: str | None = None) -> Sta
     ``verify`` is ``stat``, or ``hash`` to read every file that envctl put there. ``lives_at`` is the path
     that the tree is made for, when it is looked at somewhere else: in staging, among the generations.
 
-    What cannot be an environment, or must not be touched, is told by the state's owner and reason; no
-    exception is raised for what lies on the disk. A tree that changes places with another one meanwhile is
+    What cannot be an environment is told by the state's owner and reason; no exception is raised for what
+    lies on the disk. One of another user is looked at like any other, as in an image that root makes for a
+    service: who may change it is not asked here. A tree that changes places with another one meanwhile is
     looked at again, so that what is told is of one of them.
     """
     path = os.path.abspath(path)
@@ -86,8 +87,6 @@ def _find_obstacle(path: str) -> str | None:
         return "it is a symbolic link"
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a directory"
-    if os.name == "posix" and status.st_uid != os.geteuid():
-        return f"it belongs to another user (uid {status.st_uid})"
     if not os.access(path, os.R_OK | os.X_OK):
         return "it cannot be read"
     return None

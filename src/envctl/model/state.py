@@ -14,7 +14,7 @@ class Owner(StrEnum):
     ENVCTL = "envctl"
     OTHERS = "others"
     NOBODY = "nobody"  # there is none
-    UNKNOWN = "unknown"  # a directory without pyvenv.cfg, a link, a folder of another user: never touched
+    UNKNOWN = "unknown"  # a directory without pyvenv.cfg, a link: never touched
 
 
 class DriftKind(StrEnum):

@@ -29,6 +29,9 @@ _LONGEST_PAUSE = 0.1
 # Windows locks bytes, and nobody can read those: one far behind the text.
 _FAR = 1 << 30
 
+#: The folder of the cache in which writers of a manifest find its lock.
+_IN_CACHE = "locks"
+
 
 @contextmanager
 def hold(path: str, *, timeout: float, emit: Emit) -> Iterator[None]:
@@ -50,7 +53,7 @@ def hold(path: str, *, timeout: float, emit: Emit) -> Iterator[None]:
 def lock_path_for(manifest: str, folder: str) -> str:
     """Name the lock that orders writers of a manifest and its lock: a file in the cache ``folder``."""
     key = hashlib.sha256(os.fsencode(os.path.realpath(manifest))).hexdigest()
-    return os.path.join(folder, "locks", f"{key[:32]}.lock")
+    return os.path.join(folder, _IN_CACHE, f"{key[:32]}.lock")
 
 
 def find_holder(path: str) -> int | None:
@@ -142,7 +145,13 @@ def _open(path: str) -> int:
 
 
 def _cannot(path: str, error: OSError) -> MachineError:
-    return MachineError("no-lock", f"`{path}` cannot be locked: {error.strerror}", where=path)
+    is_of_cache = os.path.basename(os.path.dirname(path)) == _IN_CACHE
+    return MachineError(
+        "no-lock",
+        f"`{path}` cannot be locked: {error.strerror}",
+        where=path,
+        hints=("--cache-dir or ENVCTL_CACHE_DIR names another folder for the cache",) if is_of_cache else (),
+    )
 
 
 def _is_there(path: str, descriptor: int) -> bool:

@@ -173,6 +173,21 @@ def _refuse_stranger(path: str, status: os.stat_result) -> None:
         )
     if not stat.S_ISDIR(status.st_mode):
         raise MachineError("not-an-environment", f"`{path}` is not a directory", where=path, hints=_MOVE_AWAY)
+    _refuse_user(path, status)
+
+
+def refuse_user(path: str) -> None:
+    """Refuse what belongs to another user. Looks; touches nothing.
+
+    Raises:
+        MachineError: `not-ours`; `not-an-environment` for what cannot be looked at.
+    """
+    status = _look(path)
+    if status is not None:
+        _refuse_user(path, status)
+
+
+def _refuse_user(path: str, status: os.stat_result) -> None:
     if os.name == "posix" and status.st_uid != os.geteuid():
         raise MachineError(
             "not-ours",

@@ -7,6 +7,7 @@ import os
 from envctl.environment.scan import scan
 from envctl.errors import MachineError
 from envctl.model.state import Owner, State
+from envctl.transaction.site import refuse_user
 from envctl.workflow.results import PlanOptions
 
 
@@ -14,7 +15,8 @@ def look(path: str, options: PlanOptions) -> State:
     """Look at the environment at ``path``, and refuse one that must not be touched.
 
     Raises:
-        MachineError: `not-an-environment`; `not-ours` unless the options adopt it.
+        MachineError: `not-an-environment`; `not-ours` for one of another user, and for one that others
+            made unless the options adopt it.
     """
     state = scan(path, verify=options.verify)
     refuse_others(state, adopt=options.adopt)
@@ -25,7 +27,8 @@ def refuse_others(state: State, *, adopt: bool) -> None:
     """Refuse an environment that envctl must not touch.
 
     Raises:
-        MachineError: `not-an-environment`; `not-ours` without ``adopt``.
+        MachineError: `not-an-environment`; `not-ours` for one of another user, and for one that others
+            made without ``adopt``.
     """
     if state.owner is Owner.UNKNOWN:
         raise MachineError(
@@ -34,6 +37,7 @@ def refuse_others(state: State, *, adopt: bool) -> None:
             where=state.path,
             hints=["move it away, or give the environment another `path` in the manifest"],
         )
+    refuse_user(state.path)
     if state.owner is Owner.OTHERS and not adopt:
         raise MachineError(
             "not-ours",
