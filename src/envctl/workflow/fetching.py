@@ -16,6 +16,7 @@ from envctl import atomic
 from envctl.errors import UpstreamError
 from envctl.frozen import dataclass
 from envctl.index.client import IndexClient
+from envctl.index.location import is_local
 from envctl.index.pool import Pool
 from envctl.manifest.references import Located
 from envctl.model.artifact import Archive, Sdist, Wheel, format_origin
@@ -69,9 +70,10 @@ class Fetcher:
             found = dict(gather(pool, pins, self._fetch_wheel))
         finally:
             pool.close()
-        amount = f"{len(pins)} package{'s' if len(pins) > 1 else ''}"
-        self.emit(Ended(Phase.DOWNLOAD, f"Downloaded {amount}"))
-        self.emit(Ended(Phase.UNPACK, f"Unpacked {amount}"))
+        fetched = sum(_is_fetched(pin) for pin in pins)
+        brought = f"Downloaded {_count(fetched)}" if fetched else f"Copied {_count(len(pins))}"
+        self.emit(Ended(Phase.DOWNLOAD, brought))
+        self.emit(Ended(Phase.UNPACK, f"Unpacked {_count(len(pins))}"))
         return found
 
     def _fetch_wheel(self, pin: Pin) -> Entry:
@@ -189,7 +191,17 @@ def pin_wheel(name: str, archive: Archive) -> Pin:
 
 
 def _what(pins: Sequence[Pin]) -> str:
-    return f"what is to be fetched ({len(pins)} package{'s' if len(pins) > 1 else ''})"
+    return f"what is to be fetched ({_count(len(pins))})"
+
+
+def _count(amount: int) -> str:
+    return f"{amount} package{'' if amount == 1 else 's'}"
+
+
+def _is_fetched(pin: Pin) -> bool:
+    """Whether the wheel of a pin comes from a server, and not from a folder or a bundle."""
+    wheel = as_wheel(pin.artifact)
+    return wheel is not None and wheel.path is None and not is_local(wheel.url or "")
 
 
 def _size(pin: Pin) -> int | None:
