@@ -106,24 +106,54 @@ def test_where_no_process_can_be_made_all_is_done_here(monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("forked")
 def test_work_is_done_beside_other_work(tmp_path: Path) -> None:
-    def work() -> None:
+    def work(_: int) -> None:
         (tmp_path / "work").write_text(str(os.getpid()))
 
-    assert do_beside(work, os.getpid) == os.getpid()
+    def meanwhile() -> int:
+        while not (tmp_path / "work").exists():
+            signal.sigtimedwait([], 0.001)
+        return os.getpid()
+
+    assert do_beside(work, 1, meanwhile) == os.getpid()
     assert int((tmp_path / "work").read_text()) != os.getpid()
+
+
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("pieces", [0, 1, 30, 2001])
+def test_each_piece_is_done_once_by_either(tmp_path: Path, pieces: int) -> None:
+    def work(number: int) -> None:
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / str(os.getpid())).touch()
+        if number < 30:
+            signal.sigtimedwait([], 0.005)  # long enough for the other one to come along
+
+    assert do_beside(work, pieces, lambda: "meanwhile") == "meanwhile"
+    assert {int(path.name) for path in tmp_path.iterdir()} == set(range(pieces))
+    workers = {path.name for path in tmp_path.glob("*/*")}
+    assert len(workers) == 2 if pieces > 1 else len(workers) == pieces
 
 
 def test_without_a_fork_one_is_done_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     monkeypatch.setattr(twofold, "may_fork", lambda: False)
 
-    assert do_beside(lambda: done.append("work"), lambda: [*done, "meanwhile"]) == ["work", "meanwhile"]
+    found = do_beside(lambda number: done.append(f"work {number}"), 2, lambda: [*done, "meanwhile"])
+
+    assert found == ["work 0", "work 1", "meanwhile"]
 
 
 @pytest.mark.usefixtures("forked")
 def test_what_the_file_system_said_to_the_fork_is_raised_here(tmp_path: Path) -> None:
+    def work(_: int) -> None:
+        (tmp_path / "begun").touch()
+        (tmp_path / "absent").unlink()
+
+    def meanwhile() -> None:
+        while not (tmp_path / "begun").exists():
+            signal.sigtimedwait([], 0.001)
+
     with pytest.raises(FileNotFoundError) as caught:
-        do_beside((tmp_path / "absent").unlink, lambda: None)
+        do_beside(work, 1, meanwhile)
 
     assert caught.value.filename == str(tmp_path / "absent")
 
@@ -131,18 +161,24 @@ def test_what_the_file_system_said_to_the_fork_is_raised_here(tmp_path: Path) ->
 @pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("end", ["bug", "killed"])
 def test_a_fork_that_ends_otherwise_is_an_error(end: str) -> None:
-    def work() -> None:
+    begun, begins = os.pipe()
+
+    def work(_: int) -> None:
+        os.write(begins, b"!")
         if end == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         raise ZeroDivisionError
 
     with pytest.raises(ChildProcessError):
-        do_beside(work, lambda: None)
+        do_beside(work, 1, lambda: os.read(begun, 1))
+
+    os.close(begun)
+    os.close(begins)
 
 
 @pytest.mark.usefixtures("forked")
 def test_what_goes_wrong_here_ends_the_fork(tmp_path: Path) -> None:
-    def work() -> None:
+    def work(_: int) -> None:
         signal.sigtimedwait([], 60)
         (tmp_path / "late").touch()
 
@@ -150,7 +186,7 @@ def test_what_goes_wrong_here_ends_the_fork(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        do_beside(work, fail)
+        do_beside(work, 1, fail)
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

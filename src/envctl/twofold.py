@@ -54,35 +54,49 @@ def do_all(work: Work, pieces: int) -> list[bytes]:
     return [work(number) if result is None else result for number, result in enumerate(done)]
 
 
-def do_beside(work: Callable[[], None], meanwhile: Callable[[], _Result]) -> _Result:
-    """Do ``work`` in a fork, and ``meanwhile`` here; give the latter's result when both are done.
+def do_beside(work: Callable[[int], object], pieces: int, meanwhile: Callable[[], _Result]) -> _Result:
+    """Do pieces 0 to ``pieces`` - 1 of ``work`` in a fork, and ``meanwhile`` here; give the latter's result.
 
-    Where there is no fork, one is done after the other. ``work`` is seen only by what it does to files.
+    When that is done, what is left of the pieces is shared: each is done once. Where there is no fork, all is
+    done one after the other. ``work`` is seen only by what it does to files.
 
     Raises:
         OSError: what ``work`` raised; `ChildProcessError` when it ended otherwise.
     """
-    answer, answering = os.pipe()
-    child = _fork() if may_fork() else None
-    if child == 0:
-        _work_beside(work, answering)
-    os.close(answering)
+    child, answer, queue, step = None, -1, -1, 1
+    if pieces > 0 and may_fork():
+        queue, step = _fill_queue(pieces)
+        answer, answering = os.pipe()
+        child = _fork()
+        if child == 0:
+            _work_beside(lambda: _work_off(work, queue, step, pieces), answering)
+        os.close(answering)
     if child is None:
-        os.close(answer)
-        work()
+        for descriptor in (answer, queue):
+            if descriptor >= 0:
+                os.close(descriptor)
+        for number in range(pieces):
+            work(number)
         return meanwhile()
     told = None
     try:
         result = meanwhile()
+        _work_off(work, queue, step, pieces)
         told = _read_all(answer)
     finally:
         os.close(answer)
+        os.close(queue)
         if told is None:
             os.kill(child, _SIGKILL)
         os.waitpid(child, 0)
     if told != _DONE:
         _raise(told)
     return result
+
+
+def _work_off(work: Callable[[int], object], queue: int, step: int, pieces: int) -> None:
+    for number in _take(queue, step, pieces):
+        work(number)
 
 
 def _work_beside(work: Callable[[], None], answering: int) -> None:
@@ -116,13 +130,18 @@ def _fork() -> int | None:
         return None
 
 
-def _do_together(work: Work, done: list[bytes | None]) -> None:
-    # Where there are too many pieces for one pipe, several are taken at once.
-    step = len(done) // _MOST_NUMBERS + 1
-    starts = range(0, len(done), step)
+def _fill_queue(pieces: int) -> tuple[int, int]:
+    """Make a pipe from which pieces are taken, and say how many at once: it has to hold all of them."""
+    step = pieces // _MOST_NUMBERS + 1
     queue, filling = os.pipe()
-    os.write(filling, b"".join(number.to_bytes(_NUMBER, "big") for number in range(len(starts))))
+    starts = range(len(range(0, pieces, step)))
+    os.write(filling, b"".join(number.to_bytes(_NUMBER, "big") for number in starts))
     os.close(filling)
+    return queue, step
+
+
+def _do_together(work: Work, done: list[bytes | None]) -> None:
+    queue, step = _fill_queue(len(done))
     answers, answering = os.pipe()
     child = _fork()
     if child is None:

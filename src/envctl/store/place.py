@@ -1,8 +1,7 @@
 """Place the files of an entry in an environment: as reflinks, hard links or copies.
 
-One thread, parents before children, in the order of the directories: the work is the kernel's, and more
-threads only make it wait for its own locks. A hard link moves the ctime of the file in the store, so a
-batch ends with `raise_marks`, which tells the store that this was us.
+Parents before children, in the order of the directories. A hard link moves the ctime of the file in the
+store, so a batch ends with `raise_marks`, which tells the store that this was us.
 """
 
 from __future__ import annotations
@@ -101,17 +100,6 @@ def place(
     return _lay(entry, files, paths, destination, lay)
 
 
-def make_folders(
-    entry: Entry, subtree: str, destination: str, *, how: Linker, skip: Collection[str] = ()
-) -> bool:
-    """Make the directories that `place` will need, for whoever lays the files at the same time.
-
-    Returns whether one of them was not there yet. Raises `OSError`.
-    """
-    _, paths = _choose(entry, subtree, skip)
-    return _make_folders(destination, paths, {destination}, how.make_folder) > 0
-
-
 def _choose(entry: Entry, subtree: str, skip: Collection[str]) -> tuple[Sequence[StoredFile], list[str]]:
     start = len(subtree) + 1 if subtree else 0
     files = entry.below(subtree)
@@ -138,35 +126,32 @@ def raise_marks(placements: Iterable[Placement]) -> None:
         raise_mark(entry, ctime_ns, used_ns=used_ns)
 
 
-def _make_folders(destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]) -> int:
-    """Make the directories of ``paths``, parents first, each once; tell how many were not there."""
+def _make_folders(
+    destination: str, paths: Sequence[str], made: set[str], make: Callable[[str], None]
+) -> None:
+    """Make the directories of ``paths``, parents first, each once; another process may make some, too."""
     last = None
-    count = 0
     for path in paths:
         folder = path.rpartition("/")[0]
         if folder != last:
             last = folder
             full = f"{destination}/{folder}" if folder else destination
             if full not in made:
-                count += _make_folder(full, made, make)
-    return count
+                _make_folder(full, made, make)
 
 
-def _make_folder(full: str, made: set[str], make: Callable[[str], None]) -> int:
+def _make_folder(full: str, made: set[str], make: Callable[[str], None]) -> None:
     missing = []
-    count = 0
     while full not in made and full != "/":
         missing.append(full)
         full = os.path.dirname(full)
     for each in reversed(missing):
         try:
             make(each)
-            count += 1
         except FileExistsError:
             if not os.path.isdir(each):
                 raise
         made.add(each)
-    return count
 
 
 def _link(entry: Entry, files: Sequence[StoredFile], paths: list[str], destination: str) -> Placement:

@@ -38,7 +38,7 @@ from envctl.model.artifact import identify
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RECEIPT, TREE, format_receipt
 from envctl.store.entry import Entry
-from envctl.store.place import Linker, Placement, choose_linker, make_folders, place, raise_marks
+from envctl.store.place import Linker, Placement, choose_linker, place, raise_marks
 from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, SITE, Laid
 from envctl.transaction.blueprint import Blueprint
@@ -156,20 +156,18 @@ def _lay_all(
 ) -> tuple[bytes, frozenset[str]]:
     """Lay every distribution, or what of it is missing; give the list of all files, as text and for `verify`.
 
-    Laying is the kernel's work. What an installer makes itself is made meanwhile, and the list written.
+    Laying is the kernel's work, and takes most of the time: two processes do it. What an installer makes
+    itself is made meanwhile, and the list written.
     """
     folders = {draft.root}
     folders.update(
         os.path.join(draft.root, *item.path.split("/")) for item in draft.bare if item.kind == "directory"
     )
 
-    def lay(tell: Emit = lambda _: None) -> None:
-        made = set(folders)
-        placements: list[Placement] = []
-        for each in draft.laid:
-            placements += _lay(draft, each, linker, made, missing)
-            tell(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
-        raise_marks(placements)
+    made = set(folders)
+
+    def lay(each: Laid) -> None:
+        raise_marks(list(_lay(draft, each, linker, made, missing)))
 
     def write() -> tuple[bytes, frozenset[str]]:
         owned = {ENVIRONMENT: _look_at_bare(draft)}
@@ -177,29 +175,15 @@ def _lay_all(
         inventory = make_inventory_of(draft, owned)
         return format_inventory(inventory), inventory.outlines()
 
-    def prepare_and_write() -> tuple[bytes, frozenset[str]]:
-        _meet(draft, linker)
-        return write()
-
     laid = len(missing) if missing is not None else sum(len(each.linked) for each in draft.laid)
     if atomic.hook is None and laid >= _WORTH_SHARING:
-        return do_beside(lay, prepare_and_write)
-    lay(emit)
+        # The largest first, so that both processes are done at about the same time.
+        order = sorted(draft.laid, key=lambda each: -len(each.linked))
+        return do_beside(lambda number: lay(order[number]), len(order), write)
+    for each in draft.laid:
+        lay(each)
+        emit(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
     return write()
-
-
-def _meet(draft: Draft, linker: Linker) -> None:
-    """Make folders from the last distribution on, until those are met that were laid meanwhile.
-
-    Making a folder takes the kernel five times as long as a link, and unlike links two can be made at once.
-    """
-    for each in reversed(draft.laid):
-        shares = [
-            make_folders(share.entry, share.subtree, share.destination, how=linker, skip=share.skip)
-            for share in _shares(draft, each)
-        ]
-        if not any(shares):
-            return
 
 
 def _lay(
