@@ -38,7 +38,7 @@ from support.project import Project
 from support.repositories import Repository
 from support.server import IndexServer
 from support.wheels import make_sdist, make_wheel
-from torture.figures import Figure, conclude, make_parser
+from torture.figures import conclude_trials, make_parser
 
 Members = dict[str, bytes]
 
@@ -340,17 +340,8 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     failures = run(options.count, options.seed)
-    figure = Figure(
-        name="bundles",
-        what="a bundle damaged or forged, checked, and installed from without a network",
-        command=f"tests/torture/bundles.py --count {options.count} --seed {options.seed}",
-        trials=options.count,
-        failures=failures,
-        seed=options.seed,
-        seconds=round(time.monotonic() - began),
-    )
-    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
-    return conclude(figure, summary, recorded=options.record)
+    what = "a bundle damaged or forged, checked, and installed from without a network"
+    return conclude_trials("bundles", what, options, failures=failures, began=began)
 
 
 if __name__ == "__main__":

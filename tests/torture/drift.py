@@ -31,7 +31,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.damages import ALL, SITE, Line, furnish, put_by_hand
 from support.project import Project, changes_of
 from support.server import IndexServer
-from torture.figures import Figure, conclude, make_parser
+from torture.figures import conclude_trials, make_parser
 
 MOST = 5
 
@@ -177,17 +177,8 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     failures = run(options.count, options.seed)
-    figure = Figure(
-        name="drift",
-        what="one to five kinds of damage at once, told by plan and status and mended by apply",
-        command=f"tests/torture/drift.py --count {options.count} --seed {options.seed}",
-        trials=options.count,
-        failures=failures,
-        seed=options.seed,
-        seconds=round(time.monotonic() - began),
-    )
-    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
-    return conclude(figure, summary, recorded=options.record)
+    what = "one to five kinds of damage at once, told by plan and status and mended by apply"
+    return conclude_trials("drift", what, options, failures=failures, began=began)
 
 
 if __name__ == "__main__":

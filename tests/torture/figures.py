@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -48,6 +49,24 @@ def make_parser(
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--record", action="store_true", help="write the figures into the documentation")
     return parser
+
+
+def conclude_trials(name: str, what: str, options: argparse.Namespace, *, failures: int, began: float) -> int:
+    """Conclude the run of ``tests/torture/NAME.py``, each of whose ``--count`` trials held or failed.
+
+    ``began`` is of `time.monotonic`.
+    """
+    figure = Figure(
+        name=name,
+        what=what,
+        command=f"tests/torture/{name}.py --count {options.count} --seed {options.seed}",
+        trials=options.count,
+        failures=failures,
+        seed=options.seed,
+        seconds=round(time.monotonic() - began),
+    )
+    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
+    return conclude(figure, summary, recorded=options.record)
 
 
 def conclude(figure: Figure, summary: str, *, recorded: bool) -> int:

@@ -36,7 +36,7 @@ from envctl.store.manifest import parse_manifest
 from support.project import PYTHON, find_command
 from support.server import IndexServer
 from support.wheels import make_wheel
-from torture.figures import Figure, conclude, make_parser
+from torture.figures import conclude_trials, make_parser
 
 PACKAGES = [f"part{number}" for number in range(8)]
 MODULES = 12
@@ -499,17 +499,8 @@ def main() -> int:
         for number, (what, held) in enumerate(trials(place, options.count, options.seed)):
             failures += not held
             print(f"{number:4d} {'' if held else 'FAILED: '}{what}", flush=True)
-    figure = Figure(
-        name="rot",
-        what="something in the cache damaged, and an environment made from it",
-        command=f"tests/torture/rot.py --count {options.count} --seed {options.seed}",
-        trials=options.count,
-        failures=failures,
-        seed=options.seed,
-        seconds=round(time.monotonic() - began),
-    )
-    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
-    return conclude(figure, summary, recorded=options.record)
+    what = "something in the cache damaged, and an environment made from it"
+    return conclude_trials("rot", what, options, failures=failures, began=began)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.project import PYTHON, find_command
 from support.server import IndexServer
 from support.wheels import make_wheel
-from torture.figures import Figure, conclude, make_parser
+from torture.figures import conclude_trials, make_parser
 
 PACKAGES = [f"part{number}" for number in range(10)]
 MODULES = 15
@@ -421,17 +421,8 @@ def main() -> int:
         for number, (what, held) in enumerate(trials(place, options.count, options.seed)):
             failures += not held
             print(f"{number:4d} {'' if held else 'FAILED: '}{what}", flush=True)
-    figure = Figure(
-        name="together",
-        what="several commands at once on one environment, or on one cache",
-        command=f"tests/torture/together.py --count {options.count} --seed {options.seed}",
-        trials=options.count,
-        failures=failures,
-        seed=options.seed,
-        seconds=round(time.monotonic() - began),
-    )
-    summary = f"trials {options.count}, failures {failures}, seed {options.seed}"
-    return conclude(figure, summary, recorded=options.record)
+    what = "several commands at once on one environment, or on one cache"
+    return conclude_trials("together", what, options, failures=failures, began=began)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ asks for it. Nothing in it is edited later but mtimes, when a copy of the enviro
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -148,6 +149,16 @@ def format_inventory(inventory: Inventory) -> bytes:
     )
     body = sections.encode("utf-8", "surrogateescape")
     return _HEADER + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def read_inventory(root: str) -> Inventory:
+    """Read the file list of the environment at ``root``.
+
+    Raises:
+        OSError; what `parse_inventory` raises.
+    """
+    with open(os.path.join(root, *INVENTORY.split("/")), "rb", buffering=0) as file:
+        return parse_inventory(file.read())
 
 
 def parse_inventory(data: bytes, *, where: str = INVENTORY) -> Inventory:

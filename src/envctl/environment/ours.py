@@ -13,7 +13,7 @@ from envctl.environment.classes import Rule, judge_distribution
 from envctl.environment.examine import Examined, Scrutiny, examine
 from envctl.environment.identity import GENERATION, GenerationRecord, RecordedDistribution
 from envctl.environment.installed import Installed
-from envctl.environment.inventory import INVENTORY, Inventory, parse_inventory
+from envctl.environment.inventory import INVENTORY, Inventory, read_inventory
 from envctl.environment.others import (
     check_python,
     describe_installer,
@@ -121,8 +121,7 @@ def _make_state(
 def _hold_against_inventory(
     path: str, record: GenerationRecord, *, found: Mapping[str, Seen], scrutiny: Scrutiny
 ) -> _Ours:
-    with open(os.path.join(path, INVENTORY), "rb", buffering=0) as file:
-        inventory = parse_inventory(file.read())
+    inventory = read_inventory(path)
     listed = {owner: _list_files(inventory, owner) for owner in inventory.owners}
     infos = {name: each.info for name, each in record.distributions.items()}
     examined = examine(path, listed, found, scrutiny=scrutiny, infos=infos)

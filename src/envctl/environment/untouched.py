@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from envctl.environment.inventory import INVENTORY, parse_inventory
+from envctl.environment.inventory import read_inventory
 from envctl.environment.tree import BYTECODE
 from envctl.errors import MachineError
 from envctl.receipt import RACY_NS, RECEIPT, TREE, read_receipt
@@ -31,16 +31,11 @@ def list_untouched(root: str) -> Mapping[str, tuple[str, ...]] | None:
     try:
         if tree != receipt[TREE] or os.stat(path).st_mtime_ns < newest + RACY_NS:
             return None
-        listed = _read_paths(os.path.join(root, *INVENTORY.split("/")))
+        inventory = read_inventory(root)
+        listed = {owner: _leave_bytecode(inventory.paths(owner)) for owner in inventory.owners}
     except (OSError, ValueError, MachineError):
         return None
     return listed if sum(map(len, listed.values())) == total else None
-
-
-def _read_paths(path: str) -> Mapping[str, tuple[str, ...]]:
-    with open(path, "rb", buffering=0) as file:
-        inventory = parse_inventory(file.read())
-    return {owner: _leave_bytecode(inventory.paths(owner)) for owner in inventory.owners}
 
 
 def _leave_bytecode(paths: list[str]) -> tuple[str, ...]:

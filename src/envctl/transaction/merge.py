@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from envctl import atomic
 from envctl.environment.identity import GENERATION
-from envctl.environment.inventory import INVENTORY, parse_inventory
+from envctl.environment.inventory import read_inventory
 from envctl.environment.others import is_environments_own
 from envctl.errors import BrokenError, MachineError
 from envctl.frozen import dataclass, replace
@@ -68,8 +68,7 @@ def choose_gone(live: str, *, pruned: Sequence[str], carried: Sequence[str]) -> 
     Raises `OSError` where the list of what envctl put there cannot be read.
     """
     try:
-        with open(os.path.join(live, INVENTORY), "rb", buffering=0) as file:
-            inventory = parse_inventory(file.read())
+        inventory = read_inventory(live)
     except (FileNotFoundError, NotADirectoryError, MachineError):
         owned, adopted = frozenset[str](), True
     else:

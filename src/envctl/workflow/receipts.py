@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from envctl import atomic
-from envctl.environment.inventory import INVENTORY, format_inventory, parse_inventory, retime
+from envctl.environment.inventory import INVENTORY, format_inventory, read_inventory, retime
 from envctl.model.change import Action, ReasonKind
 from envctl.model.state import DriftKind
 from envctl.plan.change import Plan
@@ -100,9 +100,7 @@ def renew_receipt(environment: str, labels: Mapping[str, str], *, retimed: Mappi
     recorded, it is proof again, and nobody need read them twice. Nothing is written of one that somebody is
     editing at this moment.
     """
-    path = os.path.join(environment, *INVENTORY.split("/"))
-    with open(path, "rb", buffering=0) as file:
-        inventory = parse_inventory(file.read())
+    inventory = read_inventory(environment)
     if retimed:
         inventory = retime(inventory, retimed)
     promised = inventory.outlines()
@@ -115,5 +113,5 @@ def renew_receipt(environment: str, labels: Mapping[str, str], *, retimed: Mappi
     if right != len(promised):
         return
     if retimed:
-        atomic.replace(path, format_inventory(inventory))
+        atomic.replace(os.path.join(environment, *INVENTORY.split("/")), format_inventory(inventory))
     atomic.replace(os.path.join(environment, *RECEIPT.split("/")), format_receipt({**labels, TREE: tree}))
