@@ -106,28 +106,35 @@ def test_where_no_process_can_be_made_all_is_done_here(monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("forked")
 def test_work_is_done_beside_other_work(tmp_path: Path) -> None:
-    def work(_: int) -> None:
-        (tmp_path / "work").write_text(str(os.getpid()))
+    def work(_: int) -> bytes:
+        (tmp_path / "work").touch()
+        return b"%d" % os.getpid()
 
     def meanwhile() -> int:
         while not (tmp_path / "work").exists():
             signal.sigtimedwait([], 0.001)
         return os.getpid()
 
-    assert do_beside(work, 1, meanwhile) == os.getpid()
-    assert int((tmp_path / "work").read_text()) != os.getpid()
+    here, (there,) = do_beside(work, 1, meanwhile)
+
+    assert here == os.getpid()
+    assert int(there) != os.getpid()
 
 
 @pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("pieces", [0, 1, 30, 2001])
 def test_each_piece_is_done_once_by_either(tmp_path: Path, pieces: int) -> None:
-    def work(number: int) -> None:
+    def work(number: int) -> bytes:
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / str(os.getpid())).touch()
         if number < 30:
             signal.sigtimedwait([], 0.005)  # long enough for the other one to come along
+        return b"%d" % number * 100  # all together more than a pipe holds
 
-    assert do_beside(work, pieces, lambda: "meanwhile") == "meanwhile"
+    result, told = do_beside(work, pieces, lambda: "meanwhile")
+
+    assert result == "meanwhile"
+    assert told == [b"%d" % number * 100 for number in range(pieces)]
     assert {int(path.name) for path in tmp_path.iterdir()} == set(range(pieces))
     workers = {path.name for path in tmp_path.glob("*/*")}
     assert len(workers) == 2 if pieces > 1 else len(workers) == pieces
@@ -137,16 +144,21 @@ def test_without_a_fork_one_is_done_after_the_other(monkeypatch: pytest.MonkeyPa
     done: list[str] = []
     monkeypatch.setattr(twofold, "may_fork", lambda: False)
 
-    found = do_beside(lambda number: done.append(f"work {number}"), 2, lambda: [*done, "meanwhile"])
+    def work(number: int) -> bytes:
+        done.append(f"work {number}")
+        return bytes([number])
 
-    assert found == ["work 0", "work 1", "meanwhile"]
+    found = do_beside(work, 2, lambda: [*done, "meanwhile"])
+
+    assert found == (["work 0", "work 1", "meanwhile"], [b"\0", b"\1"])
 
 
 @pytest.mark.usefixtures("forked")
 def test_what_the_file_system_said_to_the_fork_is_raised_here(tmp_path: Path) -> None:
-    def work(_: int) -> None:
+    def work(_: int) -> bytes:
         (tmp_path / "begun").touch()
         (tmp_path / "absent").unlink()
+        return b""
 
     def meanwhile() -> None:
         while not (tmp_path / "begun").exists():
@@ -163,7 +175,7 @@ def test_what_the_file_system_said_to_the_fork_is_raised_here(tmp_path: Path) ->
 def test_a_fork_that_ends_otherwise_is_an_error(end: str) -> None:
     begun, begins = os.pipe()
 
-    def work(_: int) -> None:
+    def work(_: int) -> bytes:
         os.write(begins, b"!")
         if end == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -178,9 +190,10 @@ def test_a_fork_that_ends_otherwise_is_an_error(end: str) -> None:
 
 @pytest.mark.usefixtures("forked")
 def test_what_goes_wrong_here_ends_the_fork(tmp_path: Path) -> None:
-    def work(_: int) -> None:
+    def work(_: int) -> bytes:
         signal.sigtimedwait([], 60)
         (tmp_path / "late").touch()
+        return b""
 
     def fail() -> None:
         raise KeyboardInterrupt

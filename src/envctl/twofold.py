@@ -54,11 +54,11 @@ def do_all(work: Work, pieces: int) -> list[bytes]:
     return [work(number) if result is None else result for number, result in enumerate(done)]
 
 
-def do_beside(work: Callable[[int], object], pieces: int, meanwhile: Callable[[], _Result]) -> _Result:
-    """Do pieces 0 to ``pieces`` - 1 of ``work`` in a fork, and ``meanwhile`` here; give the latter's result.
+def do_beside(work: Work, pieces: int, meanwhile: Callable[[], _Result]) -> tuple[_Result, list[bytes]]:
+    """Do pieces 0 to ``pieces`` - 1 of ``work`` in a fork, and ``meanwhile`` here; give the results of both.
 
     When that is done, what is left of the pieces is shared: each is done once. Where there is no fork, all is
-    done one after the other. ``work`` is seen only by what it does to files.
+    done one after the other.
 
     Raises:
         OSError: what ``work`` raised; `ChildProcessError` when it ended otherwise.
@@ -69,19 +69,18 @@ def do_beside(work: Callable[[int], object], pieces: int, meanwhile: Callable[[]
         answer, answering = os.pipe()
         child = _fork()
         if child == 0:
-            _work_beside(lambda: _work_off(work, queue, step, pieces), answering)
+            _work_beside(work, queue, answering, step, pieces)
         os.close(answering)
     if child is None:
         for descriptor in (answer, queue):
             if descriptor >= 0:
                 os.close(descriptor)
-        for number in range(pieces):
-            work(number)
-        return meanwhile()
+        results = [work(number) for number in range(pieces)]
+        return meanwhile(), results
     told = None
     try:
         result = meanwhile()
-        _work_off(work, queue, step, pieces)
+        done = {number: work(number) for number in _take(queue, step, pieces)}
         told = _read_all(answer)
     finally:
         os.close(answer)
@@ -89,21 +88,16 @@ def do_beside(work: Callable[[int], object], pieces: int, meanwhile: Callable[[]
         if told is None:
             os.kill(child, _SIGKILL)
         os.waitpid(child, 0)
-    if told != _DONE:
+    if not told.startswith(_DONE):
         _raise(told)
-    return result
+    done.update(_parse(told[len(_DONE) :]))
+    return result, [done[number] for number in range(pieces)]
 
 
-def _work_off(work: Callable[[int], object], queue: int, step: int, pieces: int) -> None:
-    for number in _take(queue, step, pieces):
-        work(number)
-
-
-def _work_beside(work: Callable[[], None], answering: int) -> None:
+def _work_beside(work: Work, queue: int, answering: int, step: int, pieces: int) -> None:
     """Be the fork: nothing that the process has to finish may be finished here, too."""
     try:
-        work()
-        told = _DONE
+        told = _DONE + _do_next(work, queue, step, pieces)
     except OSError as error:
         told = _SEPARATOR.join((str(error.errno), str(error.strerror), str(error.filename))).encode(
             "utf-8", "surrogateescape"
@@ -111,7 +105,7 @@ def _work_beside(work: Callable[[], None], answering: int) -> None:
     except BaseException:  # noqa: BLE001 - told of by who started it
         told = b""
     try:
-        os.write(answering, told)
+        _write_all(answering, told)
     finally:
         os._exit(0)
 
@@ -168,15 +162,17 @@ def _work_and_exit(work: Work, queue: int, answering: int, step: int, pieces: in
     """Be the fork: nothing that the process has to finish may be finished here, too."""
     code = 1
     try:
-        told = [_format(number, work(number)) for number in _take(queue, step, pieces)]
-        data = memoryview(b"".join(told))
-        while data:
-            data = data[os.write(answering, data) :]
+        _write_all(answering, _do_next(work, queue, step, pieces))
         code = 0
     except BaseException:  # noqa: BLE001, S110 - what it could not do is done, and told of, by who started it
         pass
     finally:
         os._exit(code)
+
+
+def _do_next(work: Work, queue: int, step: int, pieces: int) -> bytes:
+    """Do one piece after the other, as long as there are some; give their results as they are told."""
+    return b"".join([_format(number, work(number)) for number in _take(queue, step, pieces)])
 
 
 def _take(queue: int, step: int, pieces: int) -> Iterator[int]:
@@ -197,6 +193,12 @@ def _parse(data: bytes) -> Iterator[tuple[int, bytes]]:
         place = start + int.from_bytes(data[place + _LENGTH : start], "big")
         if place <= len(data):
             yield number, data[start:place]
+
+
+def _write_all(descriptor: int, told: bytes) -> None:
+    data = memoryview(told)
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -336,6 +336,37 @@ def test_the_words_name_what_went_and_what_is_left(project: Project) -> None:
     assert result.err == ""
 
 
+def lengthen(path: Path) -> None:
+    with open(path, "a") as file:
+        file.write("# edited\n")
+
+
+def tear(path: Path) -> None:
+    (path.parents[3] / "manifest").write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [lengthen, Path.unlink, tear], ids=["edited", "deleted", "torn"])
+@pytest.mark.parametrize("path", ["site/alpha/__init__.py", "site/alpha-1.0.dist-info/RECORD"])
+@pytest.mark.parametrize("count", [1, 2100], ids=["alone", "together"])
+def test_what_is_wrong_in_the_cache_is_fetched_again(
+    make_project: Callable[..., Project], count: int, path: str, damage: Callable[[Path], None]
+) -> None:
+    """It is looked at by who lays it, and read by who writes its RECORD, in one process or in two."""
+    project = make_project(fresh_cache=True)
+    files = {f"alpha/m{number:04}.py": f"VALUE = {number}\n" for number in range(count)}
+    project.publish("alpha", "1.0", files={"alpha/__init__.py": "", **files}, scripts={"alpha": "alpha:run"})
+    project.publish("beta", "1.0")
+    install(project, "alpha", "beta")
+    forget_environment(project)
+    damage(wheels(project)["alpha"] / "tree" / path)
+
+    project.succeed("apply")
+
+    assert project.succeed("plan", "--verify", "hash").out == "No changes.\n"
+    assert [each["number"] for each in project.succeed("history", "--json").json["generations"]] == [1]
+    assert project.python("import alpha.m0000") == ""
+
+
 def test_an_edit_beyond_what_a_run_can_hash_shows_after_the_switch(
     make_project: Callable[..., Project],
 ) -> None:

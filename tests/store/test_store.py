@@ -439,8 +439,8 @@ def test_who_laid_an_entry_that_was_made_anew_meanwhile_sets_no_mark_in_it(
 
     raise_mark(entry, time.time_ns())
 
-    assert not store.is_there(entry)
-    assert store.is_there(made)
+    assert not store.are_as_found([made, entry])
+    assert store.are_as_found([made])
     assert [name for name in os.listdir(made.folder) if name.startswith("mark-")] == [
         f"mark-{made.generation}"
     ]

@@ -100,7 +100,8 @@ class Bench:
         lock_timeout: float = 10,
     ) -> int:
         with open_site(self.site, emit=self.events.append, lock_timeout=lock_timeout) as held:
-            return held.apply(blueprint, store=self.store, environ=ENVIRON, keep=keep, guard=guard)
+            applied = held.apply(blueprint, store=self.store, environ=ENVIRON, keep=keep, guard=guard)
+            return applied.number
 
     def held(self, act: Callable[[Held], Any]) -> Any:
         """Do something with the environment held."""

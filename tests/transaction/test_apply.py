@@ -448,14 +448,40 @@ def test_a_stale_first_apply_leaves_no_folder(bench: Bench) -> None:
     assert os.listdir(bench.project) == []
 
 
-def test_a_damaged_entry_of_the_store_is_noticed_in_the_stage(bench: Bench) -> None:
-    bench.apply(bench.place("tool", "1"))
-    before = snapshot(bench.project)
-    placed = bench.place("tool", "2")
+def lengthen(placed: Placed) -> None:
     with open(f"{placed.wheel.tree}/site/tool/__init__.py", "a") as file:
         file.write("# longer\n")
 
+
+@pytest.mark.parametrize(("keep", "has_spare"), [(3, False), (1, True)])
+def test_a_damaged_entry_of_the_store_is_not_laid(bench: Bench, *, keep: int, has_spare: bool) -> None:
+    """Neither where all is laid, nor where a tree that fell out of those that are kept is used."""
+    for version in ("1", "2", "3"):
+        bench.apply(bench.place("tool", version), keep=keep)
+    assert os.path.isdir(bench.site.spare) == has_spare
+    before = snapshot(bench.project)
+    placed = bench.place("tool", "4")
+    lengthen(placed)
+
     with pytest.raises(SwitchError) as caught:
+        bench.apply(placed)
+
+    assert caught.value.code == "stage-failed"
+    assert placed.wheel.folder in caught.value.message
+    assert not os.path.exists(placed.wheel.folder)
+    assert snapshot(bench.project) == before
+
+
+def test_an_entry_that_is_damaged_after_the_look_is_noticed_in_the_stage(bench: Bench) -> None:
+    bench.apply(bench.place("tool", "1"))
+    before = snapshot(bench.project)
+    placed = bench.place("tool", "2")
+
+    def damage(operation: str, path: str) -> None:
+        if operation == "link" and path.endswith("tool/__init__.py"):
+            lengthen(placed)
+
+    with Hooked(damage), pytest.raises(SwitchError) as caught:
         bench.apply(placed)
 
     assert caught.value.code == "stage-differs"

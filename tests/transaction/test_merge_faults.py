@@ -134,7 +134,7 @@ def test_a_recovery_of_a_merge_that_is_killed_is_recovered(bench: Bench) -> None
             lambda following=following: apply(bench, tools[following], following),  # type: ignore[misc]
         ):
             break
-        if "between" in (pending(bench.site) or "") and at % 4 == 0:
+        if "between" in (pending(bench.site) or "") and at % 3 == 0:
             shutil.copytree(bench.project, template, symlinks=True)
             again = 1
             while run_and_kill(again, lambda: bench.held(lambda held: None)):

@@ -13,7 +13,7 @@ Appears by one rename, and is never changed but for the mark, and for the inode 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from envctl.frozen import dataclass, field
@@ -57,6 +57,16 @@ class Entry:
         # Sorted by path, they are one run: it ends before the first character after the slash.
         start = bisect_left(self.files, (f"{folder}/",))
         return self.files[start : bisect_left(self.files, (f"{folder}0",), start)]
+
+    def is_as(self, other: Entry) -> bool:
+        """Whether it was made when the other entry was, and has the same files but for their inodes."""
+        if self.generation != other.generation:
+            return False
+        return self.files is other.files or _without_inodes(self.files) == _without_inodes(other.files)
+
+
+def _without_inodes(files: Iterable[StoredFile]) -> list[StoredFile]:
+    return [file._replace(inode=0) for file in files]
 
 
 class Product(Protocol):

@@ -122,16 +122,16 @@ def check(entry: Entry) -> Findings | None:
     return _judge(changed, ctimes if _POSIX else [], read_mark(entry))
 
 
-def check_all(entries: Sequence[Entry | None]) -> list[Findings | None]:
-    """Check several entries, those of some size in two processes; None also where there is no entry."""
-    if sum(len(entry.files) for entry in entries if entry is not None) < _WORTH_SHARING:
-        return [None if entry is None else check(entry) for entry in entries]
+def check_all(entries: Sequence[Entry]) -> list[Findings | None]:
+    """Check several entries, those of some size in two processes."""
+    if sum(len(entry.files) for entry in entries) < _WORTH_SHARING:
+        return [check(entry) for entry in entries]
     return [_unpack(told) for told in do_all(lambda number: _pack(entries[number]), len(entries))]
 
 
-def _pack(entry: Entry | None) -> bytes:
+def _pack(entry: Entry) -> bytes:
     """Check an entry, and tell it to another process."""
-    findings = None if entry is None else check(entry)
+    findings = check(entry)
     if findings is None:
         return b""
     counts = [len(findings.changed), findings.highest]

@@ -61,30 +61,39 @@ class Store(CacheFolder):
 
     def get_all(self, places: Sequence[tuple[str, str]]) -> list[Entry | None]:
         """Get several entries, each as `get` does; two processes look at their files."""
-        folders = [self._locate(bucket, key) for bucket, key in places]
+        entries = self.find_all(places)
         with self.translated():
-            if not self.admit():
-                return [None] * len(folders)
-            entries = [
-                examine.read_entry(folder, key) for folder, (_, key) in zip(folders, places, strict=True)
-            ]
-            findings = examine.check_all(entries)
-            return [
-                self._judge(folder, key, entry, found)
-                for folder, (_, key), entry, found in zip(folders, places, entries, findings, strict=True)
-            ]
+            confirmed = iter(self.confirm_all([entry for entry in entries if entry is not None]))
+            return [None if entry is None else next(confirmed) for entry in entries]
 
-    def _judge(
-        self, folder: str, key: str, entry: Entry | None, findings: examine.Findings | None
-    ) -> Entry | None:
-        if entry is None and not os.path.lexists(folder):
-            return None
-        if entry is not None and findings is not None and not findings.changed:
+    def find_all(self, places: Sequence[tuple[str, str]]) -> list[Entry | None]:
+        """Find several entries without a look at their files: `confirm_all` takes it before they are used."""
+        located = [(self._locate(bucket, key), key) for bucket, key in places]
+        with self.translated():
+            return [self._find(*place) for place in located] if self.admit() else [None] * len(located)
+
+    def _find(self, folder: str, key: str) -> Entry | None:
+        entry = examine.read_entry(folder, key)
+        # What is there without a manifest that can be read is of no use to anybody.
+        return self._mend_held(folder, key) if entry is None and os.path.lexists(folder) else entry
+
+    def confirm_all(self, entries: Sequence[Entry]) -> list[Entry | None]:
+        """Look at the files of entries that were found; give each as it is now, None where it is not right.
+
+        Two processes do so where that is of use. Raises `OSError`.
+        """
+        return [
+            self._judge(entry, findings)
+            for entry, findings in zip(entries, examine.check_all(entries), strict=True)
+        ]
+
+    def _judge(self, entry: Entry, findings: examine.Findings | None) -> Entry | None:
+        if findings is not None and not findings.changed:
             # At most suspects: there is nothing to mend, unless a hash says so.
             right = entry if findings.clean else self._clear(entry, findings)
             if right is not None:
                 return right
-        return self._mend_held(folder, key)
+        return self._mend_held(entry.folder, entry.key)
 
     def _mend_held(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
         try:
@@ -191,12 +200,15 @@ class Store(CacheFolder):
         with self.translated():
             return self._mend_held(entry.folder, entry.key, frugal=False)
 
-    def is_there(self, entry: Entry) -> bool:
-        """Whether the entry still is the one that was got, for all that can be told; see `is_current`."""
+    def are_as_found(self, entries: Sequence[Entry]) -> bool:
+        """Whether all these entries are right, and what was found, for all that can be told."""
         try:
-            return examine.is_current(entry)
+            confirmed = self.confirm_all(entries)
         except OSError:
             return True
+        return all(
+            now is not None and now.is_as(entry) for now, entry in zip(confirmed, entries, strict=True)
+        )
 
     def _mend(self, folder: str, key: str, *, frugal: bool = True) -> Entry | None:
         """Under the key's lock: hash what needs it, record what is right, throw away what is wrong."""

@@ -22,6 +22,11 @@ class Placed:
     bytecode: Entry | None = None
     direct_url: str | None = None
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What it has in the store."""
+        return (self.wheel,) if self.bytecode is None else (self.wheel, self.bytecode)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:

@@ -28,6 +28,7 @@ from envctl.transaction.carry import catch_up, find_fresh
 from envctl.transaction.choice import AUTO, Way, choose_way
 from envctl.transaction.commit import commit
 from envctl.transaction.destroy import destroy
+from envctl.transaction.draft import Draft, own_paths
 from envctl.transaction.files import plan_replacements
 from envctl.transaction.generations import (
     choose_rollback,
@@ -48,11 +49,19 @@ from envctl.transaction.merge import Terms, choose_everything, choose_gone
 from envctl.transaction.shield import Shield
 from envctl.transaction.site import ADOPTED, Site, refuse, refuse_mounted
 from envctl.transaction.space import require_space
-from envctl.transaction.stage import Draft, Staged, own_paths, stage
+from envctl.transaction.stage import Staged, stage
 from envctl.transaction.trash import remove_now
 
 #: Earlier generations that are kept unless the manifest says otherwise.
 KEEP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The generation that was made, and what it was laid from that the store cannot vouch for yet."""
+
+    number: int
+    unsettled: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,8 @@ class Held:
         environ: Mapping[str, str],
         keep: int = KEEP,
         guard: Callable[[], None] | None = None,
-    ) -> int:
-        """Make the next generation and let it change places with the live one; returns its number.
+    ) -> Applied:
+        """Make the next generation and let it change places with the live one.
 
         ``environ`` is for making a bare environment; ``guard`` is the caller's last look, before anything.
 
@@ -112,9 +121,9 @@ class Held:
                 if not merged:
                     self._carry_late(draft, staged, journal.leaving)
                 self._trim(keep)
-        self._linked.extend(entry for each in draft.laid for entry in _entries_of(each))
+        self._linked.extend(entry for each in draft.laid for entry in each.placed.entries)
         self.emit(Ended(Phase.SWITCH, f"Switched to generation {draft.number}"))
-        return draft.number
+        return Applied(draft.number, staged.unsettled)
 
     def rollback(self, number: int | None = None, *, switch: str = AUTO) -> int:
         """Let an earlier generation change places with the live one, as it was; returns its number.
@@ -307,12 +316,6 @@ def _settle(draft: Draft, staged: Staged) -> None:
     atomic.flush_file_system(draft.root)
     settle(staged.newest)
     atomic.set_mtime(os.path.join(draft.root, *RECEIPT.split("/")), time.time_ns())
-
-
-def _entries_of(laid: Laid) -> Iterator[Entry]:
-    yield laid.placed.wheel
-    if laid.placed.bytecode is not None:
-        yield laid.placed.bytecode
 
 
 def _paths_of(laid: Iterable[Laid], items: Iterable[BareItem]) -> Iterator[str]:

@@ -4,7 +4,7 @@ Of a generation that fell out of those that are kept, nearly every file is wante
 and is the very inode that the store holds. What is not is removed, what is missing is laid: an upgrade of
 one package then costs a walk, where a whole environment would be tens of thousands of links.
 
-Nothing that the old tree says of itself is believed. A file stays if the store, which was looked at just
+Nothing that the old tree says of itself is believed. A file stays if the store, which is looked at just
 before, has this inode at this path of a wheel that is wanted; all else goes, scripts and what envctl wrote
 included, and is written anew. The new environment is checked whole afterwards, like any other.
 """
@@ -22,6 +22,11 @@ from envctl.transaction.site import Site
 
 _OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _CAN = os.scandir in os.supports_fd
+
+
+def has_spare(site: Site) -> bool:
+    """Whether there may be a spare tree: one that is worth it is another matter."""
+    return os.path.isdir(site.spare)
 
 
 def take_spare(site: Site, root: str, *, site_packages: str) -> bool:

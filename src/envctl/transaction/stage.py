@@ -8,15 +8,15 @@ is touched, and what is half made is garbage.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import compress
 
 from envctl import atomic
-from envctl.environment.bare import FILE, LINK, BareItem, write_bare
+from envctl.environment.bare import FILE, LINK, write_bare
 from envctl.environment.identity import (
     GENERATION,
     GenerationRecord,
@@ -31,22 +31,21 @@ from envctl.environment.inventory import (
     format_inventory,
     make_inventory,
 )
-from envctl.environment.layout import Layout
 from envctl.errors import SwitchError
-from envctl.frozen import dataclass
+from envctl.frozen import dataclass, replace
 from envctl.model.artifact import identify
 from envctl.model.events import Advanced, Emit, Ended, Notice, Phase, Started
 from envctl.receipt import RECEIPT, TREE, format_receipt
 from envctl.store.entry import Entry
-from envctl.store.place import Linker, Placement, choose_linker, place, raise_marks
+from envctl.store.place import Linker, choose_linker
 from envctl.store.store import Store
-from envctl.transaction.arrange import SCRIPTS, SITE, Laid
-from envctl.transaction.blueprint import Blueprint
+from envctl.transaction.arrange import Laid
 from envctl.transaction.carry import Trace, carry_over
+from envctl.transaction.draft import Draft
 from envctl.transaction.generations import live_number, now
 from envctl.transaction.install import Made, make_record, make_scripts
-from envctl.transaction.reuse import clear, take_spare
-from envctl.transaction.site import Site
+from envctl.transaction.lay import confirm, lay, list_wanted
+from envctl.transaction.reuse import clear, has_spare, take_spare
 from envctl.transaction.trash import discard
 from envctl.transaction.verify import verify
 from envctl.twofold import do_beside
@@ -55,39 +54,17 @@ from envctl.twofold import do_beside
 _WORTH_SHARING = 2000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What one stage is made from: all decided, nothing written.
-
-    Of a stage for a ``merge`` only what differs gets into the live tree: what is carried stays there.
-    """
-
-    site: Site
-    number: int
-    blueprint: Blueprint
-    layout: Layout
-    bare: Sequence[BareItem]
-    laid: tuple[Laid, ...]
-    merge: bool = False
-
-    @property
-    def root(self) -> str:
-        """The folder it is made in."""
-        return self.site.staged(self.number)
-
-
-def own_paths(items: Iterable[BareItem]) -> frozenset[str]:
-    """Give the paths of the files and links of a bare environment."""
-    return frozenset(item.path for item in items if item.kind in {FILE, LINK})
-
-
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A complete environment: what it says of itself, the newest mtime (ns) of its files, what it carries."""
+    """A complete environment: what it says of itself, the newest mtime (ns) of its files, what it carries.
+
+    ``unsettled`` are the entries it was laid from whose bytes could not all be vouched for (see `Entry`).
+    """
 
     record: GenerationRecord
     newest: int
     carried: dict[str, Trace]
+    unsettled: tuple[Entry, ...]
 
 
 def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
@@ -95,10 +72,15 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
 
     Raises:
         SwitchError: `stage-differs`.
-        OSError, MachineError: as file system and store do.
+        OSError, MachineError: as file system and store do; `FileNotFoundError` where the store does not have
+            any more what the draft is made from.
     """
     emit(Started(Phase.LINK, sum(len(each.linked) for each in draft.laid), "files"))
-    reused = take_spare(draft.site, draft.root, site_packages=draft.layout.site_packages)
+    looked = has_spare(draft.site)
+    if looked:
+        # What stays of it is chosen by what the store holds.
+        draft = replace(draft, laid=confirm(draft.laid, store))
+    reused = looked and take_spare(draft.site, draft.root, site_packages=draft.layout.site_packages)
     atomic.make_directories(draft.root)
     linker = choose_linker(store.folder, draft.root, draft.blueprint.link)
     if linker.how == "copy" and linker.asked != "copy":
@@ -107,17 +89,23 @@ def stage(draft: Draft, *, store: Store, emit: Emit) -> Staged:
         try:
             # What is not linked has an inode of its own: nothing would stay.
             if linker.how == "hardlink":
-                return _make(draft, linker, emit, missing=clear(draft.root, _list_wanted(draft)))
+                missing = clear(draft.root, list_wanted(draft))
+                return _make(draft, None, linker, emit, missing=missing)
         except (OSError, SwitchError):
             pass  # something is wrong with the old tree, or with all: a new one tells
         discard(draft.site, draft.root)
-    return _make(draft, linker, emit)
+    return _make(draft, None if looked else store, linker, emit)
 
 
-def _make(draft: Draft, linker: Linker, emit: Emit, *, missing: AbstractSet[str] | None = None) -> Staged:
-    """Make the environment, whole, or what of it is ``missing`` (paths of what is linked)."""
+def _make(
+    draft: Draft, store: Store | None, linker: Linker, emit: Emit, *, missing: AbstractSet[str] | None = None
+) -> Staged:
+    """Make the environment, whole, or what of it is ``missing`` (paths of what is linked).
+
+    ``store`` is None where it has been looked at.
+    """
     write_bare(draft.bare, draft.root)
-    inventory, promised = _lay_all(draft, linker, emit, missing)
+    inventory, promised, unsettled = _lay_all(draft, store, linker, emit, missing)
     carried: dict[str, Trace] = {}
     if not draft.merge:
         carried = carry_over(draft.site.path, draft.root, draft.blueprint.carry)
@@ -131,7 +119,7 @@ def _make(draft: Draft, linker: Linker, emit: Emit, *, missing: AbstractSet[str]
     tree, newest = verify(draft.root, promised, carried)
     labels = {**draft.blueprint.receipt, TREE: tree}
     atomic.write(os.path.join(draft.root, RECEIPT), format_receipt(labels))
-    return Staged(record, newest, carried)
+    return Staged(record, newest, carried, unsettled)
 
 
 def _tell_laid(draft: Draft, linker: Linker, missing: AbstractSet[str] | None) -> str:
@@ -152,12 +140,13 @@ def _tell_copies(draft: Draft, store: Store) -> Notice:
 
 
 def _lay_all(
-    draft: Draft, linker: Linker, emit: Emit, missing: AbstractSet[str] | None
-) -> tuple[bytes, frozenset[str]]:
-    """Lay every distribution, or what of it is missing; give the list of all files, as text and for `verify`.
+    draft: Draft, store: Store | None, linker: Linker, emit: Emit, missing: AbstractSet[str] | None
+) -> tuple[bytes, frozenset[str], tuple[Entry, ...]]:
+    """Lay every distribution, or what of it is missing.
 
-    Laying is the kernel's work, and takes most of the time: two processes do it. What an installer makes
-    itself is made meanwhile, and the list written.
+    Gives the list of all files, as text and for `verify`, and the entries that are not settled. Laying is the
+    kernel's work, and takes most of the time: two processes do it. What an installer makes itself is made
+    meanwhile, and the list written.
     """
     folders = {draft.root}
     folders.update(
@@ -166,8 +155,12 @@ def _lay_all(
 
     made = set(folders)
 
-    def lay(each: Laid) -> None:
-        raise_marks(list(_lay(draft, each, linker, made, missing)))
+    def work(laid: Laid) -> bytes:
+        """Lay a distribution; tell of each of its entries whether it is settled."""
+        if store is not None:
+            (laid,) = confirm([laid], store)
+        lay(draft, laid, linker, made, missing)
+        return bytes(entry.settled for entry in laid.placed.entries)
 
     def write() -> tuple[bytes, frozenset[str]]:
         owned = {ENVIRONMENT: _look_at_bare(draft)}
@@ -179,89 +172,15 @@ def _lay_all(
     if atomic.hook is None and laid >= _WORTH_SHARING:
         # The largest first, so that both processes are done at about the same time.
         order = sorted(draft.laid, key=lambda each: -len(each.linked))
-        return do_beside(lambda number: lay(order[number]), len(order), write)
-    for each in draft.laid:
-        lay(each)
-        emit(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
-    return write()
-
-
-def _lay(
-    draft: Draft, laid: Laid, linker: Linker, made: set[str], missing: AbstractSet[str] | None
-) -> Iterator[Placement]:
-    for share in _shares(draft, laid):
-        skip = share.skip
-        if missing is not None:
-            there = {path for path, whole, _ in _list_share(draft, share) if whole not in missing}
-            if len(there | skip) == len(share.entry.below(share.subtree)):
-                continue
-            skip = there | skip
-        placement = place(share.entry, share.subtree, share.destination, how=linker, made=made, skip=skip)
-        if placement.collisions and share.entry is laid.placed.wheel:
-            path = f"{share.destination}/{placement.collisions[0]}"
-            raise FileExistsError(errno.EEXIST, "something is in the way", path)
-        yield placement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Share:
-    """Files of one entry below one of its folders, but for some; ``destination`` is absolute."""
-
-    entry: Entry
-    subtree: str
-    destination: str
-    skip: AbstractSet[str]
-
-
-def _shares(draft: Draft, laid: Laid) -> Iterator[_Share]:
-    """Say what is laid of a distribution where: the folders of its wheel, and its bytecode."""
-    replaced = {laid.record} if laid.needs_record else set()
-    for folder, target in laid.folders.items():
-        if folder == SCRIPTS:
-            continue
-        destination = os.path.join(draft.root, *target.split("/")) if target else draft.root
-        start = len(target) + 1 if target else 0
-        left = laid.lost | replaced
-        skip = {path[start:] for path in left if path.startswith(f"{target}/" if target else "")}
-        yield _Share(entry=laid.placed.wheel, subtree=folder, destination=destination, skip=skip)
-    bytecode = laid.placed.bytecode
-    if bytecode is not None and bytecode.files:
-        destination = os.path.join(draft.root, *draft.layout.site_packages.split("/"))
-        skip = _bytecode_of(laid.lost, draft)
-        # Its tree is a site, or has one, as that of its wheel does.
-        subtree = SITE if all(file.path.startswith(f"{SITE}/") for file in bytecode.files) else ""
-        yield _Share(entry=bytecode, subtree=subtree, destination=destination, skip=skip)
-
-
-def _list_wanted(draft: Draft) -> Iterator[tuple[str, int]]:
-    """List what is to be linked: paths in the environment, with the inodes of the store."""
-    for each in draft.laid:
-        for share in _shares(draft, each):
-            for path, whole, inode in _list_share(draft, share):
-                if path not in share.skip:
-                    yield whole, inode
-
-
-def _list_share(draft: Draft, share: _Share) -> Iterator[tuple[str, str, int]]:
-    """List the files of a share, skipped ones too: path below its destination, in the environment, inode."""
-    start = len(share.subtree) + 1 if share.subtree else 0
-    below = share.destination[len(draft.root) + 1 :]
-    prefix = f"{below}/" if below else ""
-    for file in share.entry.below(share.subtree):
-        path = file[0][start:]
-        yield path, prefix + path, file.inode
-
-
-def _bytecode_of(paths: Iterable[str], draft: Draft) -> set[str]:
-    """Name the bytecode of modules that another distribution overwrites, relative to site-packages."""
-    start = len(draft.layout.site_packages) + 1
-    tag = draft.blueprint.interpreter.cache_tag
-    found = set()
-    for path in paths:
-        if path.endswith(".py"):
-            folder, _, name = path[start:].rpartition("/")
-            found.add(f"{folder}/__pycache__/{name[:-3]}.{tag}.pyc".lstrip("/"))
-    return found
+        written, settled = do_beside(lambda number: work(order[number]), len(order), write)
+    else:
+        order, settled = list(draft.laid), []
+        for each in order:
+            settled.append(work(each))
+            emit(Advanced(Phase.LINK, len(each.linked), each.placed.pin.name))
+        written = write()
+    entries = [entry for each in order for entry in each.placed.entries]
+    return (*written, tuple(compress(entries, (not each for told in settled for each in told))))
 
 
 def _write_made(draft: Draft, laid: Laid, made: set[str]) -> list[OwnedFile]:

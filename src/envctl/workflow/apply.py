@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from envctl.environment.processes import Process
 from envctl.errors import CancelledError, SwitchError
-from envctl.model.change import Action
+from envctl.model.change import Action, ReasonKind
 from envctl.model.events import Emit, Notice
-from envctl.plan.address import ENVIRONMENT
+from envctl.plan.address import ENVIRONMENT, parse_package
 from envctl.plan.carry import carried, list_known, pruned
 from envctl.plan.change import Plan
 from envctl.plan.goal import Goal, GoalLock
@@ -123,15 +123,14 @@ def _switch(run: Run, held: Held, prepared: Prepared, replacements: Sequence[Rep
         except SwitchError:
             if not _was_emptied(run, placed):
                 raise
-            message = "the cache was emptied while it was in use; what was lost is fetched again"
+            message = "files in the cache were deleted or changed by others; what was lost is fetched again"
             run.context.emit(Notice("info", "cache-emptied", message))
     return _obtain_and_switch(run, held, prepared, replacements, [])
 
 
 def _was_emptied(run: Run, placed: Sequence[Placed]) -> bool:
-    """Whether entries that were to be laid have been thrown away since they were got."""
-    entries = [entry for each in placed for entry in (each.wheel, each.bytecode) if entry is not None]
-    return not all(run.store.is_there(entry) for entry in entries)
+    """Whether entries that were to be laid are not what was found any more."""
+    return not run.store.are_as_found([entry for each in placed for entry in each.entries])
 
 
 def _obtain_and_switch(
@@ -141,7 +140,9 @@ def _obtain_and_switch(
     goal, settings = prepared.goal, run.context.settings
     compiling = choose_setting(settings.compile, goal.install.compile, settings.fallback_compile)
     with laid_out(prepared.edits, held.site):
-        placed = obtain(run, goal, compiled=compiling != "false", anew=prepared.anew)
+        # What is compiled is read before it is laid.
+        doubted = goal.selection.pins.keys() if compiling == "true" else _list_drifted(prepared.plan)
+        placed = obtain(run, goal, compiled=compiling != "false", anew=prepared.anew, doubted=doubted)
     judged = pronounce_again(goal, prepared.plan, placed, run.context.emit)
     if compiling == "true":
         placed = _compile_now(run, goal, placed)
@@ -159,7 +160,7 @@ def _obtain_and_switch(
         switch=goal.install.switch,
         allow_overwrite=goal.install.allow_overwrite,
     )
-    number = held.apply(
+    applied = held.apply(
         blueprint,
         store=run.store,
         environ=settings.environ,
@@ -173,10 +174,20 @@ def _obtain_and_switch(
             _uncompiled(placed) if compiling == AUTO else (),
             goal.interpreter,
             settings.environ,
-            unsettled=_unsettled(placed),
+            unsettled=applied.unsettled,
         )
         _tell_damage(placed, wrong, run.context.emit)
-    return number
+    return applied.number
+
+
+def _list_drifted(plan: Plan) -> frozenset[str]:
+    """Name the projects of which something was edited: through a link, what is in the store was, too."""
+    return frozenset(
+        name
+        for change in plan.changes
+        if any(reason.kind is ReasonKind.DRIFT for reason in change.reasons)
+        and (name := parse_package(change.address)) is not None
+    )
 
 
 def _name_built(placed: Sequence[Placed]) -> Mapping[str, str]:
@@ -205,11 +216,6 @@ def choose_setting(given: str | None, declared: str, own: str | None) -> str:
 
 def _uncompiled(placed: Sequence[Placed]) -> list[Entry]:
     return [each.wheel for each in placed if each.bytecode is None]
-
-
-def _unsettled(placed: Sequence[Placed]) -> list[Entry]:
-    entries = [entry for each in placed for entry in (each.wheel, each.bytecode) if entry is not None]
-    return [entry for entry in entries if not entry.settled]
 
 
 def _compile_now(run: Run, goal: Goal, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:

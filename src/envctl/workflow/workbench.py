@@ -17,8 +17,8 @@ from envctl.store.place import Placement, choose_linker, place, raise_marks
 from envctl.store.store import Store
 from envctl.transaction.arrange import SCRIPTS, Laid, arrange
 from envctl.transaction.blueprint import Blueprint, Placed
+from envctl.transaction.draft import own_paths
 from envctl.transaction.install import make_scripts
-from envctl.transaction.stage import own_paths
 from envctl.workflow.built import Tool
 
 
