@@ -189,6 +189,20 @@ def test_a_fork_that_ends_otherwise_is_an_error(end: str) -> None:
 
 
 @pytest.mark.usefixtures("forked")
+def test_pieces_of_a_piece_are_not_shared_again() -> None:
+    def work(number: int) -> bytes:
+        signal.sigtimedwait([], 0.005)  # long enough for the other one to come along
+        inner = do_all(lambda _: b"%d" % os.getpid(), 10)
+        result, (below,) = do_beside(lambda _: b"%d" % os.getpid(), 1, os.getpid)
+        assert {*inner, below} == {b"%d" % os.getpid()} == {b"%d" % result}
+        return below
+
+    for _ in range(2):  # and afterwards they are
+        assert len(set(do_all(work, 10))) == 2
+    assert len(set(do_beside(work, 10, lambda: None)[1])) == 2
+
+
+@pytest.mark.usefixtures("forked")
 def test_what_goes_wrong_here_ends_the_fork(tmp_path: Path) -> None:
     def work(_: int) -> bytes:
         signal.sigtimedwait([], 60)

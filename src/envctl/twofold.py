@@ -4,6 +4,9 @@ Threads would wait for each other at the interpreter's lock. A fork costs about 
 is in memory, and tells its results through a pipe. It holds the kernel locks of this process too, so that
 nobody else begins before it has ended, whatever becomes of this process.
 
+There are two processes at most: what is done in pieces may itself consist of pieces, which are then done
+one after the other.
+
 Imports nothing but ``os`` and ``sys``.
 """
 
@@ -31,6 +34,10 @@ _DONE, _SEPARATOR = b"done", "\0"
 _SIGKILL = 9
 
 
+#: Set while there are two processes, in both of them.
+_shared = False
+
+
 def may_fork() -> bool:
     """Whether a second process may be made, and has a processor to run on.
 
@@ -49,7 +56,7 @@ def do_all(work: Work, pieces: int) -> list[bytes]:
     what it did not tell is done here. What ``work`` raises here is raised.
     """
     done: list[bytes | None] = [None] * pieces
-    if pieces > 1 and may_fork():
+    if pieces > 1 and not _shared and may_fork():
         _do_together(work, done)
     return [work(number) if result is None else result for number, result in enumerate(done)]
 
@@ -64,7 +71,7 @@ def do_beside(work: Work, pieces: int, meanwhile: Callable[[], _Result]) -> tupl
         OSError: what ``work`` raised; `ChildProcessError` when it ended otherwise.
     """
     child, answer, queue, step = None, -1, -1, 1
-    if pieces > 0 and may_fork():
+    if pieces > 0 and not _shared and may_fork():
         queue, step = _fill_queue(pieces)
         answer, answering = os.pipe()
         child = _fork()
@@ -87,7 +94,7 @@ def do_beside(work: Work, pieces: int, meanwhile: Callable[[], _Result]) -> tupl
         os.close(queue)
         if told is None:
             os.kill(child, _SIGKILL)
-        os.waitpid(child, 0)
+        _join(child)
     if not told.startswith(_DONE):
         _raise(told)
     done.update(_parse(told[len(_DONE) :]))
@@ -118,10 +125,20 @@ def _raise(told: bytes) -> NoReturn:
 
 
 def _fork() -> int | None:
+    """Make the second process, until `_join`; None where there is none to be had."""
+    global _shared  # noqa: PLW0603 - it is a fact about the process
+    _shared = True
     try:
         return os.fork()
     except OSError:
+        _shared = False
         return None
+
+
+def _join(child: int) -> None:
+    global _shared  # noqa: PLW0603 - see `_fork`
+    os.waitpid(child, 0)
+    _shared = False
 
 
 def _fill_queue(pieces: int) -> tuple[int, int]:
@@ -155,7 +172,7 @@ def _do_together(work: Work, done: list[bytes | None]) -> None:
         # Closed first: a fork that still has something to tell then ends at once.
         os.close(answers)
         os.close(queue)
-        os.waitpid(child, 0)
+        _join(child)
 
 
 def _work_and_exit(work: Work, queue: int, answering: int, step: int, pieces: int) -> None:
