@@ -121,7 +121,10 @@ def needed(name: str, seen: set[str]) -> set[str]:
 def libraries(paths: list[Path]) -> Iterator[Path]:
     """Find the shared libraries that programs and modules load."""
     done = subprocess.run(["ldd", *map(str, paths)], capture_output=True, text=True, check=False)
-    yield from {Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)}
+    found = {Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)}
+    # glibc loads it when a thread ends otherwise than by returning, as a daemon's may at exit, and else aborts.
+    beside = {path.parent / "libgcc_s.so.1" for path in found if path.name == "libc.so.6"}
+    yield from found | {path for path in beside if path.exists()}
 
 
 def make_root(root: Path) -> None:
