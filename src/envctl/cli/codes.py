@@ -70,8 +70,9 @@ build-timeout: A build took longer than `[build] timeout` says, 30 minutes where
     was ended, with all that it had started.
 cache-edited: A file in the cache was written through a hard link, with its time put back, and that was found
     only after it was laid. The next plan shows it as drift, and `envctl apply` lays it anew.
-cache-emptied: Another command purged or pruned the cache, or somebody deleted it, while an apply was laying
-    files from it. What is missing is fetched again; there is nothing to do.
+cache-emptied: While an apply was laying files from the cache, another command purged or pruned it, or
+    somebody deleted it; or a file in it turned out to have been changed, as an edit of an installed file does
+    through a hard link. What is lost is fetched again; there is nothing to do.
 bundle-incomplete: A bundle lacks a file or a commit that its lock needs, or what a build requires: it was
     made for other targets or Pythons, or is damaged.
 bundle-of-another-lock: A bundle is for another lock than the project has now. Make one from this lock, or

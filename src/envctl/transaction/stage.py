@@ -1,4 +1,4 @@
-"""Make a whole environment beside the live one, from the store, on one thread.
+"""Make a whole environment beside the live one, from the store.
 
 The order is: what can stay of a tree that is no longer needed, the bare environment, the files of
 distributions as links, their bytecode, what an installer writes itself, foreign files linked over from the
